@@ -1,0 +1,65 @@
+/* book.h: the workspace an operator writes, as immutable data: loader, schema, lint, digests, versions from Git, trust.
+ *
+ * Nothing from a workspace is executed here.  Git runs with hooks, fsmonitor, pager, filters and configuration of the
+ * repository off.  Limits (reliability.md T15): depth 32; runbooks 8 MiB, 400,000 nodes, 10,000 steps; other documents
+ * 1 MiB, 10,000 nodes; no aliases, no tags; duplicate keys are errors. */
+#ifndef DRILLBOOK_BOOK_H
+#define DRILLBOOK_BOOK_H
+
+#include "drillbook/base.h"
+
+enum severity { SEVERITY_ERROR, SEVERITY_WARNING };
+
+struct problem {
+	enum severity severity;
+	char *file;           /* relative to the workspace */
+	int line, column;     /* 1-based; 0 = the whole file */
+	char *text;           /* what is wrong and what to write instead */
+	const char *rule;     /* "unknown-key", "cycle", …: static, documented in docs/writing-runbooks.md */
+};
+struct problems { struct problem *rows; size_t count, cap; };
+void problems_init(struct problems *problems);
+void problems_release(struct problems *problems);
+size_t problems_errors(const struct problems *problems);
+/* "file:line:column: error: text [rule]" */
+void problem_print(FILE *to, const struct problem *problem);
+json_t *problems_json(const struct problems *problems);
+
+struct workspace;
+
+/* Finds drillbook.yaml in dir or above it, loads every document.  Mistakes become problems and do not fail the call;
+ * ERR_WORKSPACE only when there is no workspace at all.  catalog is the provider description (worker --describe),
+ * borrowed for the life of the workspace; NULL = no checks against providers. */
+enum err_code workspace_open(struct workspace **out, const char *dir, const json_t *catalog, struct problems *problems,
+	struct err *err) MUST_CHECK;
+void workspace_free(struct workspace *workspace);
+/* The checks beyond what loading finds, of all runbooks or of the named one (NULL = all). */
+void workspace_lint(struct workspace *workspace, const char *runbook, struct problems *problems);
+const char *workspace_root(const struct workspace *workspace);
+const char *workspace_name(const struct workspace *workspace);
+
+/* {"services":[{"name","tier","owner","standby","rto_ms","rpo_ms","depends_on",…}], "targets": {…}, "runbooks":
+ * [{"name","path","title","version","digest","service","steps":n,"dangerous":n,"level":max,"valid":bool}],
+ * "environments": {…}, "workspace": {"name","root","commit","dirty"}}.  Owned. */
+json_t *workspace_summary(struct workspace *workspace);
+
+/* Everything a run needs, self-contained: docs/protocol.md "plan".  name is "failover" or "failover@v6" or
+ * "failover@COMMIT" (both from Git).  params: {"name": value} given by the user, checked and completed with defaults.
+ * mode: "probe" "drill" "live".  ERR_WORKSPACE (problems says where), ERR_NOT_FOUND (with a suggestion), ERR_USAGE (parameters). */
+enum err_code workspace_plan(struct workspace *workspace, const char *name, const char *mode, const json_t *params,
+	json_t **plan, struct problems *problems, struct err *err) MUST_CHECK;
+
+/* The versions of a runbook in Git, newest first: [{"version","commit","when","author","subject","digest"}].  Owned. */
+enum err_code workspace_log(struct workspace *workspace, const char *runbook, json_t **out, struct err *err) MUST_CHECK;
+
+/* Trust: a list of (canonical path, device and inode of the directory) in dir_config()/trusted.  Nothing of an untrusted workspace is executed. */
+enum err_code trust_add(const char *dir, struct err *err) MUST_CHECK;
+enum err_code trust_remove(const char *dir, struct err *err) MUST_CHECK;
+bool trust_holds(const char *dir);
+
+/* A JSON Schema (draft 2020-12) of one kind of file: "drillbook" "services" "targets" "drills" "runbook".  Owned; NULL for
+ * another name.  Generated from the same tables the loader uses. */
+json_t *schema_json(const char *kind);
+extern const char *const schema_kinds[]; /* NULL-terminated */
+
+#endif

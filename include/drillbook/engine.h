@@ -1,0 +1,20 @@
+/* engine.h: the server: runs, clock, workers, journal, terminals.
+ *
+ * One process per data directory (lock file), a libuv loop and the journal's writer thread.  It never runs Lua, never talks
+ * to a provider and never holds the value of a secret. */
+#ifndef DRILLBOOK_ENGINE_H
+#define DRILLBOOK_ENGINE_H
+
+#include "drillbook/base.h"
+
+struct server_options {
+	const char *data_dir;
+	const char *version;
+	int ready_fd;       /* gets one byte when the socket accepts; -1 = none */
+	bool foreground;    /* stay attached, log to stderr */
+};
+/* Runs until told to stop or until nothing needs it: no open run, no client.  ERR_HELD when another server has the
+ * directory, ERR_JOURNAL when the journal cannot be used. */
+enum err_code server_run(const struct server_options *options, struct err *err) MUST_CHECK;
+
+#endif

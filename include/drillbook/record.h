@@ -1,0 +1,242 @@
+/* record.h: what happened.  The kinds of event and the one pure fold from a run's events to its state.
+ *
+ * Engine, screens, plain client, reports and the journal's projections all read the same fold, so that a run looks the
+ * same live, after a crash and years later.  Nothing here reads a clock, a file or a socket. */
+#ifndef DRILLBOOK_RECORD_H
+#define DRILLBOOK_RECORD_H
+
+#include "drillbook/base.h"
+
+/* name, where (L ledger chain 0, R run chain), what its payload holds.  docs/journal-format.md lists them from here. */
+#define EVENT_LIST(X)                                                                                    \
+	X(SERVER_STARTED, "server.started", L, "epoch, version, pid")                                    \
+	X(SERVER_STOPPED, "server.stopped", L, "epoch, reason")                                          \
+	X(RUN_SEALED, "run.sealed", L, "run, events, head (hex hash of the run chain's last event)")     \
+	X(RUN_STARTED, "run.started", R,                                                                 \
+		"plan (sha256 of the kept plan), runbook{name,title,version,digest,path}, workspace{name,root,commit,dirty}, "  \
+		"mode, services[{name,rto_ms,rpo_ms,tier,owner}], params{}, files[{path,sha256}], "             \
+		"steps[{id,title,kind,needs[],uses{},level,expect_ms,marks[],owner}]")                        \
+	X(RUN_RESUMED, "run.resumed", R, "epoch, reason, boot_changed")                                  \
+	X(RUN_PAUSED, "run.paused", R, "reason")                                                         \
+	X(RUN_CONTINUED, "run.continued", R, "")                                                         \
+	X(RUN_ABORTING, "run.aborting", R, "reason, undo")                                               \
+	X(RUN_ENDED, "run.ended", R, "status (done failed aborted), reason")                             \
+	X(LEAD_TAKEN, "lead.taken", R, "who, from")                                                      \
+	X(CLOCK_SET, "clock.set", R, "clock (t0 t1 t2 t6), at_ns (wall), basis (scenario stated observed), note")  \
+	X(STEP_STARTED, "step.started", R, "step, attempt, output (file name)")                          \
+	X(STEP_PHASE, "step.phase", R, "step, attempt, phase (check run verify undo)")                   \
+	X(STEP_ASKED, "step.asked", R,                                                                   \
+		"ask, step, attempt, kind (confirm manual decide failed unknown diverged), level, title, text, digest, "    \
+		"word (to be typed, level 3), choices[{id,label}], detail{}")                                 \
+	X(STEP_ANSWERED, "step.answered", R, "ask, step, answer, value, note, digest")                   \
+	X(STEP_FINISHED, "step.finished", R,                                                             \
+		"step, attempt, outcome (ok failed skipped stopped interrupted unknown), outputs{}, "           \
+		"error{code,text,world,hint}, reason, output{file,bytes,sha256,cut}")                         \
+	X(OP_READ, "op.read", R,                                                                         \
+		"step, attempt, ordinal, op, target, args{}, digest, ok, result{} or error{}, began_ns, ended_ns (wall)")    \
+	X(OP_INTENT, "op.intent", R,                                                                     \
+		"step, attempt, ordinal, key, op, target, effect, args{}, digest, before{}, undo{op,target,args}, idempotent, declared")    \
+	X(OP_ALLOWED, "op.allowed", R, "step, attempt, ordinal, key, digest (of the intent that was confirmed)")    \
+	X(OP_REFUSED, "op.refused", R, "step, attempt, ordinal, key, reason")                            \
+	X(OP_RESULT, "op.result", R,                                                                     \
+		"step, attempt, ordinal, key, ok, result{} or error{code,text,world}, began_ns, ended_ns, source (worker outbox)") \
+	X(OP_UNKNOWN, "op.unknown", R, "step, attempt, ordinal, key, reason")                            \
+	X(OP_SETTLED, "op.settled", R,                                                                   \
+		"step, attempt, ordinal, key, verdict (done not_done), by (verify human), reason, evidence{}, result{}")     \
+	X(SERVICE_MARKED, "service.marked", R, "service, reached (restored verified normal), step")      \
+	X(RECOVERY_MEASURED, "recovery.measured", R,                                                     \
+		"service, step, lost, unit, acknowledged, rpa_ms, recovery_point_ns, basis")                  \
+	X(NOTE_ADDED, "note.added", R, "text, step")
+
+enum event_kind {
+#define X(id, name, where, payload) EVENT_##id,
+	EVENT_LIST(X)
+#undef X
+	EVENT_COUNT
+};
+
+struct event_kind_row {
+	const char *name;
+	bool ledger;
+	const char *payload;
+};
+extern const struct event_kind_row event_kinds[EVENT_COUNT];
+bool event_kind_find(const char *name, enum event_kind *out);
+
+struct actor {
+	int64_t uid;    /* -1: the program itself */
+	char name[64];  /* login name; "drillbook" for the program */
+};
+
+struct event {
+	int64_t chain, pos;      /* pos is 0-based in its chain, filled in by the journal */
+	enum event_kind kind;
+	struct wall wall;
+	struct mono mono;        /* only comparable within one boot */
+	char boot[40];
+	int64_t epoch;           /* of the server that wrote it */
+	struct actor actor;
+	json_t *payload;         /* an object; owned by whoever holds the event; NULL = erased */
+};
+void event_stamp(struct event *event, int64_t epoch); /* wall, mono, boot: now */
+json_t *event_to_json(const struct event *event);      /* the wire form, docs/protocol.md; owned */
+enum err_code event_from_json(const json_t *json, struct event *out, struct err *err) MUST_CHECK;
+void event_release(struct event *event);
+
+/* ------------------------------------------------------------------ the state of a run */
+
+enum step_state {
+	STEP_PENDING, STEP_RUNNING, STEP_OK, STEP_FAILED, STEP_SKIPPED, STEP_STOPPED, STEP_INTERRUPTED, STEP_UNKNOWN
+};
+const char *step_state_name(enum step_state state); /* "pending" … ; the outcome words of step.finished */
+
+enum step_kind { KIND_SCRIPT, KIND_MANUAL, KIND_DECIDE, KIND_WAIT };
+const char *step_kind_name(enum step_kind kind);
+bool step_kind_find(const char *name, enum step_kind *out);
+
+/* What an instant between t0 and t5 was spent on (architecture.md §3). */
+enum time_kind { TIME_DETECT, TIME_DECIDE, TIME_MACHINE, TIME_HUMAN, TIME_APPROVAL, TIME_WORLD, TIME_VERIFY, TIME_IDLE, TIME_KINDS };
+const char *time_kind_name(enum time_kind kind);
+
+enum op_state { OP_STATE_READ, OP_STATE_PROPOSED, OP_STATE_ALLOWED, OP_STATE_DONE, OP_STATE_FAILED, OP_STATE_REFUSED, OP_STATE_UNKNOWN };
+const char *op_state_name(enum op_state state);
+
+/* One call of a provider operation.  json members are borrowed from the run. */
+struct op {
+	int64_t attempt, ordinal;
+	enum op_state state;
+	const char *key, *op, *target, *effect, *digest;
+	const json_t *args, *before, *undo, *result, *error; /* NULL when absent */
+	bool idempotent;
+	bool settled;           /* UNKNOWN was settled, by verify or by a human */
+	const char *settled_by;
+	struct wall began, ended;
+	struct wall journaled;  /* when the intent (or read) was written */
+};
+
+struct span { /* of a step's time; the last one may be open: to.ns == 0 */
+	enum time_kind kind;
+	struct wall from, to;
+};
+
+/* A question that waits for a human. */
+struct ask {
+	int64_t id;
+	size_t step;            /* index into run.steps */
+	int64_t attempt;
+	const char *kind, *title, *text, *digest, *word;
+	int64_t level;
+	const json_t *choices, *detail;
+	struct wall asked;
+};
+
+struct step {
+	const char *id, *title, *owner;
+	enum step_kind kind;
+	int64_t level, expect_ms;
+	const json_t *needs;    /* array of ids */
+	const json_t *uses;     /* {"op": ["target", …]} */
+	size_t *needs_index; size_t needs_count;
+	enum step_state state;
+	int64_t attempt;        /* 0 = never started */
+	struct wall started, ended; /* of the last attempt; ns 0 = not */
+	struct wall first_started;
+	struct mono started_mono;
+	char started_boot[40];
+	const char *phase;      /* of the running attempt: "check" "run" "verify" "undo" */
+	const char *error_code, *error_text, *error_world, *reason;
+	const json_t *outputs, *output; /* outputs: what the script returned; output: the file */
+	struct op *ops; size_t op_count;
+	struct span *spans; size_t span_count;
+};
+
+struct service {
+	const char *name, *owner;
+	int64_t rto_ms, rpo_ms; /* -1 = none stated */
+	int64_t tier;
+	struct wall restored, verified; /* t4, t5; ns 0 = not reached */
+	bool measured;
+	int64_t lost;           /* units; -1 = not counted */
+	int64_t acknowledged;
+	const char *unit, *basis;
+	int64_t rpa_ms;         /* -1 = not measured */
+	struct wall recovery_point;
+};
+
+struct note { const char *text, *step, *who; struct wall at; };
+
+enum run_status { RUN_OPEN, RUN_DONE, RUN_FAILED, RUN_ABORTED };
+const char *run_status_name(enum run_status status); /* "open" "done" "failed" "aborted" */
+
+/* Read freely, change only through run_apply.  Strings and arrays live as long as the run and may move at
+ * the next run_apply. */
+struct run {
+	int64_t id;
+	enum run_status status;
+	bool started, paused, aborting;
+	const char *reason;                    /* of the end or the abort */
+	const char *runbook, *title, *path, *digest, *plan_sha, *mode, *workspace, *workspace_root, *commit;
+	bool dirty;
+	int64_t version;
+	const json_t *params, *files;
+	char *lead;                            /* who leads; never NULL once started */
+	struct step *steps; size_t step_count;
+	struct service *services; size_t service_count;
+	struct ask *asks; size_t ask_count;    /* open ones, oldest first */
+	struct note *notes; size_t note_count;
+	struct wall t0, t1, t2, t3, t6;        /* ns 0 = not known; t4, t5 are per service */
+	bool t0_assumed;
+	const char *t0_basis;
+	struct wall began, ended;              /* run.started, run.ended */
+	struct mono began_mono;
+	char began_boot[40];
+	bool wall_used;                        /* the run crossed a boot: durations across it are wall time */
+	int64_t resumes;
+	int64_t next_pos;                      /* of the event expected next */
+	int64_t last_ask;
+	struct actor started_by;
+	struct run_private *private;
+};
+
+struct run *run_new(void);
+void run_free(struct run *run);
+/* ERR_PROTOCOL when the event cannot follow (wrong position, unknown step, missing member): state unchanged. */
+enum err_code run_apply(struct run *run, const struct event *event, struct err *err) MUST_CHECK;
+
+/* ------------------------------------------------------------------ questions to a run */
+
+struct step *run_step(const struct run *run, const char *id);        /* NULL when there is none */
+struct ask *run_ask(const struct run *run, int64_t id);
+struct ask *run_step_ask(const struct run *run, size_t step);        /* its open ask, or NULL */
+bool run_step_ready(const struct run *run, size_t step);             /* pending, and all it needs is ok or skipped */
+bool run_finished(const struct run *run);                            /* nothing can start and nothing is open */
+struct op *run_op(const struct run *run, const char *key);
+size_t run_unknown_count(const struct run *run);                     /* ops in OP_STATE_UNKNOWN */
+int64_t step_elapsed_ms(const struct step *step, struct wall now);   /* of the last attempt; 0 before it */
+
+struct service_clock {
+	struct wall t0; bool assumed;
+	bool stopped;           /* service verified (or the run ended) */
+	bool verified;
+	int64_t elapsed_ms;     /* now or t5 - t0; this is RTA once verified */
+	int64_t left_ms;        /* rto - elapsed, negative = missed; only when rto_ms >= 0 */
+	int64_t rto_ms;
+	const char *word;       /* "on track" "tight" "over" "MISSED" "MET" "no RTO"; borrowed, static */
+};
+/* The RTO clock of a service as it stands at `now`. */
+struct service_clock run_clock(const struct run *run, const struct service *service, struct wall now);
+
+/* Partition of [t0, t5] of a verified service by kind; the parts sum to RTA exactly.  False when not verified.
+ * parts may be NULL; up to max pieces in order of time are written there and *count says how many there are. */
+struct time_part { enum time_kind kind; struct wall from, to; const char *step; /* NULL = none */ };
+bool run_partition(const struct run *run, const struct service *service, int64_t sums_ms[TIME_KINDS],
+	struct time_part *parts, size_t max, size_t *count);
+
+enum verdict_word { OBJECTIVE_NONE, OBJECTIVE_MET, OBJECTIVE_MISSED, OBJECTIVE_NOT_MEASURED };
+const char *objective_name(enum verdict_word word); /* "none" "met" "missed" "not measured" */
+enum verdict_word service_rto(const struct run *run, const struct service *service);
+enum verdict_word service_rpo(const struct run *run, const struct service *service);
+/* 0 done in time, 1 failed, 3 missed, 4 aborted, 5 open and asking. */
+int run_exit_status(const struct run *run);
+
+#endif

@@ -1,0 +1,15 @@
+/* report.h: a run as a document, from the journal only.  The same run renders to the same bytes, always. */
+#ifndef DRILLBOOK_REPORT_H
+#define DRILLBOOK_REPORT_H
+
+#include "drillbook/base.h"
+#include "drillbook/journal.h"
+
+enum report_format { REPORT_MARKDOWN, REPORT_JSON };
+
+/* ERR_NOT_FOUND when there is no such run.  Text from outside is neutralised for the format. */
+enum err_code report_render(struct journal *journal, int64_t run, enum report_format format, struct buf *out, struct err *err) MUST_CHECK;
+/* A page of past runs as a text table (80 columns), newest first. */
+enum err_code report_history(struct journal *journal, const struct journal_filter *filter, struct buf *out, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,38 @@
+/* tui.h: the full-screen terminal and the plain one.  Both draw state folded from the server's events and send requests;
+ * no SQL, no provider, no Lua. */
+#ifndef DRILLBOOK_TUI_H
+#define DRILLBOOK_TUI_H
+
+#include "drillbook/base.h"
+#include "drillbook/wire.h"
+
+struct tui_options {
+	struct client *client;      /* connected; borrowed */
+	int64_t run;                /* the run to open; 0 = Home */
+	json_t *home;               /* workspace_summary, for Home; borrowed; may be NULL */
+	/* Starts a runbook chosen on Home: gives the new run's number.  Called with the interface suspended. */
+	enum err_code (*start)(void *arg, const char *runbook, const char *mode, int64_t *run, struct err *err);
+	void *start_arg;
+	const char *suggest;        /* runbook under the cursor when Home opens; may be NULL */
+	const char *suggest_mode;   /* mode Enter starts it in: "drill" unless said otherwise */
+	bool color;
+	bool watch_only;
+};
+/* Full screen; returns when the operator leaves.  *exit_status as in ux.md for the run last looked at. */
+enum err_code tui_run(const struct tui_options *options, int *exit_status, struct err *err) MUST_CHECK;
+
+struct plain_options {
+	struct client *client;
+	int64_t run;
+	FILE *in, *out;             /* in NULL or no terminal: nothing is ever answered */
+	bool interactive;           /* in is a terminal: numbered choices */
+	const char *const *approve; /* step ids whose level 2 effects are approved beforehand; NULL-terminated, may be NULL */
+	const char *const *confirm; /* "step=word" for level 3 effects; NULL-terminated, may be NULL */
+	bool yes_drill;             /* unattended drill: level 1 runs by itself (ux.md "unattended") */
+	int64_t still_every_ms;     /* "still running" interval; 0 = 30 s */
+	bool quiet;                 /* only results */
+};
+/* Append-only lines until the run ends, the operator leaves (Ctrl-C twice) or an answer is missing (exit status 5). */
+enum err_code plain_run(const struct plain_options *options, int *exit_status, struct err *err) MUST_CHECK;
+
+#endif
