@@ -1,0 +1,620 @@
+/* run.c: the fold from a run's events to its state.
+ *
+ * One function per kind of event, found through a table.  Strings and JSON in the state are borrowed from the
+ * payloads, which the run keeps; the only copies are of what an event's header says. */
+#include "drillbook/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct run_private {
+	json_t *payloads; /* array: everything borrowed from lives here */
+	struct arena arena;
+	size_t ask_cap, note_cap;
+	json_t *index;    /* step id -> position */
+};
+
+struct fold {
+	struct run *run;
+	const struct event *event;
+	const json_t *data;
+	struct step *step; /* the step the payload names, or NULL */
+	struct err *err;
+};
+
+struct run *run_new(void)
+{
+	struct run *run = xmalloc(sizeof(*run));
+
+	run->private = xmalloc(sizeof(*run->private));
+	run->private->payloads = json_array();
+	run->private->index = json_object();
+	arena_init(&run->private->arena, 0);
+	return run;
+}
+
+void run_free(struct run *run)
+{
+	if (run == NULL)
+		return;
+	for (size_t i = 0; i < run->step_count; i++) {
+		free(run->steps[i].ops);
+		free(run->steps[i].spans);
+	}
+	json_decref(run->private->payloads);
+	json_decref(run->private->index);
+	arena_release(&run->private->arena);
+	free(run->steps);
+	free(run->services);
+	free(run->asks);
+	free(run->notes);
+	free(run->lead);
+	free(run->private);
+	free(run);
+}
+
+struct step *run_step(const struct run *run, const char *id)
+{
+	if (id == NULL)
+		return NULL;
+	const json_t *at = json_object_get(run->private->index, id);
+	return at == NULL ? NULL : &run->steps[json_integer_value(at)];
+}
+
+/* ------------------------------------------------------------------ spans */
+
+static void span_close(struct step *step, struct wall now)
+{
+	if (step->span_count > 0 && step->spans[step->span_count - 1].to.ns == 0)
+		step->spans[step->span_count - 1].to = now;
+}
+
+static void span_open(struct step *step, enum time_kind kind, struct wall now)
+{
+	if (step->span_count > 0 && step->spans[step->span_count - 1].to.ns == 0) {
+		if (step->spans[step->span_count - 1].kind == kind)
+			return;
+		span_close(step, now);
+	}
+	step->spans = xrealloc(step->spans, (step->span_count + 1) * sizeof(*step->spans));
+	step->spans[step->span_count++] = (struct span){.kind = kind, .from = now};
+}
+
+/* What a running step's own time counts as: its `time`, and verification while its verify runs. */
+static enum time_kind own_time(const struct fold *fold, const struct step *step)
+{
+	const json_t *rows = json_object_get(json_array_get(fold->run->private->payloads, 0), "steps");
+	const char *word =
+		json_str(json_array_get(rows, (size_t)(step - fold->run->steps)), "time", "machine");
+
+	if (str_eq(step->phase, "verify"))
+		return TIME_VERIFY;
+	for (size_t i = 0; i < TIME_KINDS; i++)
+		if (str_eq(word, time_kind_name((enum time_kind)i)))
+			return (enum time_kind)i;
+	return TIME_MACHINE;
+}
+
+/* ------------------------------------------------------------------ run.started */
+
+static void add_service(struct service *service, const json_t *row)
+{
+	*service = (struct service){
+		.name = json_str(row, "name", ""),
+		.owner = json_str(row, "owner", ""),
+		.rto_ms = json_int(row, "rto_ms", -1),
+		.rpo_ms = json_int(row, "rpo_ms", -1),
+		.tier = json_int(row, "tier", 0),
+		.lost = -1,
+		.rpa_ms = -1,
+	};
+}
+
+static enum err_code add_step(struct fold *fold, size_t at, const json_t *row)
+{
+	struct run *run = fold->run;
+	struct step *step = &run->steps[at];
+
+	*step = (struct step){
+		.id = json_str(row, "id", ""),
+		.title = json_str(row, "title", ""),
+		.owner = json_str(row, "owner", ""),
+		.level = json_int(row, "level", 0),
+		.expect_ms = json_int(row, "expect_ms", 0),
+		.needs = json_object_get(row, "needs"),
+		.uses = json_object_get(row, "uses"),
+		.phase = "",
+	};
+	if (!step_kind_find(json_str(row, "kind", ""), &step->kind) || step->id[0] == '\0')
+		return err_set(fold->err, ERR_PROTOCOL, "step %zu of the run is malformed", at + 1);
+	json_put_int(run->private->index, step->id, (int64_t)at);
+	return ERR_NONE;
+}
+
+static enum err_code link_needs(struct fold *fold, struct step *step)
+{
+	const size_t count = json_array_size(step->needs);
+
+	step->needs_index = arena_alloc(&fold->run->private->arena, (count + 1) * sizeof(size_t));
+	for (size_t i = 0; i < count; i++) {
+		const char *id = json_string_value(json_array_get(step->needs, i));
+		const struct step *other = run_step(fold->run, id);
+		if (other == NULL)
+			return err_set(fold->err, ERR_PROTOCOL, "step \"%s\" needs an unknown step", step->id);
+		step->needs_index[step->needs_count++] = (size_t)(other - fold->run->steps);
+	}
+	return ERR_NONE;
+}
+
+static enum err_code started(struct fold *fold)
+{
+	struct run *run = fold->run;
+	const json_t *data = fold->data;
+	const json_t *book = json_object_get(data, "runbook"), *space = json_object_get(data, "workspace");
+	const json_t *steps = json_object_get(data, "steps"), *services = json_object_get(data, "services");
+
+	run->id = fold->event->chain;
+	run->runbook = json_str(book, "name", "");
+	run->title = json_str(book, "title", "");
+	run->path = json_str(book, "path", "");
+	run->digest = json_str(book, "digest", "");
+	run->version = json_int(book, "version", 0);
+	run->workspace = json_str(space, "name", "");
+	run->workspace_root = json_str(space, "root", "");
+	run->commit = json_str(space, "commit", "");
+	run->dirty = json_flag(space, "dirty", false);
+	run->plan_sha = json_str(data, "plan", "");
+	run->mode = json_str(data, "mode", "");
+	run->params = json_object_get(data, "params");
+	run->files = json_object_get(data, "files");
+	run->lead = xstrdup(fold->event->actor.name);
+	run->started_by = fold->event->actor;
+	run->began = run->t2 = fold->event->wall;
+	run->began_mono = fold->event->mono;
+	memcpy(run->began_boot, fold->event->boot, sizeof(run->began_boot));
+	run->service_count = json_array_size(services);
+	run->services = xmalloc(run->service_count * sizeof(*run->services));
+	for (size_t i = 0; i < run->service_count; i++)
+		add_service(&run->services[i], json_array_get(services, i));
+	run->step_count = json_array_size(steps);
+	run->steps = xmalloc(run->step_count * sizeof(*run->steps));
+	for (size_t i = 0; i < run->step_count; i++)
+		TRY(add_step(fold, i, json_array_get(steps, i)));
+	for (size_t i = 0; i < run->step_count; i++)
+		TRY(link_needs(fold, &run->steps[i]));
+	run->started = true;
+	return ERR_NONE;
+}
+
+/* ------------------------------------------------------------------ the run as a whole */
+
+static enum err_code resumed(struct fold *fold)
+{
+	fold->run->resumes++;
+	if (strcmp(fold->event->boot, fold->run->began_boot) != 0)
+		fold->run->wall_used = true;
+	return ERR_NONE;
+}
+
+static enum err_code paused(struct fold *fold)
+{
+	fold->run->paused = true;
+	return ERR_NONE;
+}
+
+static enum err_code continued(struct fold *fold)
+{
+	fold->run->paused = false;
+	return ERR_NONE;
+}
+
+static enum err_code aborting(struct fold *fold)
+{
+	fold->run->aborting = true;
+	fold->run->reason = json_str(fold->data, "reason", "");
+	return ERR_NONE;
+}
+
+static enum err_code ended(struct fold *fold)
+{
+	const char *word = json_str(fold->data, "status", "");
+
+	for (size_t i = RUN_DONE; i <= RUN_ABORTED; i++)
+		if (str_eq(word, run_status_name((enum run_status)i)))
+			fold->run->status = (enum run_status)i;
+	fold->run->ended = fold->event->wall;
+	if (json_str(fold->data, "reason", "")[0] != '\0')
+		fold->run->reason = json_str(fold->data, "reason", "");
+	fold->run->ask_count = 0;
+	return ERR_NONE;
+}
+
+static enum err_code lead_taken(struct fold *fold)
+{
+	free(fold->run->lead);
+	fold->run->lead = xstrdup(json_str(fold->data, "who", ""));
+	return ERR_NONE;
+}
+
+static enum err_code clock_set(struct fold *fold)
+{
+	struct run *run = fold->run;
+	const char *clock = json_str(fold->data, "clock", "");
+	const struct wall at = {json_int(fold->data, "at_ns", 0)};
+
+	if (str_eq(clock, "t0")) {
+		run->t0 = at;
+		run->t0_basis = json_str(fold->data, "basis", "");
+	} else if (str_eq(clock, "t1")) {
+		run->t1 = at;
+	} else if (str_eq(clock, "t2")) {
+		run->t2 = at;
+	} else if (str_eq(clock, "t6")) {
+		run->t6 = at;
+	} else {
+		return err_set(fold->err, ERR_PROTOCOL, "unknown clock \"%s\"", clock);
+	}
+	return ERR_NONE;
+}
+
+/* ------------------------------------------------------------------ steps */
+
+static enum err_code step_started(struct fold *fold)
+{
+	struct step *step = fold->step;
+
+	step->state = STEP_RUNNING;
+	step->attempt = json_int(fold->data, "attempt", 0);
+	step->started = fold->event->wall;
+	step->started_mono = fold->event->mono;
+	memcpy(step->started_boot, fold->event->boot, sizeof(step->started_boot));
+	step->ended = (struct wall){0};
+	step->error_code = step->error_text = step->error_world = step->reason = NULL;
+	if (step->first_started.ns == 0)
+		step->first_started = fold->event->wall;
+	if (fold->run->t3.ns == 0)
+		fold->run->t3 = fold->event->wall;
+	step->phase = "run";
+	span_open(step, own_time(fold, step), fold->event->wall);
+	return ERR_NONE;
+}
+
+static enum err_code step_phase(struct fold *fold)
+{
+	fold->step->phase = json_str(fold->data, "phase", "run");
+	if (run_step_ask(fold->run, (size_t)(fold->step - fold->run->steps)) == NULL)
+		span_open(fold->step, own_time(fold, fold->step), fold->event->wall);
+	return ERR_NONE;
+}
+
+static enum err_code step_asked(struct fold *fold)
+{
+	struct run *run = fold->run;
+
+	if (run->ask_count == run->private->ask_cap) {
+		run->private->ask_cap = run->private->ask_cap ? run->private->ask_cap * 2 : 4;
+		run->asks = xrealloc(run->asks, run->private->ask_cap * sizeof(*run->asks));
+	}
+	run->asks[run->ask_count++] = (struct ask){
+		.id = json_int(fold->data, "ask", 0),
+		.step = (size_t)(fold->step - run->steps),
+		.attempt = json_int(fold->data, "attempt", 0),
+		.kind = json_str(fold->data, "kind", ""),
+		.title = json_str(fold->data, "title", ""),
+		.text = json_str(fold->data, "text", ""),
+		.digest = json_str(fold->data, "digest", ""),
+		.word = json_str(fold->data, "word", ""),
+		.level = json_int(fold->data, "level", 0),
+		.choices = json_object_get(fold->data, "choices"),
+		.detail = json_object_get(fold->data, "detail"),
+		.asked = fold->event->wall,
+	};
+	if (run->last_ask < json_int(fold->data, "ask", 0))
+		run->last_ask = json_int(fold->data, "ask", 0);
+	const bool confirm = str_eq(json_str(fold->data, "kind", ""), "confirm");
+	span_open(fold->step, confirm ? TIME_APPROVAL : TIME_HUMAN, fold->event->wall);
+	return ERR_NONE;
+}
+
+static void drop_ask(struct run *run, size_t at)
+{
+	memmove(&run->asks[at], &run->asks[at + 1], (run->ask_count - at - 1) * sizeof(*run->asks));
+	run->ask_count--;
+}
+
+static enum err_code step_answered(struct fold *fold)
+{
+	struct run *run = fold->run;
+	const struct ask *ask = run_ask(run, json_int(fold->data, "ask", 0));
+
+	if (ask == NULL)
+		return err_set(fold->err, ERR_PROTOCOL, "an answer to a question that is not open");
+	drop_ask(run, (size_t)(ask - run->asks));
+	if (fold->step->state == STEP_RUNNING)
+		span_open(fold->step, own_time(fold, fold->step), fold->event->wall);
+	else
+		span_close(fold->step, fold->event->wall);
+	return ERR_NONE;
+}
+
+static enum err_code step_finished(struct fold *fold)
+{
+	struct step *step = fold->step;
+	const char *word = json_str(fold->data, "outcome", "");
+	const json_t *error = json_object_get(fold->data, "error");
+	size_t state = STEP_OK;
+
+	while (state <= STEP_UNKNOWN && !str_eq(word, step_state_name((enum step_state)state)))
+		state++;
+	if (state > STEP_UNKNOWN)
+		return err_set(fold->err, ERR_PROTOCOL, "unknown outcome \"%s\"", word);
+	step->state = (enum step_state)state;
+	step->ended = fold->event->wall;
+	step->phase = "";
+	if (error != NULL || state != STEP_SKIPPED) { /* what was skipped after a failure keeps its error */
+		step->error_code = json_str(error, "code", NULL);
+		step->error_text = json_str(error, "text", NULL);
+		step->error_world = json_str(error, "world", NULL);
+	}
+	step->reason = json_str(fold->data, "reason", NULL);
+	const json_t *outputs = json_object_get(fold->data, "outputs");
+	if (json_is_object(outputs))
+		step->outputs = outputs;
+	const json_t *output = json_object_get(fold->data, "output");
+	if (json_is_object(output))
+		step->output = output;
+	/* questions of the attempt that just ended have lost their sense */
+	const size_t index = (size_t)(step - fold->run->steps);
+	for (struct ask *ask; (ask = run_step_ask(fold->run, index)) != NULL;)
+		drop_ask(fold->run, (size_t)(ask - fold->run->asks));
+	span_close(step, fold->event->wall);
+	return ERR_NONE;
+}
+
+/* ------------------------------------------------------------------ operations */
+
+/* Ordinals identify a call within an attempt; a replayed attempt takes over the calls before it. */
+static struct op *op_at(struct fold *fold, bool create)
+{
+	struct step *step = fold->step;
+	const int64_t ordinal = json_int(fold->data, "ordinal", -1);
+	const int64_t attempt = json_int(fold->data, "attempt", -1);
+
+	for (size_t i = step->op_count; i-- > 0;)
+		if (step->ops[i].ordinal == ordinal && step->ops[i].attempt == attempt)
+			return &step->ops[i];
+	if (!create)
+		return NULL;
+	if ((step->op_count & (step->op_count - 1)) == 0)
+		step->ops = xrealloc(step->ops,
+			(step->op_count ? step->op_count * 2 : 1) * sizeof(*step->ops));
+	struct op *op = &step->ops[step->op_count++];
+	*op = (struct op){.attempt = attempt, .ordinal = ordinal};
+	return op;
+}
+
+static void op_describe(struct op *op, const struct fold *fold)
+{
+	const json_t *data = fold->data;
+
+	op->key = json_str(data, "key", "");
+	op->op = json_str(data, "op", "");
+	op->target = json_str(data, "target", "");
+	op->effect = json_str(data, "effect", "read");
+	op->digest = json_str(data, "digest", "");
+	op->args = json_object_get(data, "args");
+	op->before = json_object_get(data, "before");
+	op->undo = json_object_get(data, "undo");
+	op->idempotent = json_flag(data, "idempotent", false);
+	op->journaled = fold->event->wall;
+}
+
+static void op_outcome(struct op *op, const struct fold *fold, enum op_state state)
+{
+	op->state = state;
+	op->result = json_object_get(fold->data, "result");
+	op->error = json_object_get(fold->data, "error");
+	op->began.ns = json_int(fold->data, "began_ns", op->began.ns);
+	op->ended.ns = json_int(fold->data, "ended_ns", fold->event->wall.ns);
+}
+
+static enum err_code op_read(struct fold *fold)
+{
+	struct op *op = op_at(fold, true);
+
+	op_describe(op, fold);
+	op_outcome(op, fold, OP_STATE_READ);
+	return ERR_NONE;
+}
+
+static enum err_code op_intent(struct fold *fold)
+{
+	struct op *op = op_at(fold, true);
+
+	op_describe(op, fold);
+	op->state = OP_STATE_PROPOSED;
+	return ERR_NONE;
+}
+
+static enum err_code op_known(struct fold *fold, struct op **out)
+{
+	*out = op_at(fold, false);
+	return *out != NULL ? ERR_NONE
+			    : err_set(fold->err, ERR_PROTOCOL, "\"%s\" has no intent with ordinal %lld",
+				      fold->step->id, (long long)json_int(fold->data, "ordinal", -1));
+}
+
+static enum err_code op_allowed(struct fold *fold)
+{
+	struct op *op;
+
+	TRY(op_known(fold, &op));
+	op->state = OP_STATE_ALLOWED;
+	return ERR_NONE;
+}
+
+static enum err_code op_refused(struct fold *fold)
+{
+	struct op *op;
+
+	TRY(op_known(fold, &op));
+	op->state = OP_STATE_REFUSED;
+	return ERR_NONE;
+}
+
+static enum err_code op_result(struct fold *fold)
+{
+	struct op *op;
+	const json_t *error = json_object_get(fold->data, "error");
+
+	TRY(op_known(fold, &op));
+	if (json_flag(fold->data, "ok", false))
+		op_outcome(op, fold, OP_STATE_DONE);
+	else
+		op_outcome(op, fold, world_from_name(json_str(error, "world", "unknown")) == WORLD_UNKNOWN
+				     ? OP_STATE_UNKNOWN : OP_STATE_FAILED);
+	return ERR_NONE;
+}
+
+static enum err_code op_unknown(struct fold *fold)
+{
+	struct op *op;
+
+	TRY(op_known(fold, &op));
+	op->state = OP_STATE_UNKNOWN;
+	return ERR_NONE;
+}
+
+static enum err_code op_settled(struct fold *fold)
+{
+	struct op *op;
+
+	TRY(op_known(fold, &op));
+	op->settled = true;
+	op->settled_by = json_str(fold->data, "by", "");
+	op_outcome(op, fold, str_eq(json_str(fold->data, "verdict", ""), "done") ? OP_STATE_DONE
+										  : OP_STATE_FAILED);
+	return ERR_NONE;
+}
+
+/* ------------------------------------------------------------------ services and notes */
+
+static struct service *named_service(struct fold *fold)
+{
+	const char *name = json_str(fold->data, "service", "");
+
+	for (size_t i = 0; i < fold->run->service_count; i++)
+		if (str_eq(fold->run->services[i].name, name))
+			return &fold->run->services[i];
+	return NULL;
+}
+
+static enum err_code service_marked(struct fold *fold)
+{
+	struct service *service = named_service(fold);
+	const char *reached = json_str(fold->data, "reached", "");
+
+	if (service == NULL)
+		return err_set(fold->err, ERR_PROTOCOL, "a mark for an unknown service");
+	if (str_eq(reached, "restored"))
+		service->restored = fold->event->wall;
+	else if (str_eq(reached, "verified"))
+		service->verified = fold->event->wall;
+	else
+		fold->run->t6 = fold->event->wall;
+	return ERR_NONE;
+}
+
+static enum err_code recovery_measured(struct fold *fold)
+{
+	struct service *service = named_service(fold);
+
+	if (service == NULL)
+		return err_set(fold->err, ERR_PROTOCOL, "a measurement for an unknown service");
+	service->measured = true;
+	service->lost = json_int(fold->data, "lost", -1);
+	service->acknowledged = json_int(fold->data, "acknowledged", -1);
+	service->unit = json_str(fold->data, "unit", "");
+	service->basis = json_str(fold->data, "basis", "");
+	service->rpa_ms = json_int(fold->data, "rpa_ms", -1);
+	service->recovery_point.ns = json_int(fold->data, "recovery_point_ns", 0);
+	return ERR_NONE;
+}
+
+static enum err_code note_added(struct fold *fold)
+{
+	struct run *run = fold->run;
+
+	if (run->note_count == run->private->note_cap) {
+		run->private->note_cap = run->private->note_cap ? run->private->note_cap * 2 : 4;
+		run->notes = xrealloc(run->notes, run->private->note_cap * sizeof(*run->notes));
+	}
+	run->notes[run->note_count++] = (struct note){
+		.text = json_str(fold->data, "text", ""),
+		.step = json_str(fold->data, "step", NULL),
+		.who = arena_strdup(&run->private->arena, fold->event->actor.name),
+		.at = fold->event->wall,
+	};
+	return ERR_NONE;
+}
+
+/* ------------------------------------------------------------------ the table */
+
+static const struct {
+	enum err_code (*apply)(struct fold *fold);
+	bool step; /* the payload must name a step of the run */
+} folds[EVENT_COUNT] = {
+	[EVENT_RUN_STARTED] = {started, false},
+	[EVENT_RUN_RESUMED] = {resumed, false},
+	[EVENT_RUN_PAUSED] = {paused, false},
+	[EVENT_RUN_CONTINUED] = {continued, false},
+	[EVENT_RUN_ABORTING] = {aborting, false},
+	[EVENT_RUN_ENDED] = {ended, false},
+	[EVENT_LEAD_TAKEN] = {lead_taken, false},
+	[EVENT_CLOCK_SET] = {clock_set, false},
+	[EVENT_STEP_STARTED] = {step_started, true},
+	[EVENT_STEP_PHASE] = {step_phase, true},
+	[EVENT_STEP_ASKED] = {step_asked, true},
+	[EVENT_STEP_ANSWERED] = {step_answered, true},
+	[EVENT_STEP_FINISHED] = {step_finished, true},
+	[EVENT_OP_READ] = {op_read, true},
+	[EVENT_OP_INTENT] = {op_intent, true},
+	[EVENT_OP_ALLOWED] = {op_allowed, true},
+	[EVENT_OP_REFUSED] = {op_refused, true},
+	[EVENT_OP_RESULT] = {op_result, true},
+	[EVENT_OP_UNKNOWN] = {op_unknown, true},
+	[EVENT_OP_SETTLED] = {op_settled, true},
+	[EVENT_SERVICE_MARKED] = {service_marked, false},
+	[EVENT_RECOVERY_MEASURED] = {recovery_measured, false},
+	[EVENT_NOTE_ADDED] = {note_added, false},
+};
+
+enum err_code run_apply(struct run *run, const struct event *event, struct err *err)
+{
+	struct fold fold = {.run = run, .event = event, .data = event->payload, .err = err};
+	const char *name = event_kinds[event->kind].name;
+
+	if (event->pos != run->next_pos)
+		return err_set(err, ERR_PROTOCOL, "event %lld of run %lld where %lld was expected",
+			(long long)event->pos, (long long)event->chain, (long long)run->next_pos);
+	if (run->started == (event->kind == EVENT_RUN_STARTED) || folds[event->kind].apply == NULL)
+		return err_set(err, ERR_PROTOCOL, "\"%s\" cannot stand here", name);
+	if (event->payload == NULL && (event->kind == EVENT_RUN_STARTED || folds[event->kind].step)) {
+		if (event->kind == EVENT_RUN_STARTED)
+			return err_set(err, ERR_PROTOCOL, "the start of run %lld was erased",
+				(long long)event->chain);
+		run->next_pos++; /* erased: what it said is gone, the rest still stands */
+		return ERR_NONE;
+	}
+	if (folds[event->kind].step) {
+		fold.step = run_step(run, json_str(event->payload, "step", NULL));
+		if (fold.step == NULL)
+			return err_set(err, ERR_PROTOCOL, "\"%s\" names the unknown step \"%s\"", name,
+				json_str(event->payload, "step", ""));
+	}
+	if (event->payload != NULL)
+		json_array_append(run->private->payloads, event->payload);
+	TRY(folds[event->kind].apply(&fold));
+	run->next_pos++;
+	return ERR_NONE;
+}
