@@ -124,6 +124,8 @@ const char *call_key(const struct call *call);      /* idempotency key "2042/pro
 const char *call_workspace(const struct call *call); /* absolute directory of the workspace; may be "" */
 /* The effect the target declares for a named action ("actions:" in targets.yaml); the action's JSON, or NULL. */
 const json_t *call_declared(const struct call *call, const char *kind, const char *name);
+/* Everything the target declares under kind, or NULL. */
+const json_t *call_declared_all(const struct call *call, const char *kind);
 /* In run, verify, undo: what prepare found (possibly by an earlier process).  NULL in prepare and for reads. */
 const json_t *call_before(const struct call *call);
 /* Time left, never negative; 0 means that the deadline has passed. */

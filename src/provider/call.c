@@ -252,6 +252,13 @@ const json_t *call_declared(const struct call *call, const char *kind, const cha
 	return json_is_object(row) ? row : NULL;
 }
 
+const json_t *call_declared_all(const struct call *call, const char *kind)
+{
+	const json_t *rows = json_object_get(call->target, kind);
+
+	return call->provider->declares_actions && json_is_object(rows) ? rows : NULL;
+}
+
 const json_t *call_before(const struct call *call)
 {
 	return call->before;
@@ -274,6 +281,7 @@ static const struct {
 	const char *param, *kind;
 } declaring[] = {
 	{ "action", "actions" },
+	{ "name", "actions" },
 	{ "query", "queries" },
 	{ "statement", "queries" },
 };
