@@ -7,7 +7,7 @@
  *   start NAME PROGRAM ARG…   own session, output to DIR/log/NAME.log; answers the pid
  *   status NAME               "running PID", "exited STATUS" or "none"
  *   stop NAME SIGNAL MS       signal, then SIGKILL for the whole tree after MS
- *   kill NAME                 SIGKILL for the whole tree; answers the epoch ms before the first signal
+ *   kill NAME|PID             SIGKILL for the whole tree; answers the epoch ms before the first signal
  *   list                      "NAME PID" of what runs
  *   keep PID                  another owner; 0 = none
  *   end                       everything is killed and DIR removed
@@ -171,16 +171,35 @@ static void kill_tree(pid_t root)
 			nap();
 }
 
-/* Orphans became our own children: until there are none, nothing was missed. */
+/* A process whose current directory is the lab's: a database that the program under test started. */
+static bool works_in_lab(pid_t pid)
+{
+	char path[64], cwd[512];
+	size_t len = strlen(lab_dir);
+
+	snprintf(path, sizeof path, "/proc/%d/cwd", (int)pid);
+	ssize_t got = readlink(path, cwd, sizeof cwd - 1);
+	if (got < 0)
+		return false;
+	cwd[got] = 0;
+	return !strncmp(cwd, lab_dir, len) && (cwd[len] == '/' || !cwd[len]);
+}
+
+/* Orphans became our own children: until there are none, nothing was missed.  What others started in the
+ * lab is found by its directory. */
 static void kill_everything(void)
 {
+	static struct process rows[PIDS_MAX];
 	static pid_t pids[PIDS_MAX];
 
 	for (int round = 0; round < ROUNDS_MAX; round++) {
-		size_t count = tree(getpid(), pids, PIDS_MAX);
+		size_t count = tree(getpid(), pids, PIDS_MAX), all = processes(rows, PIDS_MAX);
 
 		for (size_t i = 1; i < count; i++)
 			kill(pids[i], SIGKILL);
+		for (size_t i = 0; i < all; i++)
+			if (rows[i].pid != getpid() && works_in_lab(rows[i].pid))
+				kill(rows[i].pid, SIGKILL);
 		reap();
 		if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
 			return;
@@ -340,14 +359,19 @@ static void verb_stop(FILE *out, char **args, size_t count)
 static void verb_kill(FILE *out, char **args, size_t count)
 {
 	struct unit *unit = count == 2 ? unit_find(args[1]) : NULL;
+	pid_t pid = count == 2 ? atoi(args[1]) : 0;
 
 	reap();
-	if (!unit || !unit->running) {
+	if (unit && unit->running)
+		pid = unit->pid;
+	else if (pid <= 1 || !works_in_lab(pid))
+		pid = 0;
+	if (!pid) {
 		fprintf(out, "error \"%s\" is not running\n", count > 1 ? args[1] : "");
 		return;
 	}
 	int64_t at = epoch_ms();
-	kill_tree(unit->pid);
+	kill_tree(pid);
 	fprintf(out, "%lld\n", (long long)at);
 }
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2153
-# postgres.sh: nodes a (primary) and b (standby).  Configuration lies outside the data directories, as on
-# Debian, because pg_rewind and pg_basebackup copy whatever lies inside.
+# postgres.sh: nodes a (primary) and b (standby).  A node's postgresql.conf only includes a file of ours
+# outside the data directory, because pg_rewind and pg_basebackup copy whatever lies inside.
 
 pg_port() { local name=PG_${1^^}_PORT; printf '%s' "${!name}"; }
 pg_query() { # pg_query NODE SQL: over the private socket, at the node itself
@@ -22,7 +22,6 @@ pg_primary() { # the node that takes writes
 # The timeouts are lowered: a drill would otherwise measure the defaults (5 s, 10 s, 60 s).
 pg_conf() {
 	cat >"$LAB/conf/$1.conf" <<CONF
-data_directory = '$LAB/data/$1'
 hba_file = '$LAB/conf/hba.conf'
 cluster_name = '$1'
 listen_addresses = '127.0.0.1'
@@ -57,22 +56,29 @@ CONF
 }
 
 pg_start() { # as an init system would; the postmaster is the keeper's child
-	keeper start "pg-$1" postgres -D "$LAB/data/$1" -c "config_file=$LAB/conf/$1.conf" >/dev/null &&
+	keeper start "pg-$1" postgres -D "$LAB/data/$1" >/dev/null &&
 		until_ok 30000 pg_query "$1" 'select 1' postgres
 }
-pg_stop() { keeper stop "pg-$1" INT "${2:-30000}" >/dev/null; } # fast: sends everything to the standby first
+pg_pid() { head -n 1 "$LAB/data/$1/postmaster.pid" 2>/dev/null; }
+pg_down() { ! kill -0 "$1" 2>/dev/null; }
+pg_stop() { # fast: sends everything to the standby first; the node may have been started by others than us
+	local pid; pid=$(pg_pid "$1") || return 0
+	kill -INT "$pid" && until_ok 30000 pg_down "$pid"
+}
 
 part_pg() {
 	printf '*:*:*:*:%s\n' "$(<"$LAB/secrets/pg-password")" >"$LAB/secrets/pgpass"
 	pg_conf a && pg_conf b || return
 	initdb -D "$LAB/data/a" -U lab -A scram-sha-256 --auth-local=trust --pwfile="$LAB/secrets/pg-password" \
 		-E UTF8 --locale=C --no-sync --no-instructions >/dev/null || return
+	printf "include '%s'\n" "$LAB/conf/a.conf" >"$LAB/data/a/postgresql.conf"
 	pg_start a && pg_query a 'create database orders' postgres && pg_query a "
 		create table orders(seq bigint primary key, at timestamptz not null default clock_timestamp(), note text);
 		create table heartbeat(one bool primary key default true check (one), at timestamptz not null);
 		insert into heartbeat(at) values (clock_timestamp())" || return
 	pg_basebackup -h "$LAB/run" -p "$PG_A_PORT" -U lab -D "$LAB/data/b" -X stream -C -S b -c fast --no-sync || return
 	touch "$LAB/data/b/standby.signal"
+	printf "include '%s'\n" "$LAB/conf/b.conf" >"$LAB/data/b/postgresql.conf"
 	# over the line, with the password file: what a remote standby would have
 	cat >>"$LAB/data/b/postgresql.auto.conf" <<CONF
 primary_conninfo = 'host=127.0.0.1 port=$WAN_A_PORT user=lab passfile=$LAB/secrets/pgpass application_name=b connect_timeout=2'
