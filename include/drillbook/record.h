@@ -23,7 +23,7 @@
 	X(RUN_ENDED, "run.ended", R, "status (done failed aborted), reason")                             \
 	X(LEAD_TAKEN, "lead.taken", R, "who, from")                                                      \
 	X(CLOCK_SET, "clock.set", R, "clock (t0 t1 t2 t6), at_ns (wall), basis (scenario stated observed), note")  \
-	X(STEP_STARTED, "step.started", R, "step, attempt, output (file name)")                          \
+	X(STEP_STARTED, "step.started", R, "step, attempt, iteration (grows with a retry after a known failure)")  \
 	X(STEP_PHASE, "step.phase", R, "step, attempt, phase (check run verify undo)")                   \
 	X(STEP_ASKED, "step.asked", R,                                                                   \
 		"ask, step, attempt, kind (confirm manual decide failed unknown diverged), level, title, text, digest, "    \
@@ -35,7 +35,7 @@
 	X(OP_READ, "op.read", R,                                                                         \
 		"step, attempt, ordinal, op, target, args{}, digest, ok, result{} or error{}, began_ns, ended_ns (wall)")    \
 	X(OP_INTENT, "op.intent", R,                                                                     \
-		"step, attempt, ordinal, key, op, target, effect, args{}, digest, before{}, undo{op,target,args}, idempotent, declared")    \
+		"step, attempt, ordinal, key, op, target, effect, args{}, digest, before{}, undo{op,target,args}, idempotent, declared, allowed (no confirmation needed)")    \
 	X(OP_ALLOWED, "op.allowed", R, "step, attempt, ordinal, key, digest (of the intent that was confirmed)")    \
 	X(OP_REFUSED, "op.refused", R, "step, attempt, ordinal, key, reason")                            \
 	X(OP_RESULT, "op.result", R,                                                                     \
@@ -139,6 +139,8 @@ struct step {
 	size_t *needs_index; size_t needs_count;
 	enum step_state state;
 	int64_t attempt;        /* 0 = never started */
+	int64_t iteration;      /* part of the operations' keys; grows with a retry after a known failure */
+	int64_t iteration_attempt; /* the attempt with which the iteration began */
 	struct wall started, ended; /* of the last attempt; ns 0 = not */
 	struct wall first_started;
 	struct mono started_mono;
@@ -155,6 +157,7 @@ struct service {
 	int64_t rto_ms, rpo_ms; /* -1 = none stated */
 	int64_t tier;
 	struct wall restored, verified; /* t4, t5; ns 0 = not reached */
+	const char *verified_by; /* the step that marked it; NULL = none */
 	bool measured;
 	int64_t lost;           /* units; -1 = not counted */
 	int64_t acknowledged;

@@ -77,8 +77,9 @@ enum verdict_word service_rto(const struct run *run, const struct service *servi
 {
 	if (service->rto_ms < 0)
 		return OBJECTIVE_NONE;
-	if (service->verified.ns == 0)
-		return run->status == RUN_OPEN ? OBJECTIVE_NOT_MEASURED : OBJECTIVE_MISSED;
+	if (service->verified.ns == 0) /* a probe recovers nothing */
+		return run->status == RUN_OPEN || str_eq(run->mode, "probe") ? OBJECTIVE_NOT_MEASURED
+									     : OBJECTIVE_MISSED;
 	const struct service_clock clock = run_clock(run, service, service->verified);
 	return clock.left_ms >= 0 ? OBJECTIVE_MET : OBJECTIVE_MISSED;
 }
@@ -93,6 +94,8 @@ enum verdict_word service_rpo(const struct run *run, const struct service *servi
 	/* an objective of 0 allows no lost unit at all, however short the span */
 	if (service->rpo_ms == 0 && service->lost > 0)
 		return OBJECTIVE_MISSED;
+	if (service->rpa_ms < 0) /* counted but not timed: only nothing lost is sure to be in time */
+		return service->lost == 0 ? OBJECTIVE_MET : OBJECTIVE_NOT_MEASURED;
 	return service->rpa_ms <= service->rpo_ms ? OBJECTIVE_MET : OBJECTIVE_MISSED;
 }
 
@@ -108,8 +111,6 @@ int run_exit_status(const struct run *run)
 	case RUN_DONE:
 		break;
 	}
-	if (str_eq(run->mode, "probe"))
-		return 0;
 	for (size_t i = 0; i < run->service_count; i++)
 		if (service_rto(run, &run->services[i]) == OBJECTIVE_MISSED ||
 			service_rpo(run, &run->services[i]) == OBJECTIVE_MISSED)

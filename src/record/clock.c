@@ -27,7 +27,8 @@ struct service_clock run_clock(const struct run *run, const struct service *serv
 	const struct wall end = clock.verified ? service->verified
 				: run->status != RUN_OPEN && run->ended.ns != 0 ? run->ended : now;
 	/* whole milliseconds of both ends, so that parts and their sum never differ by rounding */
-	clock.elapsed_ms = end.ns / 1000000 - clock.t0.ns / 1000000;
+	if (end.ns > clock.t0.ns) /* a t0 stated after the end leaves nothing to measure */
+		clock.elapsed_ms = end.ns / 1000000 - clock.t0.ns / 1000000;
 	if (service->rto_ms < 0) {
 		clock.word = "no RTO";
 		return clock;
@@ -65,10 +66,13 @@ static struct wall piece(struct cutter *cutter, struct wall upto, struct wall fr
 	return from;
 }
 
+/* The step that said so; the one that ended last before it, when a human did. */
 static const struct step *marking_step(const struct run *run, const struct service *service)
 {
-	const struct step *best = NULL;
+	const struct step *best = run_step(run, service->verified_by);
 
+	if (best != NULL)
+		return best;
 	for (size_t i = 0; i < run->step_count; i++)
 		if (run->steps[i].ended.ns != 0 && run->steps[i].ended.ns <= service->verified.ns &&
 			run->steps[i].state == STEP_OK &&
@@ -94,7 +98,8 @@ static void walk_back(struct cutter *cutter, const struct run *run, const struct
 {
 	struct wall upto = cutter->to;
 
-	while (step != NULL && upto.ns > cutter->from.ns) {
+	/* a chain is never longer than the run: damaged events may hold a circle */
+	for (size_t hops = 0; step != NULL && upto.ns > cutter->from.ns && hops < run->step_count; hops++) {
 		for (size_t i = step->span_count; i-- > 0 && upto.ns > cutter->from.ns;) {
 			const struct span *span = &step->spans[i];
 			const struct wall end = span->to.ns ? span->to : upto;

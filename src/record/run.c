@@ -12,6 +12,7 @@ struct run_private {
 	struct arena arena;
 	size_t ask_cap, note_cap;
 	json_t *index;    /* step id -> position */
+	bool erased;      /* a payload is missing: what refers to it may refer to nothing */
 };
 
 struct fold {
@@ -127,6 +128,8 @@ static enum err_code add_step(struct fold *fold, size_t at, const json_t *row)
 	};
 	if (!step_kind_find(json_str(row, "kind", ""), &step->kind) || step->id[0] == '\0')
 		return err_set(fold->err, ERR_PROTOCOL, "step %zu of the run is malformed", at + 1);
+	if (run_step(run, step->id) != NULL)
+		return err_set(fold->err, ERR_PROTOCOL, "step \"%s\" is there twice", step->id);
 	json_put_int(run->private->index, step->id, (int64_t)at);
 	return ERR_NONE;
 }
@@ -146,13 +149,39 @@ static enum err_code link_needs(struct fold *fold, struct step *step)
 	return ERR_NONE;
 }
 
+static enum err_code add_steps(struct fold *fold, const json_t *rows)
+{
+	struct run *run = fold->run;
+
+	run->step_count = json_array_size(rows);
+	run->steps = xmalloc(run->step_count * sizeof(*run->steps));
+	for (size_t i = 0; i < run->step_count; i++)
+		TRY(add_step(fold, i, json_array_get(rows, i)));
+	for (size_t i = 0; i < run->step_count; i++)
+		TRY(link_needs(fold, &run->steps[i]));
+	return ERR_NONE;
+}
+
+static void forget_steps(struct run *run)
+{
+	free(run->steps);
+	run->steps = NULL;
+	run->step_count = 0;
+	json_object_clear(run->private->index);
+}
+
 static enum err_code started(struct fold *fold)
 {
 	struct run *run = fold->run;
 	const json_t *data = fold->data;
 	const json_t *book = json_object_get(data, "runbook"), *space = json_object_get(data, "workspace");
-	const json_t *steps = json_object_get(data, "steps"), *services = json_object_get(data, "services");
+	const json_t *services = json_object_get(data, "services");
+	const enum err_code code = add_steps(fold, json_object_get(data, "steps"));
 
+	if (code != ERR_NONE) { /* the run stays as it was: not started */
+		forget_steps(run);
+		return code;
+	}
 	run->id = fold->event->chain;
 	run->runbook = json_str(book, "name", "");
 	run->title = json_str(book, "title", "");
@@ -176,12 +205,7 @@ static enum err_code started(struct fold *fold)
 	run->services = xmalloc(run->service_count * sizeof(*run->services));
 	for (size_t i = 0; i < run->service_count; i++)
 		add_service(&run->services[i], json_array_get(services, i));
-	run->step_count = json_array_size(steps);
-	run->steps = xmalloc(run->step_count * sizeof(*run->steps));
-	for (size_t i = 0; i < run->step_count; i++)
-		TRY(add_step(fold, i, json_array_get(steps, i)));
-	for (size_t i = 0; i < run->step_count; i++)
-		TRY(link_needs(fold, &run->steps[i]));
+	run->t0_assumed = true;
 	run->started = true;
 	return ERR_NONE;
 }
@@ -219,9 +243,16 @@ static enum err_code ended(struct fold *fold)
 {
 	const char *word = json_str(fold->data, "status", "");
 
-	for (size_t i = RUN_DONE; i <= RUN_ABORTED; i++)
-		if (str_eq(word, run_status_name((enum run_status)i)))
-			fold->run->status = (enum run_status)i;
+	size_t status = RUN_DONE;
+
+	while (status <= RUN_ABORTED && !str_eq(word, run_status_name((enum run_status)status)))
+		status++;
+	if (status > RUN_ABORTED) {
+		if (fold->data != NULL)
+			return err_set(fold->err, ERR_PROTOCOL, "unknown end \"%s\"", word);
+		status = RUN_FAILED; /* erased: nobody can say any more that it went well */
+	}
+	fold->run->status = (enum run_status)status;
 	fold->run->ended = fold->event->wall;
 	if (json_str(fold->data, "reason", "")[0] != '\0')
 		fold->run->reason = json_str(fold->data, "reason", "");
@@ -244,6 +275,7 @@ static enum err_code clock_set(struct fold *fold)
 
 	if (str_eq(clock, "t0")) {
 		run->t0 = at;
+		run->t0_assumed = false;
 		run->t0_basis = json_str(fold->data, "basis", "");
 	} else if (str_eq(clock, "t1")) {
 		run->t1 = at;
@@ -265,6 +297,9 @@ static enum err_code step_started(struct fold *fold)
 
 	step->state = STEP_RUNNING;
 	step->attempt = json_int(fold->data, "attempt", 0);
+	if (step->iteration_attempt == 0 || json_int(fold->data, "iteration", 0) != step->iteration)
+		step->iteration_attempt = step->attempt;
+	step->iteration = json_int(fold->data, "iteration", 0);
 	step->started = fold->event->wall;
 	step->started_mono = fold->event->mono;
 	memcpy(step->started_boot, fold->event->boot, sizeof(step->started_boot));
@@ -327,6 +362,8 @@ static enum err_code step_answered(struct fold *fold)
 	struct run *run = fold->run;
 	const struct ask *ask = run_ask(run, json_int(fold->data, "ask", 0));
 
+	if (ask == NULL && run->private->erased)
+		return ERR_NONE;
 	if (ask == NULL)
 		return err_set(fold->err, ERR_PROTOCOL, "an answer to a question that is not open");
 	drop_ask(run, (size_t)(ask - run->asks));
@@ -373,23 +410,29 @@ static enum err_code step_finished(struct fold *fold)
 
 /* ------------------------------------------------------------------ operations */
 
-/* Ordinals identify a call within an attempt; a replayed attempt takes over the calls before it. */
+/* An ordinal identifies a call within an attempt.  A key outlives attempts: the same operation proposed again
+ * after an UNKNOWN or an interruption takes the place of its earlier self. */
 static struct op *op_at(struct fold *fold, bool create)
 {
 	struct step *step = fold->step;
 	const int64_t ordinal = json_int(fold->data, "ordinal", -1);
 	const int64_t attempt = json_int(fold->data, "attempt", -1);
+	const char *key = json_str(fold->data, "key", "");
 
 	for (size_t i = step->op_count; i-- > 0;)
-		if (step->ops[i].ordinal == ordinal && step->ops[i].attempt == attempt)
+		if ((step->ops[i].ordinal == ordinal && step->ops[i].attempt == attempt) ||
+			(create && key[0] != '\0' && str_eq(step->ops[i].key, key))) {
+			step->ops[i].attempt = attempt;
 			return &step->ops[i];
+		}
 	if (!create)
 		return NULL;
 	if ((step->op_count & (step->op_count - 1)) == 0)
 		step->ops = xrealloc(step->ops,
 			(step->op_count ? step->op_count * 2 : 1) * sizeof(*step->ops));
 	struct op *op = &step->ops[step->op_count++];
-	*op = (struct op){.attempt = attempt, .ordinal = ordinal};
+	*op = (struct op){.attempt = attempt, .ordinal = ordinal, .key = key, .op = "", .target = "",
+		.effect = "", .digest = ""};
 	return op;
 }
 
@@ -432,13 +475,15 @@ static enum err_code op_intent(struct fold *fold)
 	struct op *op = op_at(fold, true);
 
 	op_describe(op, fold);
-	op->state = OP_STATE_PROPOSED;
+	op->state = json_flag(fold->data, "allowed", false) ? OP_STATE_ALLOWED : OP_STATE_PROPOSED;
+	op->settled = false;
+	op->result = op->error = NULL;
 	return ERR_NONE;
 }
 
 static enum err_code op_known(struct fold *fold, struct op **out)
 {
-	*out = op_at(fold, false);
+	*out = op_at(fold, fold->run->private->erased);
 	return *out != NULL ? ERR_NONE
 			    : err_set(fold->err, ERR_PROTOCOL, "\"%s\" has no intent with ordinal %lld",
 				      fold->step->id, (long long)json_int(fold->data, "ordinal", -1));
@@ -516,12 +561,14 @@ static enum err_code service_marked(struct fold *fold)
 
 	if (service == NULL)
 		return err_set(fold->err, ERR_PROTOCOL, "a mark for an unknown service");
-	if (str_eq(reached, "restored"))
+	if (str_eq(reached, "restored")) {
 		service->restored = fold->event->wall;
-	else if (str_eq(reached, "verified"))
+	} else if (str_eq(reached, "verified")) {
 		service->verified = fold->event->wall;
-	else
+		service->verified_by = json_str(fold->data, "step", NULL);
+	} else {
 		fold->run->t6 = fold->event->wall;
+	}
 	return ERR_NONE;
 }
 
@@ -560,33 +607,35 @@ static enum err_code note_added(struct fold *fold)
 
 /* ------------------------------------------------------------------ the table */
 
+enum needs_data { PLAIN, DATA, STEP }; /* nothing; a payload; a payload that names a step of the run */
+
 static const struct {
 	enum err_code (*apply)(struct fold *fold);
-	bool step; /* the payload must name a step of the run */
+	enum needs_data needs;
 } folds[EVENT_COUNT] = {
-	[EVENT_RUN_STARTED] = {started, false},
-	[EVENT_RUN_RESUMED] = {resumed, false},
-	[EVENT_RUN_PAUSED] = {paused, false},
-	[EVENT_RUN_CONTINUED] = {continued, false},
-	[EVENT_RUN_ABORTING] = {aborting, false},
-	[EVENT_RUN_ENDED] = {ended, false},
-	[EVENT_LEAD_TAKEN] = {lead_taken, false},
-	[EVENT_CLOCK_SET] = {clock_set, false},
-	[EVENT_STEP_STARTED] = {step_started, true},
-	[EVENT_STEP_PHASE] = {step_phase, true},
-	[EVENT_STEP_ASKED] = {step_asked, true},
-	[EVENT_STEP_ANSWERED] = {step_answered, true},
-	[EVENT_STEP_FINISHED] = {step_finished, true},
-	[EVENT_OP_READ] = {op_read, true},
-	[EVENT_OP_INTENT] = {op_intent, true},
-	[EVENT_OP_ALLOWED] = {op_allowed, true},
-	[EVENT_OP_REFUSED] = {op_refused, true},
-	[EVENT_OP_RESULT] = {op_result, true},
-	[EVENT_OP_UNKNOWN] = {op_unknown, true},
-	[EVENT_OP_SETTLED] = {op_settled, true},
-	[EVENT_SERVICE_MARKED] = {service_marked, false},
-	[EVENT_RECOVERY_MEASURED] = {recovery_measured, false},
-	[EVENT_NOTE_ADDED] = {note_added, false},
+	[EVENT_RUN_STARTED] = {started, DATA},
+	[EVENT_RUN_RESUMED] = {resumed, PLAIN},
+	[EVENT_RUN_PAUSED] = {paused, PLAIN},
+	[EVENT_RUN_CONTINUED] = {continued, PLAIN},
+	[EVENT_RUN_ABORTING] = {aborting, PLAIN},
+	[EVENT_RUN_ENDED] = {ended, PLAIN},
+	[EVENT_LEAD_TAKEN] = {lead_taken, DATA},
+	[EVENT_CLOCK_SET] = {clock_set, DATA},
+	[EVENT_STEP_STARTED] = {step_started, STEP},
+	[EVENT_STEP_PHASE] = {step_phase, STEP},
+	[EVENT_STEP_ASKED] = {step_asked, STEP},
+	[EVENT_STEP_ANSWERED] = {step_answered, STEP},
+	[EVENT_STEP_FINISHED] = {step_finished, STEP},
+	[EVENT_OP_READ] = {op_read, STEP},
+	[EVENT_OP_INTENT] = {op_intent, STEP},
+	[EVENT_OP_ALLOWED] = {op_allowed, STEP},
+	[EVENT_OP_REFUSED] = {op_refused, STEP},
+	[EVENT_OP_RESULT] = {op_result, STEP},
+	[EVENT_OP_UNKNOWN] = {op_unknown, STEP},
+	[EVENT_OP_SETTLED] = {op_settled, STEP},
+	[EVENT_SERVICE_MARKED] = {service_marked, DATA},
+	[EVENT_RECOVERY_MEASURED] = {recovery_measured, DATA},
+	[EVENT_NOTE_ADDED] = {note_added, PLAIN},
 };
 
 enum err_code run_apply(struct run *run, const struct event *event, struct err *err)
@@ -599,14 +648,17 @@ enum err_code run_apply(struct run *run, const struct event *event, struct err *
 			(long long)event->pos, (long long)event->chain, (long long)run->next_pos);
 	if (run->started == (event->kind == EVENT_RUN_STARTED) || folds[event->kind].apply == NULL)
 		return err_set(err, ERR_PROTOCOL, "\"%s\" cannot stand here", name);
-	if (event->payload == NULL && (event->kind == EVENT_RUN_STARTED || folds[event->kind].step)) {
+	if (event->payload == NULL) {
 		if (event->kind == EVENT_RUN_STARTED)
 			return err_set(err, ERR_PROTOCOL, "the start of run %lld was erased",
 				(long long)event->chain);
-		run->next_pos++; /* erased: what it said is gone, the rest still stands */
-		return ERR_NONE;
+		run->private->erased = true;
+		if (folds[event->kind].needs != PLAIN) {
+			run->next_pos++; /* what it said is gone, the rest still stands */
+			return ERR_NONE;
+		}
 	}
-	if (folds[event->kind].step) {
+	if (folds[event->kind].needs == STEP) {
 		fold.step = run_step(run, json_str(event->payload, "step", NULL));
 		if (fold.step == NULL)
 			return err_set(err, ERR_PROTOCOL, "\"%s\" names the unknown step \"%s\"", name,
@@ -614,7 +666,10 @@ enum err_code run_apply(struct run *run, const struct event *event, struct err *
 	}
 	if (event->payload != NULL)
 		json_array_append(run->private->payloads, event->payload);
-	TRY(folds[event->kind].apply(&fold));
-	run->next_pos++;
-	return ERR_NONE;
+	const enum err_code code = folds[event->kind].apply(&fold);
+	if (code == ERR_NONE)
+		run->next_pos++;
+	else if (event->payload != NULL) /* nothing was borrowed from it */
+		json_array_remove(run->private->payloads, json_array_size(run->private->payloads) - 1);
+	return code;
 }

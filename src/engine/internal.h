@@ -1,0 +1,239 @@
+/* internal.h: what the files of the engine share.
+ *
+ * server.c   the process: lock, loop, journal thread, lifetime
+ * conn.c     terminals: accept, requests, pushes, catching up
+ * request.c  the table of requests
+ * live.c     open runs: events in, commits out, start and end
+ * steps.c    which step may start, how it ends, what a human is asked
+ * ops.c      what a worker says: reads, intents, results, the end
+ * workers.c  the zygote and the worker processes
+ * resume.c   what a new server makes of the runs an old one left
+ *
+ * The state of a run is the fold of its events and nothing else (struct run); it is folded when an event is
+ * submitted, so that decisions see it at once.  What others may see of an event (a terminal, an ack to a worker, the answer to a
+ * request) waits for the commit: struct after. */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include "drillbook/base.h"
+#include "drillbook/engine.h"
+#include "drillbook/journal.h"
+#include "drillbook/record.h"
+#include "drillbook/wire.h"
+
+#include <uv.h>
+
+enum {
+	PARALLEL_STEPS = 8,         /* of one run */
+	LINGER_MS = 3000,           /* a server that nobody needs */
+	STALE_MS = 60000,           /* a confirmed intent older than this is prepared again */
+	STOP_TERM_MS = 3000,        /* after a polite stop */
+	STOP_KILL_MS = 8000,
+	TIMEOUT_FENCE_MS = 5000,    /* beyond the deadline the worker itself keeps */
+	CONN_QUEUE_BYTES = 1 << 20, /* beyond it a terminal is served from the journal when it reads again */
+	RETRY_JOURNAL_MS = 1000
+};
+
+struct server;
+struct live;
+struct conn;
+struct worker;
+
+/* What to do when a batch is on disk. */
+enum after_what { AFTER_ACK, AFTER_REPLY, AFTER_SEAL, AFTER_FORGET };
+struct after {
+	enum after_what what;
+	int64_t worker, ordinal; /* ACK */
+	int64_t conn;            /* REPLY */
+	int64_t run;             /* SEAL, FORGET */
+	json_t *message;         /* REPLY; owned */
+};
+
+/* Events and their consequences on the way to the journal: one per turn of the loop. */
+struct batch {
+	struct event *events;
+	size_t count, cap;
+	struct after *afters;
+	size_t after_count, after_cap;
+	json_t *keep;
+	enum journal_urgency urgency;
+};
+
+struct timer { /* a uv_timer that frees itself */
+	uv_timer_t uv;
+	struct server *server;
+	void (*fire)(struct server *server, int64_t a, int64_t b);
+	int64_t a, b;
+};
+
+struct conn {
+	struct conn *next;
+	struct server *server;
+	int64_t id;
+	uv_poll_t poll;
+	int fd;
+	bool polling_write, closing, greeted, read_only;
+	struct wire wire;
+	struct actor actor;
+	pid_t pid;
+	int64_t run;            /* attached to; 0 = none */
+	int64_t next_pos;       /* of the event to send next */
+	bool caught_up, told_caught_up, watch;
+};
+
+enum job { JOB_STEP, JOB_VERIFY, JOB_SECRETS };
+struct worker {
+	struct worker *next;
+	struct server *server;
+	int64_t id, run;
+	enum job job;
+	size_t step;
+	int64_t attempt;
+	pid_t pid;
+	uv_poll_t poll;
+	int fd;
+	struct wire wire;
+	int outbox_fd;
+	char *outbox_path;
+	bool done, closed, exited, stopping, freed;
+	int exit_status, exit_signal;
+	json_t *intent;         /* the last one it sent, until answered */
+	json_t *verifying;      /* JOB_VERIFY: {"key","ordinal","attempt"} */
+};
+
+/* What the engine knows of a running step beyond the fold. */
+struct live_step {
+	int64_t worker;         /* id, 0 = none */
+	int64_t next_ordinal;
+	json_t *outputs;        /* of its run phase, kept until its verify has passed */
+	json_t *output;         /* the output file as last reported */
+	bool previewed;         /* a human saw the list of its changes and said yes */
+	char *confirmed;        /* digest a human said yes to */
+	int64_t deadline_ms;
+};
+
+struct live {
+	struct live *next;
+	struct server *server;
+	int64_t id;
+	struct run *run;
+	json_t *plan;
+	struct live_step *steps;
+	size_t low;             /* no step before it can start any more */
+	int active;             /* steps that run now */
+	bool dirty, ending, sealed;
+	int secrets_fd;         /* sealed memfd, -1 = none yet */
+	bool secrets_needed, secrets_pending;
+	int64_t lead_conn;
+	int64_t committed;      /* events on disk */
+};
+
+struct zygote {
+	uv_poll_t poll;
+	int fd;
+	pid_t pid;
+	struct wire wire;
+	bool running;
+};
+
+struct server {
+	uv_loop_t loop;
+	uv_poll_t listener;
+	uv_async_t wake;
+	uv_prepare_t prepare;
+	uv_signal_t sigterm, sigint;
+	uv_timer_t idle;
+	const struct server_options *options;
+	char *socket_path;
+	int listen_fd, lock_fd;
+	int64_t epoch, last_id, next_run;
+	struct journal *journal, *reader;
+	struct journal_writer *writer;
+	bool journal_ok, stopping, idle_armed, retry_armed;
+	char *stop_reason;
+	struct batch *batch;        /* being filled */
+	struct batch **failed;      /* to be submitted again, in order */
+	size_t failed_count;
+	int64_t in_flight;          /* batches with the writer */
+	struct live *lives;
+	struct conn *conns;
+	struct worker *workers;
+	struct zygote zygote;
+};
+
+/* server.c */
+void server_stop(struct server *server, const char *reason);
+struct timer *timer_start(struct server *server, int64_t ms, void (*fire)(struct server *, int64_t, int64_t),
+	int64_t a, int64_t b);
+extern const struct actor program_actor;
+
+/* live.c */
+struct live *live_find(struct server *server, int64_t run);
+/* Folds and queues an event of a run; payload is stolen.  An event that cannot follow is a bug and ends the server. */
+void live_emit(struct live *live, enum event_kind kind, json_t *payload, const struct actor *actor);
+void ledger_emit(struct server *server, enum event_kind kind, json_t *payload);
+void batch_soon(struct server *server);   /* nothing in this turn's batch is urgent: see JOURNAL_SOON */
+void batch_urgent(struct server *server);
+struct after *batch_after(struct server *server, enum after_what what);
+void batch_submit(struct server *server);
+void batches_collect(struct server *server);
+enum err_code live_start(struct server *server, const json_t *plan, const struct actor *actor, struct live **out,
+	struct err *err) MUST_CHECK;
+struct live *live_adopt(struct server *server, struct run *run, json_t *plan); /* a run from the journal */
+void live_end(struct live *live, enum run_status status, const char *reason, const struct actor *actor);
+void live_free(struct live *live);
+const json_t *plan_step(const struct live *live, size_t step);
+bool plan_mode_allows(const struct live *live, const char *target);
+
+/* steps.c */
+void live_advance(struct live *live);
+void step_finish(struct live *live, size_t step, enum step_state outcome, json_t *more, const struct actor *actor);
+void step_phase_done(struct live *live, size_t step, const json_t *done);
+void step_lost(struct live *live, size_t step, const char *reason, bool resuming);
+void step_restart(struct live *live, size_t step, bool new_iteration, const struct actor *actor);
+int64_t step_ask(struct live *live, size_t step, const char *kind, int64_t level, json_t *more);
+enum err_code step_answer(struct live *live, const json_t *request, const struct actor *actor, struct err *err) MUST_CHECK;
+void step_settle_unknown(struct live *live, size_t step);
+void step_verdict(struct live *live, size_t step, const char *key, const json_t *message);
+void step_after_settled(struct live *live, size_t step);
+void step_failed_again(struct live *live, size_t step); /* its policy, once more, after a restart */
+void step_arm_wait(struct live *live, size_t step);
+const char *next_phase(const json_t *plan_step, const char *phase);
+
+/* ops.c */
+void worker_message(struct worker *worker, const json_t *message);
+void op_allow(struct live *live, size_t step, const char *key);
+void op_refuse(struct live *live, size_t step, const struct op *op, const char *reason, const struct actor *actor);
+json_t *op_base(const struct live *live, size_t step, int64_t attempt, int64_t ordinal, const char *key);
+
+/* workers.c */
+enum err_code zygote_start(struct server *server, struct err *err) MUST_CHECK;
+void zygote_stop(struct server *server);
+struct worker *worker_find(struct server *server, int64_t id);
+enum err_code worker_run_phase(struct live *live, size_t step, const char *phase, struct err *err) MUST_CHECK;
+enum err_code worker_verify(struct live *live, size_t step, const struct op *op, struct err *err) MUST_CHECK;
+enum err_code worker_secrets(struct live *live, struct err *err) MUST_CHECK;
+void worker_stop(struct server *server, int64_t id);
+void worker_tell(struct worker *worker, const char *what, int64_t ordinal, const char *code, const char *text);
+char *outbox_path(const struct server *server, int64_t run, size_t step, int64_t attempt);
+char *output_name(int64_t run, size_t step, int64_t attempt);
+
+/* conn.c */
+void conn_accept(struct server *server);
+void conn_push(struct conn *conn, json_t *message);  /* steals */
+void conns_push_event(struct server *server, const struct event *event);
+void conns_push_run(struct server *server, int64_t run, json_t *message); /* to all attached; steals */
+void conns_push_all(struct server *server, json_t *message);
+void conn_pump(struct conn *conn);
+void conn_close(struct conn *conn);
+struct conn *conn_find(struct server *server, int64_t id);
+void people_changed(struct server *server, int64_t run);
+
+/* request.c */
+void request_handle(struct conn *conn, const json_t *request);
+
+/* resume.c */
+void resume_outbox(struct live *live, size_t step, const struct buf *bytes);
+enum err_code resume_all(struct server *server, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,512 @@
+/* request.c: what a terminal may ask for, one row each. */
+#include "internal.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OUTPUT_CHUNK_MAX = 1 << 20, NOTE_MAX = 16384 };
+
+struct request {
+	struct conn *conn;
+	struct server *server;
+	const json_t *body;
+	struct live *live;     /* for requests about an open run */
+	json_t *answer;
+	bool durable;          /* the answer waits for the commit of what was emitted */
+};
+
+/* ------------------------------------------------------------------ the connection */
+
+static enum err_code do_hello(struct request *r, struct err *err)
+{
+	const int64_t proto = json_int(r->body, "proto", 0);
+
+	if (proto != WIRE_PROTOCOL_MAJOR)
+		return err_set(err, ERR_VERSION,
+			"this server (%s) speaks protocol %d, you speak %lld: `drillbook server stop` works, then start anew",
+			r->server->options->version, WIRE_PROTOCOL_MAJOR, (long long)proto);
+	r->conn->greeted = true;
+	json_put_int(r->answer, "proto", WIRE_PROTOCOL_MAJOR);
+	json_put_str(r->answer, "version", r->server->options->version);
+	json_put_int(r->answer, "epoch", r->server->epoch);
+	json_put_int(r->answer, "pid", getpid());
+	json_put_int(r->answer, "uid", r->conn->actor.uid);
+	json_put_str(r->answer, "name", r->conn->actor.name);
+	json_put_flag(r->answer, "read_only", r->conn->read_only);
+	return ERR_NONE;
+}
+
+static enum err_code do_status(struct request *r, struct err *err)
+{
+	int64_t open = 0, conns = 0, workers = 0, commits, events;
+
+	(void)err;
+	for (const struct live *live = r->server->lives; live != NULL; live = live->next)
+		open += !live->ending;
+	for (const struct conn *conn = r->server->conns; conn != NULL; conn = conn->next)
+		conns++;
+	for (const struct worker *worker = r->server->workers; worker != NULL; worker = worker->next)
+		workers++;
+	journal_writer_counts(r->server->writer, &commits, &events);
+	json_put_int(r->answer, "epoch", r->server->epoch);
+	json_put_int(r->answer, "pid", getpid());
+	json_put_str(r->answer, "version", r->server->options->version);
+	json_put_int(r->answer, "runs_open", open);
+	json_put_int(r->answer, "clients", conns);
+	json_put_int(r->answer, "workers", workers);
+	json_put_int(r->answer, "commits", commits);
+	json_put_int(r->answer, "events", events);
+	json_put_str(r->answer, "journal", r->server->journal_ok ? "ok" : "cannot be written");
+	return ERR_NONE;
+}
+
+static enum err_code do_stop(struct request *r, struct err *err)
+{
+	for (const struct live *live = r->server->lives; live != NULL; live = live->next)
+		if (!live->ending && !json_flag(r->body, "force", false))
+			return err_set(err, ERR_HELD,
+				"run %lld is open: end it, or use --force (it is taken up again by the next server)",
+				(long long)live->id);
+	server_stop(r->server, "on request");
+	return ERR_NONE;
+}
+
+/* ------------------------------------------------------------------ runs */
+
+static enum err_code do_start(struct request *r, struct err *err)
+{
+	struct live *live;
+	const int64_t t0 = json_int(r->body, "t0_ns", 0);
+	const char *note = json_str(r->body, "note", NULL);
+	json_t *payload;
+
+	TRY(live_start(r->server, json_object_get(r->body, "plan"), &r->conn->actor, &live, err));
+	live->lead_conn = r->conn->id;
+	if (t0 > 0) {
+		payload = json_object();
+		json_put_str(payload, "clock", "t0");
+		json_put_int(payload, "at_ns", t0);
+		json_put_str(payload, "basis", "stated");
+		live_emit(live, EVENT_CLOCK_SET, payload, &r->conn->actor);
+	}
+	if (note != NULL && note[0] != '\0' && strlen(note) <= NOTE_MAX) {
+		payload = json_object();
+		json_put_str(payload, "text", note);
+		live_emit(live, EVENT_NOTE_ADDED, payload, &r->conn->actor);
+	}
+	r->durable = true;
+	json_put_int(r->answer, "run", live->id);
+	return ERR_NONE;
+}
+
+static enum err_code do_runs(struct request *r, struct err *err)
+{
+	const struct journal_filter filter = {.limit = json_int(r->body, "limit", 50),
+		.open_only = json_flag(r->body, "open", false)};
+	json_t *runs = NULL, *row;
+	size_t i;
+
+	TRY(journal_runs(r->server->reader, &filter, &runs, err));
+	json_array_foreach(runs, i, row) {
+		const struct live *live = live_find(r->server, json_int(row, "run", 0));
+		json_put_int(row, "asks", live != NULL ? (int64_t)live->run->ask_count : 0);
+		if (live != NULL)
+			json_put_flag(row, "paused", live->run->paused);
+	}
+	json_put(r->answer, "runs", runs);
+	return ERR_NONE;
+}
+
+static void take_lead(struct live *live, struct conn *conn, bool announce)
+{
+	live->lead_conn = conn->id;
+	if (!announce && str_eq(live->run->lead, conn->actor.name))
+		return;
+	json_t *payload = json_object();
+	json_put_str(payload, "who", conn->actor.name);
+	json_put_str(payload, "from", live->run->lead);
+	live_emit(live, EVENT_LEAD_TAKEN, payload, &conn->actor);
+}
+
+static enum err_code do_attach(struct request *r, struct err *err)
+{
+	const int64_t id = json_int(r->body, "run", 0);
+	struct live *live = live_find(r->server, id);
+	struct sha256 head;
+	int64_t last;
+
+	if (live == NULL && journal_head(r->server->reader, id, &last, &head, err) != ERR_NONE)
+		return err_set(err, ERR_NOT_FOUND, "there is no run %lld", (long long)id);
+	r->conn->run = id;
+	r->conn->next_pos = json_int(r->body, "from", 0);
+	r->conn->caught_up = r->conn->told_caught_up = false;
+	r->conn->watch = json_flag(r->body, "watch", false) || r->conn->read_only;
+	if (live != NULL && !live->ending && live->lead_conn == 0 && !r->conn->watch)
+		take_lead(live, r->conn, false);
+	json_put_int(r->answer, "run", id);
+	json_put_str(r->answer, "lead", live != NULL ? live->run->lead : "");
+	json_put_flag(r->answer, "lead_is_you", live != NULL && live->lead_conn == r->conn->id);
+	json_put_flag(r->answer, "open", live != NULL && !live->ending);
+	return ERR_NONE;
+}
+
+static enum err_code do_detach(struct request *r, struct err *err)
+{
+	struct live *live = live_find(r->server, r->conn->run);
+	const int64_t run = r->conn->run;
+
+	(void)err;
+	if (live != NULL && live->lead_conn == r->conn->id)
+		live->lead_conn = 0;
+	r->conn->run = 0;
+	people_changed(r->server, run);
+	return ERR_NONE;
+}
+
+static enum err_code do_lead(struct request *r, struct err *err)
+{
+	(void)err;
+	r->conn->watch = false;
+	take_lead(r->live, r->conn, true);
+	r->durable = true;
+	people_changed(r->server, r->live->id);
+	return ERR_NONE;
+}
+
+static enum err_code do_answer(struct request *r, struct err *err)
+{
+	r->durable = true;
+	return step_answer(r->live, r->body, &r->conn->actor, err);
+}
+
+static enum err_code do_output(struct request *r, struct err *err)
+{
+	const int64_t run = json_int(r->body, "run", 0), max = json_int(r->body, "max", 65536);
+	int64_t offset = json_int(r->body, "offset", 0), attempt = json_int(r->body, "attempt", 0);
+	const char *id = json_str(r->body, "step", "");
+	const struct live *live = live_find(r->server, run);
+	struct run *folded = NULL;
+	enum err_code code = ERR_NONE;
+	int fd = -1;
+
+	if (live == NULL)
+		TRY(journal_run(r->server->reader, run, &folded, err));
+	const struct run *state = live != NULL ? live->run : folded;
+	const struct step *step = run_step(state, id);
+	if (step == NULL) {
+		run_free(folded);
+		return err_set(err, ERR_NOT_FOUND, "run %lld has no step \"%s\"", (long long)run, id);
+	}
+	if (attempt <= 0)
+		attempt = step->attempt;
+	char *name = output_name(run, (size_t)(step - state->steps), attempt);
+	char *path = xasprintf("%s/outputs/%s", r->server->options->data_dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st = {0};
+	if (fd >= 0)
+		fstat(fd, &st);
+	if (offset < 0)
+		offset = st.st_size + offset < 0 ? 0 : st.st_size + offset;
+	const size_t want = max < 0 ? 0 : max > OUTPUT_CHUNK_MAX ? OUTPUT_CHUNK_MAX : (size_t)max;
+	char *bytes = xmalloc(want + 1);
+	const ssize_t n = fd >= 0 ? pread(fd, bytes, want, offset) : 0;
+	char *text = base64_encode(bytes, n > 0 ? (size_t)n : 0);
+	json_put_str(r->answer, "data", text);
+	json_put_int(r->answer, "offset", offset);
+	json_put_int(r->answer, "size", st.st_size);
+	json_put_int(r->answer, "attempt", attempt);
+	if (fd >= 0)
+		close(fd);
+	free(text);
+	free(bytes);
+	free(path);
+	free(name);
+	run_free(folded);
+	return code;
+}
+
+/* ------------------------------------------------------------------ acts */
+
+static enum err_code note_of(const struct request *r, const char **out, struct err *err)
+{
+	*out = json_str(r->body, "note", "");
+	if (strlen(*out) > NOTE_MAX)
+		return err_set(err, ERR_LIMIT, "a note has at most %d bytes", NOTE_MAX);
+	return ERR_NONE;
+}
+
+static enum err_code reason_of(const struct request *r, const char **out, struct err *err)
+{
+	TRY(note_of(r, out, err));
+	if ((*out)[0] == '\0')
+		return err_set(err, ERR_USAGE, "this needs a note that says why");
+	return ERR_NONE;
+}
+
+static enum err_code step_of(const struct request *r, size_t *out, struct err *err)
+{
+	const char *id = json_str(r->body, "step", "");
+	const struct step *step = run_step(r->live->run, id);
+
+	if (step == NULL)
+		return err_set(err, ERR_NOT_FOUND, "the run has no step \"%s\"", id);
+	*out = (size_t)(step - r->live->run->steps);
+	return ERR_NONE;
+}
+
+static json_t *reason_payload(const char *note)
+{
+	json_t *payload = json_object();
+
+	json_put_str(payload, "reason", note);
+	return payload;
+}
+
+static enum err_code act_pause(struct request *r, struct err *err)
+{
+	const char *note;
+
+	TRY(note_of(r, &note, err));
+	if (!r->live->run->paused)
+		live_emit(r->live, EVENT_RUN_PAUSED, reason_payload(note), &r->conn->actor);
+	return ERR_NONE;
+}
+
+static enum err_code act_continue(struct request *r, struct err *err)
+{
+	(void)err;
+	if (r->live->run->paused)
+		live_emit(r->live, EVENT_RUN_CONTINUED, NULL, &r->conn->actor);
+	return ERR_NONE;
+}
+
+/* Answers the open question about a failed step, so that an act and an answer are one path. */
+static enum err_code answer_failed(struct request *r, size_t step, const char *word, struct err *err)
+{
+	const struct ask *ask = run_step_ask(r->live->run, step);
+	json_t *request;
+
+	if (ask == NULL || (!str_eq(ask->kind, "failed") && !str_eq(ask->kind, "diverged")))
+		return err_set(err, ERR_CONFLICT, "step \"%s\" is %s: there is nothing to %s",
+			r->live->run->steps[step].id, step_state_name(r->live->run->steps[step].state), word);
+	request = json_object();
+	json_put_int(request, "ask", ask->id);
+	json_put_str(request, "answer", word);
+	json_put_str(request, "note", json_str(r->body, "note", ""));
+	const enum err_code code = step_answer(r->live, request, &r->conn->actor, err);
+	json_decref(request);
+	return code;
+}
+
+static enum err_code act_skip(struct request *r, struct err *err)
+{
+	const char *note;
+	size_t step;
+
+	TRY(reason_of(r, &note, err));
+	TRY(step_of(r, &step, err));
+	const struct ask *ask = run_step_ask(r->live->run, step);
+	const bool preview = ask != NULL && r->live->run->steps[step].state == STEP_PENDING;
+	if (r->live->run->steps[step].state != STEP_PENDING || (ask != NULL && !preview))
+		return answer_failed(r, step, "skip", err);
+	step_finish(r->live, step, STEP_SKIPPED, reason_payload(note), &r->conn->actor);
+	return ERR_NONE;
+}
+
+static enum err_code act_retry(struct request *r, struct err *err)
+{
+	size_t step;
+
+	TRY(step_of(r, &step, err));
+	return answer_failed(r, step, "retry", err);
+}
+
+static enum err_code act_stop_step(struct request *r, struct err *err)
+{
+	size_t step;
+
+	TRY(step_of(r, &step, err));
+	const struct step *row = &r->live->run->steps[step];
+	if (row->state != STEP_RUNNING)
+		return err_set(err, ERR_CONFLICT, "step \"%s\" is not running", row->id);
+	if (row->kind == KIND_SCRIPT)
+		worker_stop(r->server, r->live->steps[step].worker);
+	else
+		step_finish(r->live, step, STEP_STOPPED, reason_payload("stopped by an operator"),
+			&r->conn->actor);
+	return ERR_NONE;
+}
+
+static enum err_code act_abort(struct request *r, struct err *err)
+{
+	const char *note;
+
+	TRY(reason_of(r, &note, err));
+	live_emit(r->live, EVENT_RUN_ABORTING, reason_payload(note), &r->conn->actor);
+	for (size_t i = 0; i < r->live->run->step_count; i++) {
+		if (r->live->run->steps[i].state != STEP_RUNNING)
+			continue;
+		if (r->live->run->steps[i].kind == KIND_SCRIPT)
+			worker_stop(r->server, r->live->steps[i].worker);
+		else
+			step_finish(r->live, i, STEP_STOPPED, reason_payload("the run is being ended"), NULL);
+	}
+	return ERR_NONE;
+}
+
+static enum err_code act_note(struct request *r, struct err *err)
+{
+	const char *note;
+	json_t *payload;
+
+	TRY(reason_of(r, &note, err));
+	payload = json_object();
+	json_put_str(payload, "text", note);
+	if (run_step(r->live->run, json_str(r->body, "step", NULL)) != NULL)
+		json_put_str(payload, "step", json_str(r->body, "step", NULL));
+	live_emit(r->live, EVENT_NOTE_ADDED, payload, &r->conn->actor);
+	return ERR_NONE;
+}
+
+static enum err_code act_clock(struct request *r, struct err *err)
+{
+	static const char *const clocks[] = {"t0", "t1", "t2", "t6"};
+	const char *clock = json_str(r->body, "clock", "");
+	const int64_t at = json_int(r->body, "at_ns", 0);
+	json_t *payload;
+	size_t i = 0;
+
+	while (i < COUNT_OF(clocks) && !str_eq(clocks[i], clock))
+		i++;
+	if (i == COUNT_OF(clocks) || at <= 0 || at > wall_now().ns)
+		return err_set(err, ERR_USAGE, "a clock is t0, t1, t2 or t6, at a time that has passed");
+	payload = json_object();
+	json_put_str(payload, "clock", clock);
+	json_put_int(payload, "at_ns", at);
+	json_put_str(payload, "basis", "stated");
+	json_put_str(payload, "note", json_str(r->body, "note", ""));
+	live_emit(r->live, EVENT_CLOCK_SET, payload, &r->conn->actor);
+	return ERR_NONE;
+}
+
+static const struct {
+	const char *name;
+	enum err_code (*act)(struct request *r, struct err *err);
+	bool anybody; /* also for who does not lead */
+} acts[] = {
+	{"pause", act_pause, false},
+	{"continue", act_continue, false},
+	{"skip", act_skip, false},
+	{"retry", act_retry, false},
+	{"stop_step", act_stop_step, false},
+	{"abort", act_abort, false},
+	{"note", act_note, true},
+	{"clock", act_clock, false},
+};
+
+static enum err_code must_lead(const struct request *r, struct err *err)
+{
+	if (r->live->lead_conn == 0 && !r->conn->watch)
+		take_lead(r->live, r->conn, false);
+	if (r->live->lead_conn != r->conn->id)
+		return err_set(err, ERR_HELD, "%s leads run %lld: take the lead first", r->live->run->lead,
+			(long long)r->live->id);
+	return ERR_NONE;
+}
+
+static enum err_code do_act(struct request *r, struct err *err)
+{
+	const char *name = json_str(r->body, "action", "");
+
+	for (size_t i = 0; i < COUNT_OF(acts); i++) {
+		if (!str_eq(acts[i].name, name))
+			continue;
+		if (!acts[i].anybody)
+			TRY(must_lead(r, err));
+		r->durable = true;
+		return acts[i].act(r, err);
+	}
+	return err_set(err, ERR_USAGE, "unknown action \"%s\"", name);
+}
+
+/* ------------------------------------------------------------------ the table */
+
+static const struct {
+	const char *name;
+	enum err_code (*handle)(struct request *r, struct err *err);
+	bool open_run; /* names an open run */
+	bool acting;   /* refused to a terminal that descends from a worker */
+	bool leading;
+} requests[] = {
+	{"hello", do_hello, false, false, false},
+	{"status", do_status, false, false, false},
+	{"stop", do_stop, false, true, false},
+	{"start", do_start, false, true, false},
+	{"runs", do_runs, false, false, false},
+	{"attach", do_attach, false, false, false},
+	{"detach", do_detach, false, false, false},
+	{"lead", do_lead, true, true, false},
+	{"answer", do_answer, true, true, true},
+	{"act", do_act, true, true, false},
+	{"output", do_output, false, false, false},
+};
+
+static enum err_code dispatch(struct request *r, struct err *err)
+{
+	const char *name = json_str(r->body, "do", "");
+	size_t i = 0;
+
+	while (i < COUNT_OF(requests) && !str_eq(requests[i].name, name))
+		i++;
+	if (i == COUNT_OF(requests))
+		return err_set(err, ERR_PROTOCOL, "unknown request \"%s\"", name);
+	/* stop and status work across versions: they are how an old server is ended */
+	if (!r->conn->greeted && !str_eq(name, "hello") && !str_eq(name, "stop") && !str_eq(name, "status"))
+		return err_set(err, ERR_PROTOCOL, "the first request must be hello");
+	if (requests[i].acting && r->conn->read_only)
+		return err_set(err, ERR_FORBIDDEN, "what a step starts may look but not act");
+	if (requests[i].open_run) {
+		r->live = live_find(r->server, json_int(r->body, "run", 0));
+		if (r->live == NULL || r->live->ending)
+			return err_set(err, ERR_NOT_FOUND, "run %lld is not open",
+				(long long)json_int(r->body, "run", 0));
+		if (requests[i].leading)
+			TRY(must_lead(r, err));
+	}
+	return requests[i].handle(r, err);
+}
+
+void request_handle(struct conn *conn, const json_t *body)
+{
+	struct request r = {.conn = conn, .server = conn->server, .body = body, .answer = json_object()};
+	struct err err = {0};
+	const bool attach = str_eq(json_str(body, "do", ""), "attach");
+
+	json_object_set(r.answer, "id", json_object_get(body, "id"));
+	if (dispatch(&r, &err) == ERR_NONE) {
+		json_put_flag(r.answer, "ok", true);
+	} else {
+		json_t *error = json_object();
+		json_put_str(error, "code", err_name(err.code));
+		json_put_str(error, "text", err.text);
+		json_put_str(error, "hint", err_hint(err.code));
+		json_put_flag(r.answer, "ok", false);
+		json_put(r.answer, "error", error);
+		r.durable = false;
+	}
+	if (r.durable && r.server->batch != NULL && r.server->journal_ok) {
+		struct after *after = batch_after(r.server, AFTER_REPLY);
+		after->conn = conn->id;
+		after->message = r.answer;
+		return;
+	}
+	const bool ok = json_flag(r.answer, "ok", false);
+	conn_push(conn, r.answer);
+	if (attach && ok) {
+		people_changed(r.server, conn->run);
+		conn_pump(conn);
+	}
+}

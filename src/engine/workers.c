@@ -1,0 +1,573 @@
+/* workers.c: the zygote and the worker processes: started here, listened to here, given up here.
+ *
+ * A worker has ended when its channel is closed and the zygote has swept what it left behind ("exited").  Only then is
+ * its outbox read and, if it never said "done", its step treated as lost. */
+#include "internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { OUTBOX_MAX = 64 << 20, EXIT_PATIENCE_MS = 5000 };
+
+struct worker *worker_find(struct server *server, int64_t id)
+{
+	for (struct worker *worker = server->workers; worker != NULL && id != 0; worker = worker->next)
+		if (worker->id == id)
+			return worker;
+	return NULL;
+}
+
+char *outbox_path(const struct server *server, int64_t run, size_t step, int64_t attempt)
+{
+	return xasprintf("%s/outbox/%lld-%zu-%lld", server->options->data_dir, (long long)run, step,
+		(long long)attempt);
+}
+
+char *output_name(int64_t run, size_t step, int64_t attempt)
+{
+	return xasprintf("%lld/%04zu-%lld.log", (long long)run, step + 1, (long long)attempt);
+}
+
+/* ------------------------------------------------------------------ the zygote */
+
+static void tell_zygote(struct server *server, json_t *message, const int *fds, size_t count)
+{
+	struct err err;
+
+	if (server->zygote.running &&
+		wire_send(server->zygote.fd, message, fds, count, &err) != ERR_NONE)
+		log_line(LOG_ERROR, "zygote: %s", err.text);
+	json_decref(message);
+}
+
+static void worker_ended(struct worker *worker);
+
+static void zygote_says(struct server *server, const json_t *message)
+{
+	struct worker *worker = worker_find(server, json_int(message, "worker", 0));
+	const char *what = json_str(message, "t", "");
+
+	if (worker == NULL)
+		return;
+	if (str_eq(what, "forked")) {
+		worker->pid = (pid_t)json_int(message, "pid", 0);
+	} else if (str_eq(what, "exited")) {
+		worker->exited = true;
+		worker->exit_status = (int)json_int(message, "status", 0);
+		worker->exit_signal = (int)json_int(message, "signal", 0);
+		if (worker->closed)
+			worker_ended(worker);
+	}
+}
+
+static void zygote_gone(struct server *server)
+{
+	uv_poll_stop(&server->zygote.poll);
+	close(server->zygote.fd);
+	server->zygote.running = false;
+	log_line(LOG_ERROR, "the zygote has ended; another is started with the next step");
+	for (struct worker *worker = server->workers, *next; worker != NULL; worker = next) {
+		next = worker->next;
+		worker->exited = true;
+		if (worker->closed)
+			worker_ended(worker);
+	}
+}
+
+static void zygote_readable(uv_poll_t *poll, int status, int events)
+{
+	struct server *server = poll->data;
+	struct err err = {0};
+	json_t *message;
+
+	(void)status, (void)events;
+	if (wire_read(&server->zygote.wire, &err) != ERR_NONE)
+		server->zygote.wire.closed = true;
+	while (wire_next(&server->zygote.wire, &message, &err) == ERR_NONE && message != NULL) {
+		zygote_says(server, message);
+		json_decref(message);
+	}
+	if (server->zygote.wire.closed)
+		zygote_gone(server);
+}
+
+enum err_code zygote_start(struct server *server, struct err *err)
+{
+	int pair[2];
+	char *path = path_libexec("worker");
+	enum err_code code = ERR_NONE;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+		code = err_errno(err, "no socket for the zygote");
+		goto out;
+	}
+	const pid_t pid = fork();
+	if (pid == 0) {
+		const int null = open("/dev/null", O_RDWR);
+		if (pair[1] == 3)
+			fcntl(3, F_SETFD, 0);
+		else
+			dup2(pair[1], 3);
+		dup2(null, 0);
+		dup2(null, 1); /* stderr stays: the server's log */
+		sigset_t none;
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		signal(SIGPIPE, SIG_DFL);
+		execl(path, path, "--zygote", (char *)NULL);
+		_exit(127);
+	}
+	close(pair[1]);
+	if (pid < 0) {
+		code = err_errno(err, "cannot start the zygote");
+		close(pair[0]);
+		goto out;
+	}
+	wire_release(&server->zygote.wire);
+	server->zygote.fd = pair[0];
+	server->zygote.pid = pid;
+	server->zygote.running = true;
+	wire_init(&server->zygote.wire, pair[0], WIRE_LINE_MAX);
+	uv_poll_init(&server->loop, &server->zygote.poll, pair[0]);
+	server->zygote.poll.data = server;
+	uv_poll_start(&server->zygote.poll, UV_READABLE, zygote_readable);
+out:
+	free(path);
+	return code;
+}
+
+void zygote_stop(struct server *server)
+{
+	if (!server->zygote.running)
+		return;
+	uv_poll_stop(&server->zygote.poll);
+	close(server->zygote.fd);
+	server->zygote.running = false;
+}
+
+/* ------------------------------------------------------------------ the end of a worker */
+
+static void worker_closed(uv_handle_t *handle)
+{
+	struct worker *worker = handle->data;
+
+	free(worker);
+}
+
+/* Results that a worker could not hand over, because the channel was closed. */
+static void read_outbox(struct live *live, const struct worker *worker)
+{
+	struct buf bytes;
+	struct err err;
+
+	if (file_read(worker->outbox_path, OUTBOX_MAX, &bytes, &err) != ERR_NONE)
+		return;
+	resume_outbox(live, worker->step, &bytes);
+	buf_release(&bytes);
+}
+
+static void worker_ended(struct worker *worker)
+{
+	struct server *server = worker->server;
+	struct live *live = live_find(server, worker->run);
+	struct worker **at = &server->workers;
+
+	if (worker->freed)
+		return;
+	worker->freed = true;
+	if (live != NULL && !worker->done && !live->ending) {
+		char *reason = worker->exit_signal
+				       ? xasprintf("the worker was ended by signal %d (%s)", worker->exit_signal,
+						 strsignal(worker->exit_signal))
+				       : xasprintf("the worker ended with status %d before it was done",
+						 worker->exit_status);
+		json_t *message = json_object(), *error = json_object();
+		json_put_flag(message, "ok", false);
+		json_put_str(error, "text", reason);
+		json_put(message, "error", error);
+		if (worker->job == JOB_VERIFY)
+			step_verdict(live, worker->step, json_str(worker->verifying, "key", ""), message);
+		else if (worker->job == JOB_SECRETS)
+			live->secrets_pending = false, live->dirty = true;
+		else if (live->run->steps[worker->step].attempt == worker->attempt) {
+			read_outbox(live, worker);
+			step_lost(live, worker->step, reason, false);
+		}
+		json_decref(message);
+		free(reason);
+	}
+	while (*at != worker)
+		at = &(*at)->next;
+	*at = worker->next;
+	if (worker->outbox_path != NULL)
+		unlink(worker->outbox_path);
+	close(worker->outbox_fd);
+	uv_poll_stop(&worker->poll);
+	close(worker->fd);
+	wire_release(&worker->wire);
+	json_decref(worker->verifying);
+	free(worker->outbox_path);
+	uv_close((uv_handle_t *)&worker->poll, worker_closed);
+}
+
+static void exit_overdue(struct server *server, int64_t id, int64_t b)
+{
+	struct worker *worker = worker_find(server, id);
+
+	(void)b;
+	if (worker == NULL || !worker->closed)
+		return;
+	json_t *message = json_object();
+	json_put_str(message, "t", "kill");
+	json_put_int(message, "worker", id);
+	json_put_int(message, "signal", SIGKILL);
+	tell_zygote(server, message, NULL, 0);
+	if (!server->zygote.running)
+		worker_ended(worker);
+}
+
+static void worker_readable(uv_poll_t *poll, int status, int events)
+{
+	struct worker *worker = poll->data;
+	struct err err = {0};
+	json_t *message;
+
+	(void)status, (void)events;
+	if (wire_read(&worker->wire, &err) != ERR_NONE)
+		worker->wire.closed = true;
+	while (wire_next(&worker->wire, &message, &err) == ERR_NONE && message != NULL) {
+		worker_message(worker, message);
+		json_decref(message);
+	}
+	if (err.code != ERR_NONE)
+		log_line(LOG_ERROR, "worker %lld: %s", (long long)worker->id, err.text);
+	if (!worker->wire.closed)
+		return;
+	uv_poll_stop(&worker->poll);
+	worker->closed = true;
+	if (worker->exited || !worker->server->zygote.running)
+		worker_ended(worker);
+	else
+		timer_start(worker->server, EXIT_PATIENCE_MS, exit_overdue, worker->id, 0);
+}
+
+/* ------------------------------------------------------------------ starting one */
+
+static int open_output(struct server *server, const char *name, struct err *err)
+{
+	char *dir = xasprintf("%s/outputs/%s", server->options->data_dir, name);
+	char *slash = strrchr(dir, '/');
+
+	*slash = '\0';
+	int fd = -1;
+	if (dir_make(dir, 0700, err) == ERR_NONE) {
+		*slash = '/';
+		fd = open(dir, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			err_errno(err, "cannot open the output file \"%s\"", dir);
+	}
+	free(dir);
+	return fd;
+}
+
+/* Forks a worker and hands it its job.  The channel, output and outbox descriptors are ours until sent. */
+static enum err_code worker_start(struct live *live, enum job job, size_t step, json_t *message,
+	struct worker **out, struct err *err)
+{
+	struct server *server = live->server;
+	const int64_t attempt = job == JOB_SECRETS ? 0 : live->run->steps[step].attempt;
+	int pair[2] = {-1, -1}, output = -1, outbox = -1;
+	char *name = NULL, *box = NULL;
+	enum err_code code = ERR_NONE;
+
+	*out = NULL;
+	if (!server->zygote.running)
+		code = zygote_start(server, err);
+	if (code == ERR_NONE && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		code = err_errno(err, "no socket for a worker");
+	if (code != ERR_NONE)
+		goto out;
+	name = output_name(live->id, step, attempt);
+	output = job == JOB_STEP ? open_output(server, name, err) : open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (output < 0) {
+		code = ERR_SYSTEM;
+		goto out;
+	}
+	box = job == JOB_STEP ? outbox_path(server, live->id, step, attempt) : NULL;
+	outbox = box != NULL ? open(box, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600)
+			     : open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (outbox < 0) {
+		code = err_errno(err, "cannot open the outbox \"%s\"", box ? box : "");
+		goto out;
+	}
+	struct worker *worker = xmalloc(sizeof(*worker));
+	*worker = (struct worker){.next = server->workers, .server = server, .id = ++server->last_id,
+		.run = live->id, .job = job, .step = step, .attempt = attempt, .fd = pair[0],
+		.outbox_fd = outbox, .outbox_path = box};
+	box = NULL;
+	server->workers = worker;
+	wire_init(&worker->wire, pair[0], WIRE_LINE_MAX);
+	uv_poll_init(&server->loop, &worker->poll, pair[0]);
+	worker->poll.data = worker;
+	uv_poll_start(&worker->poll, UV_READABLE, worker_readable);
+	const int fds[] = {pair[1], output, outbox, live->secrets_fd};
+	json_t *order = json_object();
+	json_put_str(order, "t", "fork");
+	json_put_int(order, "worker", worker->id);
+	tell_zygote(server, order, fds, live->secrets_fd >= 0 ? 4 : 3);
+	fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	outbox = -1; /* the worker struct's now */
+	code = wire_send(pair[0], message, NULL, 0, err);
+	pair[0] = -1;
+	*out = worker;
+out:
+	for (size_t i = 0; i < 2; i++)
+		if (pair[i] >= 0)
+			close(pair[i]);
+	if (output >= 0)
+		close(output);
+	if (outbox >= 0)
+		close(outbox);
+	free(name);
+	free(box);
+	return code;
+}
+
+/* ------------------------------------------------------------------ jobs */
+
+/* The digest of a call as docs/protocol.md defines it; an intent's own digest covers more. */
+static void json_put_digest(json_t *row, const struct op *op)
+{
+	json_t *call = json_object();
+	char hex[SHA256_HEX];
+
+	json_put_str(call, "op", op->op);
+	json_put_str(call, "target", op->target);
+	json_object_set(call, "args", (json_t *)(uintptr_t)op->args);
+	json_put_str(row, "digest", sha256_hex(json_digest(call), hex));
+	json_decref(call);
+}
+
+/* Recorded outcomes of this iteration from earlier attempts (calls of this very attempt, made by an earlier phase,
+ * are not repeated: ordinals go on counting); what was refused, is unknown, or was found not done is left
+ * out and so will be proposed anew (rule 8). */
+static json_t *replay_list(const struct step *step)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < step->op_count; i++) {
+		const struct op *op = &step->ops[i];
+		const bool known = op->state == OP_STATE_READ || op->state == OP_STATE_DONE ||
+				   (op->state == OP_STATE_FAILED && !op->settled);
+		if (!known || op->attempt < step->iteration_attempt || op->attempt == step->attempt)
+			continue;
+		json_t *row = json_object();
+		json_put_int(row, "ordinal", op->ordinal);
+		json_put_str(row, "op", op->op);
+		json_put_str(row, "target", op->target);
+		json_put_flag(row, "ok", op->error == NULL);
+		json_put_digest(row, op);
+		if (op->error != NULL)
+			json_object_set(row, "error", (json_t *)(uintptr_t)op->error);
+		else if (op->result != NULL)
+			json_object_set(row, "result", (json_t *)(uintptr_t)op->result);
+		json_array_append_new(list, row);
+	}
+	return list;
+}
+
+static json_t *allowed_environments(const struct live *live)
+{
+	json_t *list = json_array(), *row;
+	const char *name;
+
+	json_object_foreach(json_object_get(live->plan, "environments"), name, row) {
+		const json_t *mode;
+		size_t i;
+		json_array_foreach(json_object_get(row, "modes"), i, mode)
+			if (str_eq(json_string_value(mode), live->run->mode))
+				json_array_append_new(list, json_string(name));
+	}
+	return list;
+}
+
+static json_t *modules(const struct live *live)
+{
+	json_t *out = json_object(), *path;
+	const char *name;
+
+	json_object_foreach(json_object_get(live->plan, "modules"), name, path) {
+		const json_t *file;
+		size_t i;
+		json_array_foreach(json_object_get(live->plan, "files"), i, file) {
+			if (!str_eq(json_str(file, "path", ""), json_string_value(path)))
+				continue;
+			json_t *row = json_object();
+			json_object_set(row, "file", path);
+			json_object_set(row, "source", json_object_get(file, "text"));
+			json_put(out, name, row);
+		}
+	}
+	return out;
+}
+
+static json_t *job_base(const struct live *live, const char *what)
+{
+	json_t *job = json_object(), *plan = live->plan;
+
+	json_put_str(job, "t", what);
+	json_put_int(job, "run", live->id);
+	json_put_str(job, "mode", live->run->mode);
+	json_put_str(job, "workspace", live->run->workspace_root);
+	json_object_set(job, "targets", json_object_get(plan, "targets"));
+	json_put(job, "allowed_environments", allowed_environments(live));
+	return job;
+}
+
+static json_t *outputs_so_far(const struct live *live)
+{
+	json_t *out = json_object();
+
+	for (size_t i = 0; i < live->run->step_count; i++)
+		if (live->run->steps[i].outputs != NULL)
+			json_object_set(out, live->run->steps[i].id,
+				(json_t *)(uintptr_t)live->run->steps[i].outputs);
+	return out;
+}
+
+static void timed_out(struct server *server, int64_t id, int64_t b)
+{
+	struct worker *worker = worker_find(server, id);
+
+	(void)b;
+	if (worker == NULL || worker->done)
+		return;
+	log_line(LOG_WARN, "worker %lld of run %lld outlived its deadline and is killed", (long long)id,
+		(long long)worker->run);
+	json_t *message = json_object();
+	json_put_str(message, "t", "kill");
+	json_put_int(message, "worker", id);
+	json_put_int(message, "signal", SIGKILL);
+	tell_zygote(server, message, NULL, 0);
+}
+
+enum err_code worker_run_phase(struct live *live, size_t index, const char *phase, struct err *err)
+{
+	const struct step *step = &live->run->steps[index];
+	struct live_step *own = &live->steps[index];
+	const json_t *row = plan_step(live, index);
+	const int64_t timeout = json_int(row, "timeout_ms", 0);
+	json_t *job = job_base(live, "step"), *clock = json_object();
+	char *key = xasprintf("%lld/%s/%lld", (long long)live->id, step->id, (long long)step->iteration);
+	struct worker *worker;
+
+	json_put_str(job, "step", step->id);
+	json_put_int(job, "attempt", step->attempt);
+	json_put_str(job, "phase", phase);
+	json_put_str(job, "key", key);
+	json_object_set(job, "script", json_object_get(row, str_eq(phase, "run") ? "script" : phase));
+	json_put(job, "modules", modules(live));
+	json_object_set(job, "params", json_object_get(live->plan, "params"));
+	json_put(job, "outputs", outputs_so_far(live));
+	if (own->outputs != NULL) /* the step's own, for its verify */
+		json_object_set(json_object_get(job, "outputs"), step->id, own->outputs);
+	json_object_set(job, "uses", json_object_get(row, "uses"));
+	json_put_int(job, "timeout_ms", timeout);
+	json_put_int(job, "first_ordinal", own->next_ordinal);
+	json_put(job, "replay", replay_list(step));
+	json_put_int(clock, "t0_ns", live->run->t0.ns);
+	json_put_int(clock, "t1_ns", live->run->t1.ns);
+	json_put_int(clock, "t2_ns", live->run->t2.ns);
+	json_put(job, "clock", clock);
+	free(key);
+	const enum err_code code = worker_start(live, JOB_STEP, index, job, &worker, err);
+	json_decref(job);
+	if (code != ERR_NONE)
+		return code;
+	own->worker = worker->id;
+	if (timeout > 0)
+		timer_start(live->server, timeout + TIMEOUT_FENCE_MS, timed_out, worker->id, 0);
+	return ERR_NONE;
+}
+
+enum err_code worker_verify(struct live *live, size_t index, const struct op *op, struct err *err)
+{
+	json_t *job = job_base(live, "verify");
+	struct worker *worker;
+
+	json_put_str(job, "step", live->run->steps[index].id);
+	json_put_str(job, "op", op->op);
+	json_put_str(job, "target", op->target);
+	json_put_str(job, "key", op->key);
+	json_object_set(job, "args", (json_t *)(uintptr_t)op->args);
+	json_object_set(job, "before", (json_t *)(uintptr_t)op->before);
+	const enum err_code code = worker_start(live, JOB_VERIFY, index, job, &worker, err);
+	json_decref(job);
+	if (code != ERR_NONE)
+		return code;
+	worker->verifying = json_object();
+	json_put_str(worker->verifying, "key", op->key);
+	timer_start(live->server, 60000, timed_out, worker->id, 0);
+	return ERR_NONE;
+}
+
+enum err_code worker_secrets(struct live *live, struct err *err)
+{
+	json_t *job = job_base(live, "secrets");
+	struct worker *worker;
+	const enum err_code code = worker_start(live, JOB_SECRETS, 0, job, &worker, err);
+
+	json_decref(job);
+	if (code == ERR_NONE)
+		timer_start(live->server, 60000, timed_out, worker->id, 0);
+	return code;
+}
+
+/* ------------------------------------------------------------------ telling it */
+
+void worker_tell(struct worker *worker, const char *what, int64_t ordinal, const char *code, const char *text)
+{
+	json_t *message = json_object();
+	struct err err;
+
+	json_put_str(message, "t", what);
+	if (ordinal >= 0)
+		json_put_int(message, "ordinal", ordinal);
+	if (code != NULL)
+		json_put_str(message, "code", code);
+	if (text != NULL)
+		json_put_str(message, "text", text);
+	if (wire_send(worker->fd, message, NULL, 0, &err) != ERR_NONE)
+		log_line(LOG_DEBUG, "worker %lld: %s", (long long)worker->id, err.text);
+	json_decref(message);
+}
+
+static void stop_harder(struct server *server, int64_t id, int64_t signal_number)
+{
+	struct worker *worker = worker_find(server, id);
+
+	if (worker == NULL || worker->done)
+		return;
+	json_t *message = json_object();
+	json_put_str(message, "t", "kill");
+	json_put_int(message, "worker", id);
+	json_put_int(message, "signal", signal_number);
+	tell_zygote(server, message, NULL, 0);
+}
+
+void worker_stop(struct server *server, int64_t id)
+{
+	struct worker *worker = worker_find(server, id);
+
+	if (worker == NULL || worker->stopping)
+		return;
+	worker->stopping = true;
+	worker_tell(worker, "stop", -1, NULL, NULL);
+	timer_start(server, STOP_TERM_MS, stop_harder, id, SIGTERM);
+	timer_start(server, STOP_KILL_MS, stop_harder, id, SIGKILL);
+}
