@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# check.sh: what the end-to-end drills share.  Sourced; needs DRILLBOOK_BUILD (tests/suite sets it).
+#
+# Each test has a lab of its own, which ends with the test however the test ends (--with $$).
+
+set -u -o pipefail
+run_dir=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+root=$(readlink -f "$run_dir/../..")
+build=${DRILLBOOK_BUILD:-$root/build/dev}
+lab_tool=$root/tests/lab/lab
+export DRILLBOOK_LAB=/tmp/drillbook-test-$$
+checks_ok=0 checks_bad=0
+
+lab() { timeout 60 "$lab_tool" "$@"; }
+book() { timeout 120 "$lab_tool" drillbook "$@"; }
+as_lab() { # a command as the lab's user, for looking into its files
+	if ((EUID)); then "$@"; else setpriv --reuid="$(stat -c %u "$DRILLBOOK_LAB")" --regid="$(stat -c %g "$DRILLBOOK_LAB")" --clear-groups "$@"; fi
+}
+now_ms() { local t=${EPOCHREALTIME/[.,]/}; printf '%s' "${t%???}"; }
+until_ok() { # until_ok MS COMMAND…
+	local end=$(($(now_ms) + $1)); shift
+	until "$@" >/dev/null 2>&1; do
+		(($(now_ms) < end)) || return 1
+		sleep 0.05
+	done
+}
+
+good() { checks_ok=$((checks_ok + 1)); printf 'ok      %s\n' "$1"; }
+bad() { checks_bad=$((checks_bad + 1)); printf 'NOT OK  %s\n' "$1"; }
+check() { # check NAME COMMAND…
+	local name=$1; shift
+	if "$@"; then good "$name"; else bad "$name ($*)"; fi
+}
+equal() { # equal NAME EXPECTED ACTUAL
+	if [[ $2 == "$3" ]]; then good "$1: $3"; else bad "$1: expected \"$2\", found \"$3\""; fi
+}
+near() { # near NAME EXPECTED ACTUAL TOLERANCE
+	local off=$(($2 - $3))
+	if ((${off#-} <= $4)); then good "$1: $3"; else bad "$1: expected $2 (within $4), found \"$3\""; fi
+}
+fatal() { bad "$1"; finish; }
+
+finish() {
+	trap - EXIT
+	if ((checks_bad)); then
+		as_lab tail -n 15 "$DRILLBOOK_LAB"/log/{server,pg-a,pg-b,haproxy,follower}.log 2>/dev/null
+	fi
+	lab down 2>/dev/null || checks_bad=$((checks_bad + 1))
+	[[ ! -e $DRILLBOOK_LAB ]] || { printf 'NOT OK  %s is still there\n' "$DRILLBOOK_LAB"; checks_bad=$((checks_bad + 1)); }
+	printf '%d ok, %d not ok\n' $checks_ok $checks_bad
+	((!checks_bad && checks_ok)) || exit 1
+	exit 0
+}
+trap finish EXIT
+trap 'exit 130' INT TERM HUP
+
+stage() { # stage WORKSPACE PART,…: lab, installed build, workspace, server, witness
+	lab up --parts "$2" --with $$ || fatal "the lab did not come up"
+	lab stage "$build" "$root/runbooks/$1" || fatal "drillbook does not run in the lab"
+	lab witness start || fatal "the witness does not run"
+	until_ok 5000 acknowledged 20 || fatal "the witness has no orders acknowledged"
+}
+witness_log() { as_lab cat "$DRILLBOOK_LAB/log/witness.log"; }
+acknowledged() { (($(witness_log | grep -c ' ok$') >= $1)); }
+acknowledged_after() { # acknowledged_after EPOCH_MS COUNT
+	(($(witness_log | awk -v t="$1" '$3 == "ok" && $1 > t' | wc -l) >= $2))
+}
+
+# The independent count, as variables: count_lost, count_kept_at_ms, …
+count() {
+	local name value
+	while IFS='=' read -r name value; do printf -v "count_$name" '%s' "$value"; done < <(lab count)
+}
+
+approvals=(--approve fence --approve traffic --approve names --confirm promote=drill)
+drill() { # drill RUNBOOK [ARG…]: its exit status in drill_status, its output in drill_output
+	drill_output=$(book run "$1" --mode drill --plain "${approvals[@]}" "${@:2}" 2>&1)
+	drill_status=$?
+	printf '%s\n' "$drill_output" | sed 's/^/    /'
+}
+
+# One value of the newest run's report, by a Python expression over `r`.
+reported() { book report last --format json | python3 -c "
+import json, sys
+r = json.load(sys.stdin)
+print($1)"; }
