@@ -155,35 +155,24 @@ enum err_code declared_check(struct call *call, const char *name, const char *co
 
 /* ------------------------------------------------------------------ arguments */
 
-static enum err_code value_text(
-	const char *action, const char *name, const json_t *value, json_t **out, struct err *err)
+static enum err_code check_value(
+	const char *action, const char *name, const json_t *value, struct err *err)
 {
-	char number[32];
-
-	if (json_is_string(value)) {
-		const size_t len = json_string_length(value);
-		if (strlen(json_string_value(value)) != len)
-			return err_set(err, ERR_USAGE,
-				"action \"%s\": argument \"%s\" holds a zero byte", action, name);
-		if (len > DECLARED_VALUE_MAX)
-			return err_set(err, ERR_LIMIT,
-				"action \"%s\": argument \"%s\" has %zu bytes, allowed are %d",
-				action, name, len, DECLARED_VALUE_MAX);
-		*out = json_copy((json_t *)value);
+	if (json_is_integer(value) || json_is_boolean(value))
 		return ERR_NONE;
-	}
-	if (json_is_integer(value)) {
-		snprintf(number, sizeof(number), "%" PRId64, (int64_t)json_integer_value(value));
-		*out = json_string(number);
-		return ERR_NONE;
-	}
-	if (json_is_boolean(value)) {
-		*out = json_string(json_is_true(value) ? "true" : "false");
-		return ERR_NONE;
-	}
-	return err_set(err, ERR_USAGE,
-		"action \"%s\": argument \"%s\" must be text, a whole number, true or false", action,
-		name);
+	if (!json_is_string(value))
+		return err_set(err, ERR_USAGE,
+			"action \"%s\": argument \"%s\" must be text, a whole number, true or false",
+			action, name);
+	const size_t len = json_string_length(value);
+	if (strlen(json_string_value(value)) != len)
+		return err_set(err, ERR_USAGE,
+			"action \"%s\": argument \"%s\" holds a zero byte", action, name);
+	if (len > DECLARED_VALUE_MAX)
+		return err_set(err, ERR_LIMIT,
+			"action \"%s\": argument \"%s\" has %zu bytes, allowed are %d", action, name,
+			len, DECLARED_VALUE_MAX);
+	return ERR_NONE;
 }
 
 /* narrow: arguments that the action does not take are left out instead of refused. */
@@ -198,16 +187,15 @@ static enum err_code take_args(
 	d->args = json_object();
 	json_array_foreach((json_t *)params, i, item)
 	{
-		json_t *text = NULL;
-		const json_t *value;
+		json_t *value;
 
 		names[i] = json_string_value(item);
 		value = json_object_get(given, names[i]);
 		if (value == NULL)
 			return err_set(err, narrow ? ERR_WORKSPACE : ERR_USAGE,
 				"action \"%s\" needs the argument \"%s\"", d->name, names[i]);
-		TRY(value_text(d->name, names[i], value, &text, err));
-		json_put(d->args, names[i], text);
+		TRY(check_value(d->name, names[i], value, err));
+		json_put(d->args, names[i], json_copy(value));
 	}
 	json_object_foreach((json_t *)given, key, item)
 	{
@@ -292,9 +280,9 @@ enum err_code declared_plain(const char *value, struct buf *out, struct err *err
 	return buf_add(out, value, strlen(value), err);
 }
 
-/* One "{name}" at text; *used is how many bytes it took. */
-static enum err_code expand_hole(const struct declared *d, const char *text, const char *where,
-	declared_encode *encode, struct buf *out, size_t *used, struct err *err)
+/* The argument a "{name}" at the start of text means; *used is how many bytes that takes. */
+static enum err_code find_hole(const struct declared *d, const char *text, const char *where,
+	const json_t **value, size_t *used, struct err *err)
 {
 	const char *end = strchr(text, '}');
 	const size_t len = end != NULL ? (size_t)(end - text - 1) : 0;
@@ -306,13 +294,29 @@ static enum err_code expand_hole(const struct declared *d, const char *text, con
 			d->name, where);
 	memcpy(name, text + 1, len);
 	name[len] = '\0';
-	const char *value = json_str(d->args, name, NULL);
-	if (value == NULL)
+	*value = json_object_get(d->args, name);
+	if (*value == NULL)
 		return err_set(err, ERR_WORKSPACE,
 			"action \"%s\": %s names {%s}, which is not in its params", d->name, where,
 			name);
 	*used = len + 2;
-	return encode(value, out, err);
+	return ERR_NONE;
+}
+
+static enum err_code expand_hole(const struct declared *d, const char *text, const char *where,
+	declared_encode *encode, struct buf *out, size_t *used, struct err *err)
+{
+	const json_t *value;
+	char number[32];
+
+	TRY(find_hole(d, text, where, &value, used, err));
+	if (json_is_string(value))
+		return encode(json_string_value(value), out, err);
+	snprintf(number, sizeof(number), "%" PRId64, (int64_t)json_integer_value(value));
+	return encode(json_is_true(value)    ? "true"
+		      : json_is_false(value) ? "false"
+					     : number,
+		out, err);
 }
 
 enum err_code declared_expand(const struct declared *declared, const char *text,
@@ -332,6 +336,64 @@ enum err_code declared_expand(const struct declared *declared, const char *text,
 		text += used;
 	}
 	return ERR_NONE;
+}
+
+static enum err_code expand_text(
+	const struct declared *d, const char *text, json_t **out, struct err *err)
+{
+	const json_t *value;
+	size_t used;
+	struct buf buf;
+
+	if (text[0] == '{' && text[1] != '{' && strchr(text, '}') == text + strlen(text) - 1) {
+		TRY(find_hole(d, text, "json", &value, &used, err));
+		*out = json_copy((json_t *)value);
+		return ERR_NONE;
+	}
+	buf_init(&buf, DECLARED_TEXT_MAX);
+	const enum err_code code = declared_expand(d, text, "json", declared_plain, &buf, err);
+	if (code == ERR_NONE)
+		*out = json_text(buf.len > 0 ? buf.data : "", buf.len);
+	buf_release(&buf);
+	return code;
+}
+
+enum err_code declared_expand_json(
+	const struct declared *declared, const json_t *value, json_t **out, struct err *err)
+{
+	json_t *copy = NULL, *item, *made;
+	const char *key;
+	size_t i;
+	enum err_code code = ERR_NONE;
+
+	if (json_is_string(value))
+		return expand_text(declared, json_string_value(value), out, err);
+	if (json_is_object(value)) {
+		copy = json_object();
+		json_object_foreach((json_t *)value, key, item)
+		{
+			code = declared_expand_json(declared, item, &made, err);
+			if (code != ERR_NONE)
+				goto out;
+			json_put(copy, key, made);
+		}
+	} else if (json_is_array(value)) {
+		copy = json_array();
+		json_array_foreach((json_t *)value, i, item)
+		{
+			code = declared_expand_json(declared, item, &made, err);
+			if (code != ERR_NONE)
+				goto out;
+			json_array_append_new(copy, made);
+		}
+	} else {
+		copy = json_deep_copy(value);
+	}
+	*out = copy;
+	return ERR_NONE;
+out:
+	json_decref(copy);
+	return code;
 }
 
 /* ------------------------------------------------------------------ the rest of a declaration */
@@ -359,30 +421,38 @@ enum err_code declared_timeout(
 /* YAML gives numbers as numbers or, quoted, as text. */
 static bool same_status(const json_t *item, int64_t status)
 {
+	const char *s = json_string_value(item);
 	char text[32];
 
 	if (json_is_integer(item))
 		return json_integer_value(item) == status;
 	snprintf(text, sizeof(text), "%" PRId64, status);
-	return str_eq(json_string_value(item), text);
+	if (s != NULL && strlen(s) == 3 && str_eq(s + 1, "xx"))
+		return strlen(text) == 3 && text[0] == s[0];
+	return str_eq(s, text);
+}
+
+bool declared_status_in(const json_t *wanted, int64_t status)
+{
+	size_t i;
+	json_t *item;
+
+	if (!json_is_array(wanted))
+		return same_status(wanted, status);
+	json_array_foreach((json_t *)wanted, i, item) if (same_status(item, status)) return true;
+	return false;
 }
 
 bool declared_expects(const struct declared *declared, const char *member, const int *fallback,
 	int64_t status)
 {
 	const json_t *list = json_object_get(declared->action, member);
-	size_t i;
-	json_t *item;
 
-	if (list == NULL) {
-		for (; *fallback != -1; fallback++)
-			if (*fallback == status)
-				return true;
-		return false;
-	}
-	if (!json_is_array(list))
-		return same_status(list, status);
-	json_array_foreach((json_t *)list, i, item) if (same_status(item, status)) return true;
+	if (list != NULL)
+		return declared_status_in(list, status);
+	for (; *fallback != -1; fallback++)
+		if (*fallback == status)
+			return true;
 	return false;
 }
 

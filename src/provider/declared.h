@@ -21,7 +21,7 @@ struct declared {
 	const char *name;     /* borrowed */
 	const json_t *action; /* borrowed; NULL = there is none (declared_companion) */
 	enum effect effect;
-	json_t *args; /* owned: name -> text, every declared parameter and no other */
+	json_t *args; /* owned: every declared parameter and no other; text, integers, booleans */
 };
 void declared_release(struct declared *declared);
 
@@ -50,12 +50,19 @@ enum err_code declared_plain(const char *value, struct buf *out, struct err *err
 enum err_code declared_expand(const struct declared *declared, const char *text,
 	const char *where, declared_encode *encode, struct buf *out, struct err *err) MUST_CHECK;
 
+/* A copy of a JSON template with every text in it expanded; a text that is nothing but one hole keeps the
+ * argument's type.  *out is owned. */
+enum err_code declared_expand_json(const struct declared *declared, const json_t *value,
+	json_t **out, struct err *err) MUST_CHECK;
+
 /* The action's own time limit, never more than the call has left; 0 ms left is ERR_TIMEOUT. */
 enum err_code declared_timeout(struct call *call, const struct declared *declared, int64_t *ms,
 	struct err *err) MUST_CHECK;
 /* True when status is in the action's list `member`, or in fallback (-1 ends it) without a list. */
 bool declared_expects(const struct declared *declared, const char *member, const int *fallback,
 	int64_t status);
+/* A status, "2xx", or a list of either. */
+bool declared_status_in(const json_t *wanted, int64_t status);
 /* A copy that can stand in a result: numbers with a fraction become text.  Owned. */
 json_t *declared_result(const json_t *value);
 
