@@ -5,6 +5,10 @@
 
 /* Sorted by name; a test checks it. */
 const struct provider *const providers[] = {
+	&command_provider,
+#ifdef HAVE_LIBCURL
+	&http_provider,
+#endif
 	NULL,
 };
 
