@@ -20,7 +20,13 @@ enum journal_mode {
 enum err_code journal_open(struct journal **out, const char *dir, enum journal_mode mode, struct err *err) MUST_CHECK;
 void journal_close(struct journal *journal); /* checkpoints; the WAL file is kept */
 
-/* Appends in one transaction: everything or nothing.  Fills pos of each entry. */
+/* Any function may be called from any thread.  Reading never waits for a commit: it has a connection of its own. */
+
+/* Appends in one transaction: everything or nothing.  Fills pos of each entry (and the stamps, where wall is 0).
+ * ERR_PROTOCOL, nothing written: an event that cannot follow those of its run (run_apply), stands in the wrong chain, or a
+ * seal that does not match.  A run.sealed may name only its run: events and head are filled in, so that a run can be ended
+ * and sealed in one batch.  ERR_HELD: a newer server has taken over (docs/journal-format.md, J12).  Payloads are shared
+ * from here on: do not change them. */
 enum err_code journal_append(struct journal *journal, struct event *events, size_t count, struct err *err) MUST_CHECK;
 /* The number for a new run: one more than the largest chain ever used, at least 1. */
 enum err_code journal_next_run(struct journal *journal, int64_t *out, struct err *err) MUST_CHECK;
@@ -43,18 +49,26 @@ struct journal_filter {
 	int64_t limit;                        /* 0 = 50 */
 	int64_t before_run;                   /* for paging; 0 = newest */
 };
-/* Newest first; an array of objects {"run","runbook","title","version","mode","status","service","started_ns","ended_ns",
- * "lead","rta_ms","rto_ms","rpa_ms","rpo_ms","lost","verdict",…} from the run projection.  Owned. */
+/* Newest first; an array of objects {"run","runbook","title","version","mode","workspace","commit","status" (or
+ * "unreadable"),"reason","service","lead","started_by","started_ns","ended_ns","t0_ns","asks","unknown","wall_used","verdict" and
+ * "exit_status" (of the whole run), "rta_ms","rto_ms","rto","rpa_ms","rpo_ms","rpo","lost","unit" (of the service that was asked
+ * for, else of the first), "services": [the same and more for each]}; what is not known is null.  rto, rpo and verdict are
+ * objective_name words.  Owned. */
 enum err_code journal_runs(struct journal *journal, const struct journal_filter *filter, json_t **out, struct err *err) MUST_CHECK;
 /* Durations of the steps of a runbook in one mode over its last runs:
- * {"step id": {"runs": n, "p50_ms": …, "p90_ms": …, "last_ms": …}}.  Owned. */
+ * {"step id": {"runs": n, "p50_ms": …, "p90_ms": …, "last_ms": …, "recent_ms": [newest first]}}.  A duration is from the
+ * step's first start to its good end, retries and questions included.  runs: 0 = 20, at most 64 are remembered.  Owned. */
 enum err_code journal_step_times(struct journal *journal, const char *runbook, const char *mode, int64_t runs,
 	json_t **out, struct err *err) MUST_CHECK;
 
 /* Drops and recreates every projection from the events. */
 enum err_code journal_rebuild(struct journal *journal, struct err *err) MUST_CHECK;
-/* Removes a payload, a kept content or a person's name, leaving the digest. */
+/* Removes a payload, a kept content or a person's name, leaving the digest.  Of ended runs only (ERR_PRECONDITION);
+ * the ledger, a run's start and its end stay (ERR_FORBIDDEN).  ERR_NOT_FOUND; ERR_HELD: erased, but a reader keeps an old
+ * copy in the log alive.  Events of an erased person come back with uid -2 and the name "(erased)". */
 enum err_code journal_erase_payload(struct journal *journal, int64_t chain, int64_t pos, struct err *err) MUST_CHECK;
+enum err_code journal_erase_kept(struct journal *journal, struct sha256 digest, struct err *err) MUST_CHECK;
+enum err_code journal_erase_person(struct journal *journal, const struct actor *actor, struct err *err) MUST_CHECK;
 /* {"last_epoch": n} raises and records; used once by a starting server: returns the new epoch. */
 enum err_code journal_new_epoch(struct journal *journal, int64_t *out, struct err *err) MUST_CHECK;
 /* The last hash of a chain, for seals and reports. */
