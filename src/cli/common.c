@@ -1,0 +1,297 @@
+/* common.c: what several commands do: options, the workspace, the journal, following a run. */
+#include "cli.h"
+
+#include "drillbook/tui.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CATALOG_MAX = 8 << 20 };
+
+bool option_flag(const struct args *args, const char *name)
+{
+	return json_is_true(json_object_get(args->options, name));
+}
+
+const char *option_value(const struct args *args, const char *name)
+{
+	return json_string_value(json_object_get(args->options, name));
+}
+
+const char **option_values(const struct args *args, const char *name)
+{
+	const json_t *list = json_object_get(args->options, name), *row;
+	const char **out = xmalloc((json_array_size(list) + 1) * sizeof(*out));
+	size_t i;
+
+	json_array_foreach(list, i, row)
+		out[i] = json_string_value(row);
+	return out;
+}
+
+void print_safe(FILE *to, const char *text)
+{
+	struct buf clean;
+	struct err err;
+
+	buf_init(&clean, 1 << 20);
+	if (text != NULL && text_sanitise(text, strlen(text), &clean, &err) == ERR_NONE && clean.len > 0)
+		fputs(clean.data, to);
+	buf_release(&clean);
+}
+
+int print_json(json_t *owned)
+{
+	json_dumpf(owned, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
+	fputc('\n', stdout);
+	json_decref(owned);
+	return 0;
+}
+
+const char *level_word(int64_t level)
+{
+	static const char *const words[] = {"read", "change", "costly", "irreversible"};
+
+	return level >= 0 && level < (int64_t)COUNT_OF(words) ? words[level] : "?";
+}
+
+enum err_code cli_catalog(json_t **out, struct err *err)
+{
+	char *path = path_share("providers.json");
+	struct buf bytes;
+	enum err_code code = file_read(path, CATALOG_MAX, &bytes, err);
+
+	if (code == ERR_NONE) {
+		code = json_parse(bytes.data, bytes.len, out, err);
+		buf_release(&bytes);
+	}
+	if (code != ERR_NONE)
+		err_context(err, "the provider description of this installation");
+	free(path);
+	return code;
+}
+
+/* ------------------------------------------------------------------ the workspace */
+
+enum err_code desk_open(struct desk *desk, const struct args *args, struct err *err)
+{
+	*desk = (struct desk){0};
+	problems_init(&desk->problems);
+	enum err_code code = cli_catalog(&desk->catalog, err);
+	if (code == ERR_NONE)
+		code = workspace_open(&desk->workspace, args->workspace_dir, desk->catalog, &desk->problems, err);
+	if (code != ERR_NONE)
+		desk_close(desk);
+	return code;
+}
+
+void desk_close(struct desk *desk)
+{
+	if (desk->workspace != NULL)
+		workspace_free(desk->workspace);
+	problems_release(&desk->problems);
+	json_decref(desk->catalog);
+	*desk = (struct desk){0};
+}
+
+size_t desk_print(const struct desk *desk, size_t most)
+{
+	for (size_t i = 0; i < desk->problems.count && i < most; i++)
+		problem_print(stderr, &desk->problems.rows[i]);
+	if (desk->problems.count > most)
+		fprintf(stderr, "… and %zu more: drillbook lint\n", desk->problems.count - most);
+	return problems_errors(&desk->problems);
+}
+
+enum err_code desk_trusted(const struct desk *desk, struct err *err)
+{
+	const char *root = workspace_root(desk->workspace);
+
+	if (trust_holds(root))
+		return ERR_NONE;
+	return err_set(err, ERR_UNTRUSTED,
+		"\"%s\" is not trusted on this machine: nothing of it is executed. Read it, then: drillbook trust %s",
+		root, root);
+}
+
+static void collect_scripts(const json_t *plan, json_t *scripts)
+{
+	static const char *const members[] = {"script", "check", "verify", "undo"};
+	const json_t *step;
+	size_t i;
+
+	json_array_foreach(json_object_get(plan, "steps"), i, step)
+		for (size_t k = 0; k < COUNT_OF(members); k++)
+			if (json_is_object(json_object_get(step, members[k])))
+				json_array_append(scripts, json_object_get(step, members[k]));
+	const char *name;
+	json_t *path;
+	json_object_foreach(json_object_get(plan, "modules"), name, path) {
+		const json_t *file;
+		json_array_foreach(json_object_get(plan, "files"), i, file) {
+			if (!str_eq(json_str(file, "path", ""), json_string_value(path)))
+				continue;
+			json_t *row = json_object();
+			json_put_str(row, "file", json_str(file, "path", ""));
+			json_put_int(row, "line", 1);
+			json_object_set(row, "source", json_object_get(file, "text"));
+			json_array_append_new(scripts, row);
+		}
+	}
+}
+
+static void add_lua_problems(struct desk *desk, const json_t *found)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(found, "problems"), i, row) {
+		struct problems *list = &desk->problems;
+		if (list->count == list->cap) {
+			list->cap = list->cap ? list->cap * 2 : 16;
+			list->rows = xrealloc(list->rows, list->cap * sizeof(*list->rows));
+		}
+		list->rows[list->count++] = (struct problem){.severity = SEVERITY_ERROR,
+			.file = xstrdup(json_str(row, "file", "")), .line = (int)json_int(row, "line", 0),
+			.text = xstrdup(json_str(row, "text", "")), .rule = "lua-syntax"};
+	}
+}
+
+enum err_code desk_check_lua(struct desk *desk, const json_t *plan, struct err *err)
+{
+	char *worker = path_libexec("worker");
+	json_t *request = json_object(), *scripts = json_array(), *found = NULL;
+	const char *argv[] = {worker, "--lint", NULL};
+
+	collect_scripts(plan, scripts);
+	json_put(request, "scripts", scripts);
+	char *input = json_line(request);
+	struct child child = {.argv = argv, .input = input, .input_bytes = strlen(input), .timeout_ms = 20000,
+		.max_output_bytes = 16 << 20};
+	enum err_code code = json_array_size(scripts) > 0 ? child_run(&child, err) : ERR_NONE;
+	if (code == ERR_NONE && json_array_size(scripts) > 0) {
+		code = json_parse(child.out.data, child.out.len, &found, err);
+		if (code == ERR_NONE)
+			add_lua_problems(desk, found);
+	}
+	json_decref(found);
+	child_release(&child);
+	json_decref(request);
+	free(input);
+	free(worker);
+	return code;
+}
+
+static enum err_code take_params(const struct args *args, json_t **out, struct err *err)
+{
+	const char **given = option_values(args, "param");
+	enum err_code code = ERR_NONE;
+
+	*out = json_object();
+	for (size_t i = 0; given[i] != NULL && code == ERR_NONE; i++) {
+		const char *equals = strchr(given[i], '=');
+		if (equals == NULL || equals == given[i]) {
+			code = err_set(err, ERR_USAGE, "--param \"%s\": write name=value", given[i]);
+			break;
+		}
+		char *name = xstrdup(given[i]);
+		name[equals - given[i]] = '\0';
+		json_put_str(*out, name, equals + 1);
+		free(name);
+	}
+	free(given);
+	return code;
+}
+
+enum err_code cli_plan(struct desk *desk, const struct args *args, const char *runbook, const char *mode,
+	json_t **plan, struct err *err)
+{
+	json_t *params = NULL;
+	enum err_code code = take_params(args, &params, err);
+
+	*plan = NULL;
+	if (code == ERR_NONE)
+		code = workspace_plan(desk->workspace, runbook, mode, params, plan, &desk->problems, err);
+	if (code == ERR_NONE)
+		code = desk_check_lua(desk, *plan, err);
+	if (code == ERR_NONE && problems_errors(&desk->problems) > 0)
+		code = err_set(err, ERR_WORKSPACE, "the workspace has %zu mistakes", problems_errors(&desk->problems));
+	if (code != ERR_NONE) {
+		desk_print(desk, 20);
+		json_decref(*plan);
+		*plan = NULL;
+	}
+	json_decref(params);
+	return code;
+}
+
+/* ------------------------------------------------------------------ the record */
+
+enum err_code cli_journal(const struct args *args, struct journal **out, struct err *err)
+{
+	char *path = path_join(args->data_dir, "journal.db");
+	const bool there = path_exists(path);
+
+	free(path);
+	if (!there)
+		return err_set(err, ERR_NOT_FOUND, "nothing has been recorded in \"%s\" yet", args->data_dir);
+	return journal_open(out, args->data_dir, JOURNAL_READ, err);
+}
+
+enum err_code cli_run_number(const struct args *args, const char *word, int64_t *out, struct err *err)
+{
+	struct journal *journal;
+	const struct journal_filter filter = {.limit = 1};
+	json_t *runs = NULL;
+	char *end;
+
+	if (!str_eq(word, "last")) {
+		*out = strtoll(word, &end, 10);
+		if (*end != '\0' || *out <= 0)
+			return err_set(err, ERR_USAGE, "\"%s\" is no run number: write one, or last", word);
+		return ERR_NONE;
+	}
+	TRY(cli_journal(args, &journal, err));
+	enum err_code code = journal_runs(journal, &filter, &runs, err);
+	journal_close(journal);
+	if (code == ERR_NONE && json_array_size(runs) == 0)
+		code = err_set(err, ERR_NOT_FOUND, "there is no run yet");
+	if (code == ERR_NONE)
+		*out = json_int(json_array_get(runs, 0), "run", 0);
+	json_decref(runs);
+	return code;
+}
+
+/* ------------------------------------------------------------------ following a run */
+
+bool cli_plain(const struct args *args)
+{
+	const char *term = getenv("TERM"), *accessible = getenv("ACCESSIBLE");
+
+	return option_flag(args, "plain") || !isatty(0) || !isatty(1) || term == NULL ||
+	       strcmp(term, "dumb") == 0 || (accessible != NULL && strcmp(accessible, "1") == 0);
+}
+
+int cli_follow(const struct args *args, struct client *client, int64_t run, json_t *home, struct err *err)
+{
+	int status = 0;
+	enum err_code code;
+
+	if (cli_plain(args)) {
+		const char **approve = option_values(args, "approve"), **confirm = option_values(args, "confirm");
+		const bool interactive = isatty(0) && isatty(1);
+		const struct plain_options options = {.client = client, .run = run, .in = stdin, .out = stdout,
+			.interactive = interactive, .approve = approve, .confirm = confirm,
+			.yes_drill = !interactive};
+		code = plain_run(&options, &status, err);
+		free(approve);
+		free(confirm);
+	} else {
+		const struct tui_options options = {.client = client, .run = run, .home = home,
+			.color = args->color, .watch_only = option_flag(args, "watch")};
+		code = tui_run(&options, &status, err);
+	}
+	return code == ERR_NONE ? status : -1;
+}

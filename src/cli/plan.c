@@ -1,0 +1,223 @@
+/* plan.c: what a runbook would do, without doing any of it; and the same as a paper for when nothing works. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct option_row plan_options[] = {
+	{"mode", "MODE", false, "probe, drill (default) or live"},
+	{"param", "NAME=VALUE", true, "a parameter of the runbook"},
+	{"json", NULL, false, "the plan as the server gets it"}, OPTION_END};
+
+static void print_uses(const json_t *uses, const char *lead)
+{
+	const char *op;
+	json_t *targets;
+
+	json_object_foreach((json_t *)(uintptr_t)uses, op, targets) {
+		const json_t *target;
+		size_t i;
+		json_array_foreach(targets, i, target)
+			printf("%s%s %s\n", lead, op, json_string_value(target));
+	}
+}
+
+static void print_step(const json_t *step, size_t number)
+{
+	char text[32];
+	const int64_t expect = json_int(step, "expect_ms", 0), level = json_int(step, "level", 0);
+	const json_t *row;
+	size_t i;
+
+	printf("%3zu %-20s %-7s", number, json_str(step, "id", ""), json_str(step, "kind", ""));
+	printf(" %-13s%-8s ", level_word(level), expect > 0 ? format_duration(text, sizeof(text), expect) : "");
+	print_safe(stdout, json_str(step, "title", ""));
+	putchar('\n');
+	print_uses(json_object_get(step, "uses"), "      ");
+	fputs("      needs", stdout);
+	if (json_array_size(json_object_get(step, "needs")) == 0)
+		fputs(" nothing", stdout);
+	json_array_foreach(json_object_get(step, "needs"), i, row)
+		printf(" %s", json_string_value(row));
+	json_array_foreach(json_object_get(step, "marks"), i, row)
+		printf("; then %s is %s", json_str(row, "service", ""), json_str(row, "reached", ""));
+	putchar('\n');
+}
+
+static void print_head(const json_t *plan)
+{
+	const json_t *book = json_object_get(plan, "runbook"), *space = json_object_get(plan, "workspace"), *row;
+	size_t i, first = 0;
+	char text[32];
+	char mode[16];
+
+	snprintf(mode, sizeof(mode), "%s", json_str(plan, "mode", ""));
+	for (char *at = mode; *at != '\0'; at++)
+		*at = (char)(*at >= 'a' && *at <= 'z' ? *at - 32 : *at);
+	printf("[%s] %s v%lld ", mode, json_str(book, "name", ""), (long long)json_int(book, "version", 0));
+	print_safe(stdout, json_str(book, "title", ""));
+	printf("\n  bytes %.12s  commit %.12s%s\n", json_str(book, "digest", ""), json_str(space, "commit", "none"),
+		json_flag(space, "dirty", false) ? " (with uncommitted changes)" : "");
+	json_array_foreach(json_object_get(plan, "services"), i, row) {
+		printf("  service %s  RTO %s", json_str(row, "name", ""),
+			json_int(row, "rto_ms", -1) < 0 ? "none"
+							: format_duration(text, sizeof(text), json_int(row, "rto_ms", 0)));
+		printf("  RPO %s\n", json_int(row, "rpo_ms", -1) < 0
+					      ? "none"
+					      : format_duration(text, sizeof(text), json_int(row, "rpo_ms", 0)));
+	}
+	json_array_foreach(json_object_get(plan, "steps"), i, row)
+		if (first == 0 && json_int(row, "level", 0) >= 3) {
+			first = i + 1;
+			printf("  point of no return: before step %zu, %s\n", first, json_str(row, "id", ""));
+		}
+	putchar('\n');
+}
+
+static int with_plan(const struct args *args, const char *mode, int (*use)(json_t *plan), struct err *err)
+{
+	struct desk desk;
+	json_t *plan;
+	int status = -1;
+
+	if (desk_open(&desk, args, err) != ERR_NONE)
+		return -1;
+	if (cli_plan(&desk, args, args->words[0], mode ? mode : "drill", &plan, err) == ERR_NONE)
+		status = use(plan);
+	desk_close(&desk);
+	return status;
+}
+
+static int print_plan(json_t *plan)
+{
+	const json_t *row;
+	size_t i;
+
+	print_head(plan);
+	json_array_foreach(json_object_get(plan, "steps"), i, row)
+		print_step(row, i + 1);
+	puts("\nNothing was run. drillbook run --mode probe does the reads only.");
+	json_decref(plan);
+	return 0;
+}
+
+static int plan_run(const struct args *args, struct err *err)
+{
+	return with_plan(args, option_value(args, "mode"), option_flag(args, "json") ? print_json : print_plan, err);
+}
+
+const struct command command_plan = {
+	.name = "plan",
+	.words = "RUNBOOK[@VERSION]",
+	.summary = "what a runbook would do, without doing it",
+	.details = "Computed from each step's uses:, which the boundary to the world enforces; no Lua is run.",
+	.examples = "  drillbook plan failover\n  drillbook plan failover@v6 --mode live\n",
+	.options = plan_options,
+	.least = 1,
+	.most = 1,
+	.run = plan_run,
+};
+
+/* ------------------------------------------------------------------ show */
+
+static const struct option_row show_options[] = {
+	{"log", NULL, false, "the versions in Git, newest first"},
+	{"offline", NULL, false, "the whole procedure as text, to be followed by hand"},
+	{"json", NULL, false, "as JSON"},
+	{"param", "NAME=VALUE", true, "a parameter of the runbook"}, OPTION_END};
+
+static void print_script(const json_t *step, const char *member, const char *label)
+{
+	const char *source = json_str(json_object_get(step, member), "source", NULL);
+
+	if (source == NULL)
+		return;
+	printf("   %s:\n", label);
+	while (*source != '\0') {
+		const size_t len = strcspn(source, "\n");
+		char *line = xasprintf("%.*s", (int)len, source);
+		fputs("      ", stdout);
+		print_safe(stdout, line);
+		putchar('\n');
+		free(line);
+		source += len + (source[len] == '\n');
+	}
+}
+
+static int print_offline(json_t *plan)
+{
+	const json_t *row, *item;
+	size_t i, k;
+
+	print_head(plan);
+	json_array_foreach(json_object_get(plan, "steps"), i, row) {
+		printf("[ ] %zu. %s: ", i + 1, json_str(row, "id", ""));
+		print_safe(stdout, json_str(row, "title", ""));
+		putchar('\n');
+		print_uses(json_object_get(row, "uses"), "   does ");
+		if (json_str(row, "text", "")[0] != '\0') {
+			fputs("   ", stdout);
+			print_safe(stdout, json_str(row, "text", ""));
+			putchar('\n');
+		}
+		json_array_foreach(json_object_get(row, "checklist"), k, item) {
+			fputs("   [ ] ", stdout);
+			print_safe(stdout, json_string_value(item));
+			putchar('\n');
+		}
+		print_script(row, "check", "first");
+		print_script(row, "script", "do");
+		print_script(row, "verify", "verify");
+		print_script(row, "undo", "to undo");
+		putchar('\n');
+	}
+	json_decref(plan);
+	return 0;
+}
+
+static int print_log(const struct args *args, struct err *err)
+{
+	struct desk desk;
+	json_t *log = NULL;
+	const json_t *row;
+	size_t i;
+
+	if (desk_open(&desk, args, err) != ERR_NONE)
+		return -1;
+	const enum err_code code = workspace_log(desk.workspace, args->words[0], &log, err);
+	desk_close(&desk);
+	if (code != ERR_NONE)
+		return -1;
+	if (option_flag(args, "json"))
+		return print_json(log);
+	json_array_foreach(log, i, row) {
+		printf("v%-4lld %.12s  %s  ", (long long)json_int(row, "version", 0), json_str(row, "commit", ""),
+			json_str(row, "when", ""));
+		print_safe(stdout, json_str(row, "author", ""));
+		fputs("  ", stdout);
+		print_safe(stdout, json_str(row, "subject", ""));
+		putchar('\n');
+	}
+	json_decref(log);
+	return 0;
+}
+
+static int show_run(const struct args *args, struct err *err)
+{
+	if (option_flag(args, "log"))
+		return print_log(args, err);
+	return with_plan(args, NULL,
+		option_flag(args, "offline") ? print_offline : option_flag(args, "json") ? print_json : print_plan, err);
+}
+
+const struct command command_show = {
+	.name = "show",
+	.words = "RUNBOOK[@VERSION]",
+	.summary = "a runbook: its steps, its versions, or the whole as a paper",
+	.examples = "  drillbook show failover\n  drillbook show failover --log\n"
+		    "  drillbook show failover --offline > failover.txt\n",
+	.options = show_options,
+	.least = 1,
+	.most = 1,
+	.run = show_run,
+};

@@ -1,0 +1,145 @@
+/* record.c: history, report and verify: what has been recorded. */
+#include "cli.h"
+
+#include "drillbook/report.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { REPORT_MAX = 256 << 20 };
+
+static const struct option_row history_options[] = {
+	{"json", NULL, false, "as JSON"},
+	{"runbook", "NAME", false, "only this runbook"},
+	{"service", "NAME", false, "only this service"},
+	{"mode", "MODE", false, "only this mode"},
+	{"limit", "N", false, "how many (default 50)"}, OPTION_END};
+
+static int history(const struct args *args, struct err *err)
+{
+	struct journal *journal;
+	const char *limit = option_value(args, "limit");
+	const struct journal_filter filter = {.runbook = option_value(args, "runbook"),
+		.service = option_value(args, "service"), .mode = option_value(args, "mode"),
+		.limit = limit ? strtoll(limit, NULL, 10) : 50};
+	struct buf text;
+	json_t *runs = NULL;
+	enum err_code code = cli_journal(args, &journal, err);
+
+	if (code == ERR_NOT_FOUND) {
+		puts(option_flag(args, "json") ? "[]" : "no runs yet");
+		return 0;
+	}
+	if (code != ERR_NONE)
+		return -1;
+	if (option_flag(args, "json")) {
+		code = journal_runs(journal, &filter, &runs, err);
+		if (code == ERR_NONE)
+			print_json(runs);
+	} else {
+		buf_init(&text, REPORT_MAX);
+		code = report_history(journal, &filter, &text, err);
+		if (code == ERR_NONE)
+			fwrite(text.data, 1, text.len, stdout);
+		buf_release(&text);
+	}
+	journal_close(journal);
+	return code == ERR_NONE ? 0 : -1;
+}
+
+const struct command command_history = {
+	.name = "history",
+	.words = "",
+	.summary = "past runs, newest first",
+	.examples = "  drillbook history --runbook failover --mode drill\n",
+	.options = history_options,
+	.run = history,
+};
+
+static const struct option_row report_options[] = {
+	{"format", "md|json", false, "Markdown (default) or JSON"},
+	{"json", NULL, false, "the same as --format json"}, OPTION_END};
+
+static int report(const struct args *args, struct err *err)
+{
+	struct journal *journal;
+	struct buf text;
+	int64_t run;
+	const char *format = option_value(args, "format");
+	const bool json = option_flag(args, "json") || str_eq(format, "json");
+
+	if (format != NULL && !json && !str_eq(format, "md")) {
+		err_set(err, ERR_USAGE, "unknown format \"%s\": md or json", format);
+		return -1;
+	}
+	if (cli_run_number(args, args->words[0], &run, err) != ERR_NONE ||
+		cli_journal(args, &journal, err) != ERR_NONE)
+		return -1;
+	buf_init(&text, REPORT_MAX);
+	const enum err_code code =
+		report_render(journal, run, json ? REPORT_JSON : REPORT_MARKDOWN, &text, err);
+	if (code == ERR_NONE)
+		fwrite(text.data, 1, text.len, stdout);
+	buf_release(&text);
+	journal_close(journal);
+	return code == ERR_NONE ? 0 : -1;
+}
+
+const struct command command_report = {
+	.name = "report",
+	.words = "RUN|last",
+	.summary = "a run as a document, from the journal only",
+	.examples = "  drillbook report last\n  drillbook report 2042 --format json\n",
+	.options = report_options,
+	.least = 1,
+	.most = 1,
+	.run = report,
+};
+
+static const struct option_row verify_options[] = {
+	{"json", NULL, false, "as JSON"},
+	{"run", "N", false, "only this run"},
+	{"seal", "FILE", false, "check against a seal that left the machine"},
+	{"seal-out", NULL, false, "print the seals, to be kept elsewhere"}, OPTION_END};
+
+/* Hands over to the independent program. */
+static int verify(const struct args *args, struct err *err)
+{
+	char *program = path_libexec("verify"), *outputs = path_join(args->data_dir, "outputs");
+	const char *argv[16];
+	size_t n = 0;
+
+	argv[n++] = program;
+	if (option_flag(args, "json"))
+		argv[n++] = "--json";
+	if (option_flag(args, "seal-out"))
+		argv[n++] = "--seal-out";
+	if (option_value(args, "run") != NULL) {
+		argv[n++] = "--run";
+		argv[n++] = option_value(args, "run");
+	}
+	if (option_value(args, "seal") != NULL) {
+		argv[n++] = "--seal";
+		argv[n++] = option_value(args, "seal");
+	}
+	argv[n++] = args->data_dir;
+	if (path_exists(outputs))
+		argv[n++] = outputs;
+	argv[n] = NULL;
+	fflush(stdout);
+	execv(program, (char *const *)(uintptr_t)argv);
+	err_errno(err, "cannot run \"%s\"", program);
+	free(program);
+	free(outputs);
+	return -1;
+}
+
+const struct command command_verify = {
+	.name = "verify",
+	.words = "",
+	.summary = "prove that the record was not changed",
+	.details = "A program of its own reads the journal as docs/journal-format.md describes it, sharing no code with the writer.",
+	.examples = "  drillbook verify\n  drillbook verify --seal-out > /mnt/elsewhere/seals\n",
+	.options = verify_options,
+	.run = verify,
+};

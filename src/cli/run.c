@@ -1,0 +1,94 @@
+/* run.c: start a runbook and follow it. */
+#include "cli.h"
+
+#include <unistd.h>
+
+#include <stdlib.h>
+
+static const struct option_row options[] = {
+	{"mode", "MODE", false, "probe, drill (default) or live"},
+	{"param", "NAME=VALUE", true, "a parameter of the runbook"},
+	{"plain", NULL, false, "lines instead of a screen"},
+	{"approve", "STEP", true, "say yes beforehand to the costly effects of a step (no terminal)"},
+	{"confirm", "STEP=WORD", true, "say yes beforehand to the irreversible effects of a step (no terminal)"},
+	{"impact", "TIME", false, "t0: when the incident began (2026-11-18T14:02:31Z)"},
+	{"note", "TEXT", false, "why this run is made"},
+	{"detach", NULL, false, "start only; print the run's number"},
+	{"json", NULL, false, "with --detach: the number as JSON"},
+	OPTION_END};
+
+static enum err_code start_request(const struct args *args, json_t *plan, json_t **out, struct err *err)
+{
+	struct wall impact = {0};
+	const char *given = option_value(args, "impact");
+
+	if (given != NULL)
+		TRY(wall_parse(given, &impact, err));
+	*out = json_object();
+	json_object_set(*out, "plan", plan);
+	if (impact.ns > 0)
+		json_put_int(*out, "t0_ns", impact.ns);
+	if (option_value(args, "note") != NULL)
+		json_put_str(*out, "note", option_value(args, "note"));
+	return ERR_NONE;
+}
+
+static int follow(const struct args *args, struct client *client, int64_t run, json_t *home, struct err *err)
+{
+	if (option_flag(args, "detach")) {
+		if (option_flag(args, "json"))
+			printf("{\"run\": %lld}\n", (long long)run);
+		else
+			printf("run %lld started; drillbook attach %lld\n", (long long)run, (long long)run);
+		return 0;
+	}
+	return cli_follow(args, client, run, home, err);
+}
+
+static int run(const struct args *args, struct err *err)
+{
+	struct desk desk;
+	const char *mode = option_value(args, "mode");
+	json_t *plan = NULL, *request = NULL, *answer = NULL, *home = NULL;
+	struct client *client = NULL;
+	int status = -1;
+
+	if (desk_open(&desk, args, err) != ERR_NONE)
+		return -1;
+	if (desk_trusted(&desk, err) != ERR_NONE ||
+		cli_plan(&desk, args, args->words[0], mode ? mode : "drill", &plan, err) != ERR_NONE)
+		goto out;
+	home = workspace_summary(desk.workspace);
+	if (start_request(args, plan, &request, err) != ERR_NONE ||
+		client_open(&client, args->data_dir, CLIENT_START_SERVER, err) != ERR_NONE)
+		goto out;
+	const enum err_code code = client_ask(client, "start", request, &answer, err);
+	request = NULL;
+	if (code == ERR_NONE)
+		status = follow(args, client, json_int(answer, "run", 0), home, err);
+out:
+	client_close(client);
+	json_decref(home);
+	json_decref(request);
+	json_decref(answer);
+	json_decref(plan);
+	desk_close(&desk);
+	return status;
+}
+
+const struct command command_run = {
+	.name = "run",
+	.words = "RUNBOOK[@VERSION]",
+	.summary = "start a runbook and follow it",
+	.details = "The run lives in the server: leaving the terminal does not end it.\n"
+		   "Without a terminal nothing is ever answered yes by default: reads and, in a drill, reversible\n"
+		   "changes run; costly effects need --approve STEP, irreversible ones --confirm STEP=WORD, where WORD\n"
+		   "is \"drill\" in a drill and the service's name in a live run.",
+	.examples = "  drillbook run failover\n"
+		    "  drillbook run failover@v6 --mode probe\n"
+		    "  drillbook run failover --plain --approve fence --confirm promote=drill\n",
+	.options = options,
+	.least = 1,
+	.most = 1,
+	.run = run,
+};
