@@ -76,6 +76,9 @@ static void give_input(struct child *child, struct pipes *pipes)
 /* In the child, between fork and exec: only async-signal-safe calls. */
 static _Noreturn void become(const struct child *child, int in, int out, int error, int report)
 {
+	/* with 0, 1 or 2 closed in the parent the pipes may have got those numbers: dup2 onto itself would
+	 * leave a descriptor that closes at exec */
+	int *const ends[] = {&in, &out, &error, &report};
 	sigset_t none;
 	struct sigaction plain = {.sa_handler = SIG_DFL};
 
@@ -84,6 +87,9 @@ static _Noreturn void become(const struct child *child, int in, int out, int err
 		sigaction(s, &plain, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (size_t i = 0; i < COUNT_OF(ends); i++)
+		if (*ends[i] <= 2)
+			*ends[i] = fcntl(*ends[i], F_DUPFD_CLOEXEC, 3);
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(error, 2) < 0)
 		goto failed;
 	syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
@@ -177,6 +183,18 @@ static bool wait_round(struct child *child, struct pipes *pipes, int pidfd, int6
 	return fds[0].revents != 0;
 }
 
+/* After a TERM the child itself may be gone while others of its group are not: they get the rest of the grace,
+ * as long as they hold the output, and then KILL.  The child is not reaped yet, so the group's number is ours. */
+static void end_group(struct child *child, struct pipes *pipes, pid_t pid, int64_t left_ms)
+{
+	const struct mono begin = mono_now();
+
+	for (int64_t wait_ms = left_ms; wait_ms > 0 && (pipes->out >= 0 || pipes->err >= 0);
+		wait_ms = left_ms - mono_ms_since(begin))
+		wait_round(child, pipes, -1, wait_ms);
+	kill(-pid, SIGKILL);
+}
+
 /* Waits for the end, asking for it at the deadline or on a stop. */
 static void supervise(struct child *child, struct pipes *pipes, pid_t pid, int pidfd)
 {
@@ -206,8 +224,11 @@ static void supervise(struct child *child, struct pipes *pipes, pid_t pid, int p
 				wait_ms = kill_at - now;
 			}
 		}
-		if (wait_round(child, pipes, pidfd, wait_ms))
+		if (wait_round(child, pipes, pidfd, wait_ms)) {
+			if (kill_at >= 0)
+				end_group(child, pipes, pid, kill_at - mono_ms_since(begin));
 			return;
+		}
 	}
 }
 

@@ -74,15 +74,42 @@ char *wall_format(char *buf, size_t size, struct wall t)
 	return buf;
 }
 
+/* Takes the digits and marks of "0000-00-00T00:00:00"; NULL when another character stands where one must. */
+static const char *take_fields(const char *s, int fields[6])
+{
+	static const char shape[] = "0000-00-00T00:00:00";
+	size_t field = 0;
+
+	for (const char *mark = shape; *mark != '\0'; mark++, s++) {
+		if (*mark == '0' ? *s < '0' || *s > '9' : *s != *mark)
+			return NULL;
+		if (*mark == '0')
+			fields[field] = fields[field] * 10 + (*s - '0');
+		else
+			field++;
+	}
+	return s;
+}
+
+static bool date_exists(const struct tm *tm)
+{
+	struct tm copy = *tm; /* timegm would make 2 March of 30 February */
+
+	copy.tm_hour = copy.tm_min = copy.tm_sec = 0;
+	timegm(&copy);
+	return copy.tm_mon == tm->tm_mon && copy.tm_mday == tm->tm_mday;
+}
+
 enum err_code wall_parse(const char *s, struct wall *out, struct err *err)
 {
-	struct tm tm = {0};
-	int millis = 0, used = 0;
+	int fields[6] = {0}, millis = 0;
 
-	if (s == NULL || sscanf(s, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-			      &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &used) != 6)
+	if (s != NULL)
+		s = take_fields(s, fields);
+	if (s == NULL)
 		goto bad;
-	s += used;
+	struct tm tm = {.tm_year = fields[0] - 1900, .tm_mon = fields[1] - 1, .tm_mday = fields[2],
+		.tm_hour = fields[3], .tm_min = fields[4], .tm_sec = fields[5]};
 	if (*s == '.') {
 		int digits = 0, scale = 100;
 		for (s++; *s >= '0' && *s <= '9'; s++, digits++, scale /= 10)
@@ -90,11 +117,10 @@ enum err_code wall_parse(const char *s, struct wall *out, struct err *err)
 		if (digits == 0)
 			goto bad;
 	}
-	if (strcmp(s, "Z") != 0 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
-		tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+	/* 1678 to 2261 are the whole years that nanoseconds in 64 bits reach */
+	if (strcmp(s, "Z") != 0 || fields[0] < 1678 || fields[0] > 2261 || !date_exists(&tm) ||
+		tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
 		goto bad;
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
 	out->ns = (int64_t)timegm(&tm) * 1000000000 + (int64_t)millis * 1000000;
 	return ERR_NONE;
 bad:

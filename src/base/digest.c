@@ -98,6 +98,8 @@ char *base64_encode(const void *data, size_t len)
 
 unsigned char *base64_decode(const char *text, size_t *len)
 {
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const size_t in = strlen(text);
 	size_t padding = 0;
 
@@ -105,6 +107,8 @@ unsigned char *base64_decode(const char *text, size_t *len)
 		return NULL;
 	while (padding < 2 && padding < in && text[in - 1 - padding] == '=')
 		padding++;
+	if (strspn(text, alphabet) != in - padding) /* libcrypto passes over blanks and inner padding */
+		return NULL;
 	unsigned char *out = xmalloc(in / 4 * 3 + 1);
 	const int n = EVP_DecodeBlock(out, (const unsigned char *)text, (int)in);
 	if (n < 0) {

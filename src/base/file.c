@@ -33,10 +33,11 @@ enum err_code file_read(const char *path, size_t max_bytes, struct buf *out, str
 	buf_init(out, max_bytes);
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
+		const int why = errno;
 		code = err_errno(err, "cannot open \"%s\"", path);
-		if (errno == ENOENT)
-			code = err->code = ERR_NOT_FOUND;
-		return code;
+		if (why == ENOENT && err != NULL)
+			err->code = ERR_NOT_FOUND;
+		return why == ENOENT ? ERR_NOT_FOUND : code;
 	}
 	struct stat st;
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
@@ -115,8 +116,10 @@ enum err_code file_replace(const char *path, const void *data, size_t len, mode_
 enum err_code dir_make(const char *path, mode_t mode, struct err *err)
 {
 	enum err_code code = ERR_NONE;
-	char *copy = xstrdup(path);
 
+	if (path[0] == '\0')
+		return err_set(err, ERR_USAGE, "a directory without a name");
+	char *copy = xstrdup(path);
 	for (char *at = copy + 1;; at++) {
 		if (*at != '/' && *at != '\0')
 			continue;

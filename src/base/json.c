@@ -27,16 +27,18 @@ bool json_flag(const json_t *object, const char *key, bool fallback)
 
 json_t *json_text(const char *s, size_t len)
 {
-	json_t *value = json_stringn(s, len);
+	/* a NUL has a JSON form, but no reader of ours takes it: it would be cut off there */
+	const bool nul = len > 0 && memchr(s, '\0', len) != NULL;
+	json_t *value = nul ? NULL : json_stringn(s, len);
 
 	if (value != NULL)
 		return value;
-	/* not UTF-8: each byte that is part of no valid sequence becomes U+FFFD */
+	/* each NUL and each byte that is part of no valid UTF-8 sequence becomes U+FFFD */
 	struct buf clean;
 	struct err err;
 	buf_init(&clean, len * 3 + 16);
 	for (size_t at = 0; at < len;) {
-		const size_t n = utf8_valid_prefix(s + at, len - at);
+		const size_t n = strnlen(s + at, utf8_valid_prefix(s + at, len - at));
 		if (buf_add(&clean, s + at, n, &err) != ERR_NONE)
 			break;
 		at += n;

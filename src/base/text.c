@@ -258,6 +258,8 @@ char *format_duration(char *buf, size_t size, int64_t ms)
 
 	if (t < 1000)
 		snprintf(buf, size, "%s%dms", sign, (int)t);
+	else if (t < 60000 && t % 1000 == 0)
+		snprintf(buf, size, "%s%ds", sign, (int)(t / 1000));
 	else if (t < 60000)
 		snprintf(buf, size, "%s%d.%ds", sign, (int)(t / 1000), (int)(t % 1000 / 100));
 	else if (t < 3600000)
