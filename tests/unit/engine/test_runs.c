@@ -1,0 +1,551 @@
+/* test_runs.c: the real server and real workers, driven through the socket with hand-made plans.
+ *
+ * Effects are lines appended to a file by /bin/sh, so that "how often did it happen" is counted and not believed. */
+#include "drillbook/base.h"
+#include "drillbook/record.h"
+#include "drillbook/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 30000 };
+
+struct rig {
+	char dir[64];          /* data directory */
+	struct client *client;
+	struct run *run;
+	int64_t id;
+	bool caught_up;
+};
+
+static void must(enum err_code code, const struct err *err)
+{
+	if (code != ERR_NONE)
+		fail_msg("%s: %s", err_name(code), err->text);
+}
+
+static void server_command(const struct rig *rig, const char *what)
+{
+	const char *argv[] = {TEST_BINARY "/bin/drillbook", "--data", rig->dir, "server", what, "--force", NULL};
+	struct child child = {.argv = argv, .timeout_ms = 15000};
+	struct err err = {0};
+
+	must(child_run(&child, &err), &err);
+	if (child.exit_status != 0)
+		fail_msg("server %s: %s", what, child.errout.data);
+	child_release(&child);
+}
+
+static void connect_rig(struct rig *rig)
+{
+	struct err err = {0};
+
+	server_command(rig, "start");
+	must(client_open(&rig->client, rig->dir, 0, &err), &err);
+}
+
+static int setup(void **state)
+{
+	struct rig *rig = xmalloc(sizeof(*rig));
+
+	strcpy(rig->dir, "/tmp/drillbook-test-XXXXXX");
+	assert_non_null(mkdtemp(rig->dir));
+	connect_rig(rig);
+	*state = rig;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+	const char *argv[] = {"rm", "-rf", rig->dir, NULL};
+	struct child child = {.argv = argv, .timeout_ms = 15000};
+	struct err err = {0};
+
+	client_close(rig->client);
+	server_command(rig, "stop");
+	must(child_run(&child, &err), &err);
+	child_release(&child);
+	run_free(rig->run);
+	free(rig);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ plans */
+
+static json_t *parse(const char *text)
+{
+	json_error_t why;
+	json_t *json = json_loads(text, 0, &why);
+
+	if (json == NULL)
+		fail_msg("test's own JSON, line %d: %s", why.line, why.text);
+	return json;
+}
+
+/* A plan with one service "shop" and the given steps; target "tools" appends words to DIR/effects. */
+static json_t *plan_of(const struct rig *rig, const char *steps)
+{
+	char *text = xasprintf(
+		"{\"format\":\"plan/1\",\"mode\":\"drill\",\"workspace\":{\"name\":\"t\",\"root\":\"%s\",\"commit\":null,\"dirty\":false},"
+		"\"runbook\":{\"name\":\"t\",\"path\":\"t.yaml\",\"title\":\"T\",\"version\":1,\"digest\":\"00\"},"
+		"\"files\":[{\"path\":\"t.yaml\",\"sha256\":\"\",\"text\":\"x\"}],"
+		"\"services\":[{\"name\":\"shop\",\"rto_ms\":60000,\"rpo_ms\":-1,\"tier\":1,\"owner\":\"me\"}],"
+		"\"environments\":{\"lab\":{\"modes\":[\"probe\",\"drill\"]},\"prod\":{\"modes\":[\"live\"]}},"
+		"\"targets\":{\"tools\":{\"provider\":\"command\",\"environment\":\"lab\",\"settings\":{},\"secrets\":{},\"actions\":{"
+		"\"count\":{\"argv\":[\"/bin/sh\",\"-c\",\"cat effects | wc -l\"],\"effect\":\"read\"},"
+		"\"add\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo x >> effects\"],\"effect\":\"change\",\"verify\":\"added\"},"
+		"\"slow\":{\"argv\":[\"/bin/sh\",\"-c\",\"touch began; sleep 1; echo x >> effects\"],\"effect\":\"costly\",\"verify\":\"added\"},"
+		"\"drop\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo x >> effects\"],\"effect\":\"irreversible\"},"
+		"\"added\":{\"argv\":[\"/bin/sh\",\"-c\",\"test -s effects\"],\"effect\":\"read\"}}},"
+		"\"far\":{\"provider\":\"command\",\"environment\":\"prod\",\"settings\":{},\"secrets\":{},\"actions\":{"
+		"\"add\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo x >> effects\"],\"effect\":\"change\"}}}},"
+		"\"params\":{\"who\":\"world\"},\"modules\":{},\"steps\":%s}",
+		rig->dir, steps);
+	json_t *plan = parse(text);
+
+	free(text);
+	return plan;
+}
+
+#define SCRIPT(source) "\"kind\":\"script\",\"script\":{\"file\":\"t.yaml\",\"line\":1,\"source\":\"" source "\"}"
+
+static void attach(struct rig *rig)
+{
+	struct err err = {0};
+	json_t *body = json_object();
+
+	run_free(rig->run);
+	rig->run = run_new();
+	rig->run->id = rig->id;
+	rig->caught_up = false;
+	json_put_int(body, "run", rig->id);
+	must(client_ask(rig->client, "attach", body, NULL, &err), &err);
+}
+
+static void start(struct rig *rig, const char *steps)
+{
+	struct err err = {0};
+	json_t *body = json_object(), *answer;
+
+	json_put(body, "plan", plan_of(rig, steps));
+	must(client_ask(rig->client, "start", body, &answer, &err), &err);
+	rig->id = json_int(answer, "run", 0);
+	json_decref(answer);
+	attach(rig);
+}
+
+/* ------------------------------------------------------------------ following */
+
+static void follow_one(struct rig *rig)
+{
+	struct err err = {0};
+	json_t *message;
+	struct event event;
+
+	must(client_next(rig->client, 100, &message, &err), &err);
+	const json_t *body = json_object_get(message, "event");
+	if (body != NULL) {
+		must(event_from_json(body, &event, &err), &err);
+		must(run_apply(rig->run, &event, &err), &err);
+		event_release(&event);
+	}
+	if (json_object_get(message, "caught_up") != NULL)
+		rig->caught_up = true;
+	json_decref(message);
+}
+
+static void wait_for(struct rig *rig, bool (*holds)(const struct rig *rig, const char *what), const char *what)
+{
+	const struct mono begin = mono_now();
+
+	while (!holds(rig, what)) {
+		follow_one(rig);
+		if (mono_ms_since(begin) < PATIENCE_MS)
+			continue;
+		for (size_t i = 0; i < rig->run->step_count; i++)
+			print_message("  %s: %s %s\n", rig->run->steps[i].id, step_state_name(rig->run->steps[i].state),
+				rig->run->steps[i].error_text ? rig->run->steps[i].error_text : "");
+		fail_msg("waited in vain for \"%s\"", what);
+	}
+}
+
+static bool ended(const struct rig *rig, const char *what)
+{
+	(void)what;
+	return rig->run->status != RUN_OPEN;
+}
+
+static bool asks(const struct rig *rig, const char *kind)
+{
+	return rig->run->ask_count > 0 && str_eq(rig->run->asks[0].kind, kind);
+}
+
+static bool file_there(const struct rig *rig, const char *name)
+{
+	char *path = path_join(rig->dir, name);
+	const bool there = path_exists(path);
+
+	free(path);
+	return there;
+}
+
+static enum err_code answer(struct rig *rig, const char *word, const char *note, const char *typed, struct err *err)
+{
+	const struct ask *ask = &rig->run->asks[0];
+	json_t *body = json_object();
+
+	json_put_int(body, "run", rig->id);
+	json_put_int(body, "ask", ask->id);
+	json_put_str(body, "answer", word);
+	json_put_str(body, "digest", ask->digest);
+	json_put_str(body, "note", note);
+	json_put_str(body, "word", typed);
+	return client_ask(rig->client, "answer", body, NULL, err);
+}
+
+static void say(struct rig *rig, const char *word, const char *note, const char *typed)
+{
+	struct err err = {0};
+
+	must(answer(rig, word, note, typed, &err), &err);
+}
+
+static int effects(const struct rig *rig)
+{
+	char *path = path_join(rig->dir, "effects");
+	struct buf bytes;
+	struct err err = {0};
+	int count = 0;
+
+	if (file_read(path, 1 << 20, &bytes, &err) == ERR_NONE) {
+		for (size_t i = 0; i < bytes.len; i++)
+			count += bytes.data[i] == '\n';
+		buf_release(&bytes);
+	}
+	free(path);
+	return count;
+}
+
+static pid_t server_pid(struct rig *rig)
+{
+	struct err err = {0};
+	json_t *answer;
+
+	must(client_ask(rig->client, "status", NULL, &answer, &err), &err);
+	const pid_t pid = (pid_t)json_int(answer, "pid", 0);
+	json_decref(answer);
+	assert_true(pid > 1);
+	return pid;
+}
+
+static void kill_server(struct rig *rig)
+{
+	const pid_t pid = server_pid(rig);
+
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	client_close(rig->client);
+	rig->client = NULL;
+	connect_rig(rig); /* its start waits for the lock of the dead one to be free */
+	attach(rig);
+}
+
+static const struct step *step(const struct rig *rig, const char *id)
+{
+	const struct step *found = run_step(rig->run, id);
+
+	assert_non_null(found);
+	return found;
+}
+
+/* ------------------------------------------------------------------ tests */
+
+static void test_script_steps(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{},\"level\":0,"
+		SCRIPT("log('hello %s', params.who) return {n = 7}") "},"
+		"{\"id\":\"b\",\"title\":\"B\",\"needs\":[\"a\"],\"uses\":{\"action.read\":[\"tools\"]},\"level\":0,"
+		"\"marks\":[{\"service\":\"shop\",\"reached\":\"verified\"}],"
+		SCRIPT("if outputs.a.n ~= 7 then fail('no outputs') end action.read('tools', {name = 'count'})") "}]");
+	wait_for(rig, ended, "the end");
+	assert_int_equal(rig->run->status, RUN_DONE);
+	assert_int_equal(run_exit_status(rig->run), 0);
+	assert_int_equal(step(rig, "b")->op_count, 1);
+	assert_int_equal(step(rig, "b")->ops[0].state, OP_STATE_READ);
+	assert_true(rig->run->services[0].verified.ns > 0);
+	assert_true(json_int(step(rig, "a")->output, "bytes", 0) > 0);
+}
+
+static void test_level_one_is_previewed(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":[\"tools\"]},\"level\":1,"
+		SCRIPT("action.run('tools', {name = 'add'})") "}]");
+	wait_for(rig, asks, "confirm");
+	assert_int_equal(rig->run->asks[0].level, 1);
+	assert_int_equal(effects(rig), 0);
+	say(rig, "yes", "", "");
+	wait_for(rig, ended, "the end");
+	assert_int_equal(rig->run->status, RUN_DONE);
+	assert_int_equal(effects(rig), 1);
+}
+
+static void test_irreversible_needs_the_word(void **state)
+{
+	struct rig *rig = *state;
+	struct err err = {0};
+
+	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":[\"tools\"]},\"level\":3,"
+		SCRIPT("action.run('tools', {name = 'drop'})") "}]");
+	wait_for(rig, asks, "confirm");
+	assert_int_equal(rig->run->asks[0].level, 3);
+	assert_string_equal(rig->run->asks[0].word, "drill");
+	assert_int_equal(answer(rig, "yes", "", "dril", &err), ERR_USAGE);
+	assert_int_equal(effects(rig), 0);
+	say(rig, "no", "", "");
+	wait_for(rig, asks, "failed");
+	assert_int_equal(effects(rig), 0);
+	say(rig, "retry", "", "");
+	wait_for(rig, asks, "confirm");
+	say(rig, "yes", "", "drill");
+	wait_for(rig, ended, "the end");
+	assert_int_equal(rig->run->status, RUN_DONE);
+	assert_int_equal(effects(rig), 1);
+}
+
+static void test_mode_guard(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":[\"far\"]},\"level\":2,"
+		SCRIPT("action.run('far', {name = 'add'})") "},"
+		"{\"id\":\"b\",\"title\":\"B\",\"needs\":[],\"uses\":{},\"level\":0,"
+		SCRIPT("action.run('tools', {name = 'add'})") "}]");
+	wait_for(rig, asks, "failed");
+	while (rig->run->ask_count < 2)
+		follow_one(rig);
+	assert_int_equal(effects(rig), 0);
+	assert_string_equal(step(rig, "a")->error_code, "FORBIDDEN");
+	assert_string_equal(step(rig, "b")->error_code, "FORBIDDEN");
+	say(rig, "stop", "", "");
+	say(rig, "stop", "", "");
+	wait_for(rig, ended, "the end");
+	assert_int_equal(rig->run->status, RUN_FAILED);
+}
+
+static void test_manual_and_decide_survive_the_server(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig, "[{\"id\":\"look\",\"title\":\"L\",\"needs\":[],\"uses\":{},\"level\":0,\"kind\":\"manual\",\"text\":\"look\"},"
+		"{\"id\":\"which\",\"title\":\"W\",\"needs\":[\"look\"],\"uses\":{},\"level\":0,\"kind\":\"decide\",\"text\":\"which\","
+		"\"choices\":[{\"id\":\"x\",\"label\":\"X\",\"skip\":[\"never\"]},{\"id\":\"y\",\"label\":\"Y\"}]},"
+		"{\"id\":\"never\",\"title\":\"N\",\"needs\":[\"which\"],\"uses\":{},\"level\":0," SCRIPT("fail('no')") "},"
+		"{\"id\":\"wait\",\"title\":\"Z\",\"needs\":[\"never\"],\"uses\":{},\"level\":0,\"kind\":\"wait\",\"wait_ms\":300}]");
+	wait_for(rig, asks, "manual");
+	kill_server(rig);
+	wait_for(rig, asks, "manual");
+	assert_int_equal(rig->run->resumes, 1);
+	say(rig, "done", "seen", "");
+	wait_for(rig, asks, "decide");
+	say(rig, "x", "", "");
+	while (step(rig, "wait")->state != STEP_RUNNING)
+		follow_one(rig);
+	kill_server(rig);
+	wait_for(rig, ended, "the end");
+	assert_int_equal(rig->run->status, RUN_DONE);
+	assert_int_equal(step(rig, "never")->state, STEP_SKIPPED);
+}
+
+/* The effect outlives the server: its result comes back through the outbox and the step is replayed. */
+static void test_server_dies_inside_an_effect(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":[\"tools\"],\"action.read\":[\"tools\"]},\"level\":2,"
+		SCRIPT("action.read('tools', {name = 'count'}) action.run('tools', {name = 'slow'}) return {done = true}") "}]");
+	wait_for(rig, asks, "confirm");
+	say(rig, "yes", "", "");
+	while (!file_there(rig, "began"))
+		usleep(1000);
+	kill_server(rig);
+	wait_for(rig, ended, "the end");
+	assert_int_equal(rig->run->status, RUN_DONE);
+	assert_int_equal(effects(rig), 1);
+	assert_int_equal(step(rig, "a")->attempt, 2);
+}
+
+/* Server and worker die inside the effect: UNKNOWN, and its own verify settles it. */
+static void test_everything_dies_inside_an_effect(void **state)
+{
+	struct rig *rig = *state;
+
+	setenv("DRILLBOOK_FAILPOINT", "effect.after=action.run:1", 1);
+	client_close(rig->client);
+	server_command(rig, "stop");
+	connect_rig(rig);
+	unsetenv("DRILLBOOK_FAILPOINT");
+	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":[\"tools\"]},\"level\":2,"
+		SCRIPT("action.run('tools', {name = 'slow'})") "}]");
+	wait_for(rig, asks, "confirm");
+	say(rig, "yes", "", "");
+	wait_for(rig, ended, "the end");
+	assert_int_equal(rig->run->status, RUN_DONE);
+	assert_int_equal(effects(rig), 1);
+	assert_true(step(rig, "a")->ops[0].settled);
+	assert_string_equal(step(rig, "a")->ops[0].settled_by, "verify");
+}
+
+/* No verify, not idempotent: a human says what happened, with a note. */
+static void test_unknown_is_a_humans_word(void **state)
+{
+	struct rig *rig = *state;
+	struct err err = {0};
+
+	setenv("DRILLBOOK_FAILPOINT", "effect.after=action.run:1", 1);
+	client_close(rig->client);
+	server_command(rig, "stop");
+	connect_rig(rig);
+	unsetenv("DRILLBOOK_FAILPOINT");
+	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":[\"tools\"]},\"level\":3,"
+		SCRIPT("action.run('tools', {name = 'drop'})") "}]");
+	wait_for(rig, asks, "confirm");
+	say(rig, "yes", "", "drill");
+	wait_for(rig, asks, "unknown");
+	assert_int_equal(run_exit_status(rig->run), 5);
+	assert_int_equal(step(rig, "a")->state, STEP_UNKNOWN);
+	assert_int_equal(answer(rig, "done", "", "", &err), ERR_USAGE); /* a note is needed */
+	kill_server(rig);
+	wait_for(rig, asks, "unknown");
+	say(rig, "done", "I counted the lines", "");
+	wait_for(rig, ended, "the end");
+	assert_int_equal(rig->run->status, RUN_DONE);
+	assert_int_equal(effects(rig), 1);
+	assert_string_equal(step(rig, "a")->ops[0].settled_by, "human");
+}
+
+static void test_one_acting_run_per_service(void **state)
+{
+	struct rig *rig = *state;
+	struct err err = {0};
+	json_t *body = json_object();
+
+	start(rig, "[{\"id\":\"look\",\"title\":\"L\",\"needs\":[],\"uses\":{},\"level\":0,\"kind\":\"manual\",\"text\":\"x\"}]");
+	json_put(body, "plan", plan_of(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"level\":0,\"kind\":\"wait\",\"wait_ms\":1}]"));
+	assert_int_equal(client_ask(rig->client, "start", body, NULL, &err), ERR_HELD);
+	wait_for(rig, asks, "manual");
+	say(rig, "done", "", "");
+	wait_for(rig, ended, "the end");
+}
+
+static void test_stop_and_abort(void **state)
+{
+	struct rig *rig = *state;
+	struct err err = {0};
+	json_t *body;
+
+	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{},\"level\":0," SCRIPT("sleep('1h')") "}]");
+	while (rig->run->step_count == 0 || step(rig, "a")->state != STEP_RUNNING)
+		follow_one(rig);
+	body = json_object();
+	json_put_int(body, "run", rig->id);
+	json_put_str(body, "action", "stop_step");
+	json_put_str(body, "step", "a");
+	must(client_ask(rig->client, "act", body, NULL, &err), &err);
+	wait_for(rig, asks, "failed");
+	assert_int_equal(step(rig, "a")->state, STEP_STOPPED);
+	body = json_object();
+	json_put_int(body, "run", rig->id);
+	json_put_str(body, "action", "abort");
+	json_put_str(body, "note", "enough");
+	must(client_ask(rig->client, "act", body, NULL, &err), &err);
+	wait_for(rig, ended, "the end");
+	assert_int_equal(rig->run->status, RUN_ABORTED);
+	assert_int_equal(run_exit_status(rig->run), 4);
+}
+
+/* Parallel steps and a retry policy; a known failure renews the key. */
+static void test_parallel_and_retry(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{},\"level\":0," SCRIPT("sleep('300ms')") "},"
+		"{\"id\":\"b\",\"title\":\"B\",\"needs\":[],\"uses\":{},\"level\":0," SCRIPT("sleep('300ms')") "},"
+		"{\"id\":\"c\",\"title\":\"C\",\"needs\":[],\"uses\":{},\"level\":0,\"on_failure\":\"continue\","
+		"\"retry\":{\"attempts\":3,\"wait_ms\":10}," SCRIPT("fail('always')") "},"
+		"{\"id\":\"d\",\"title\":\"D\",\"needs\":[\"a\",\"b\",\"c\"],\"uses\":{},\"level\":0," SCRIPT("return {}") "}]");
+	wait_for(rig, ended, "the end");
+	assert_int_equal(rig->run->status, RUN_DONE);
+	assert_true(step(rig, "a")->started.ns < step(rig, "b")->ended.ns);
+	assert_true(step(rig, "b")->started.ns < step(rig, "a")->ended.ns);
+	assert_int_equal(step(rig, "c")->attempt, 3);
+	assert_int_equal(step(rig, "c")->state, STEP_SKIPPED);
+}
+
+/* A second terminal watches and may not act; one that never reads holds nobody up. */
+static void test_watchers(void **state)
+{
+	struct rig *rig = *state;
+	struct client *stalled, *other;
+	struct err err = {0};
+	json_t *body;
+
+	start(rig, "[{\"id\":\"look\",\"title\":\"L\",\"needs\":[],\"uses\":{},\"level\":0,\"kind\":\"manual\",\"text\":\"x\"},"
+		"{\"id\":\"many\",\"title\":\"M\",\"needs\":[\"look\"],\"uses\":{},\"level\":0,"
+		SCRIPT("for i = 1, 3000 do note('%s', string.rep('n', 1000)) end") "}]");
+	must(client_open(&stalled, rig->dir, 0, &err), &err);
+	must(client_open(&other, rig->dir, 0, &err), &err);
+	body = json_object();
+	json_put_int(body, "run", rig->id);
+	json_put_flag(body, "watch", true);
+	must(client_ask(stalled, "attach", json_incref(body), NULL, &err), &err);
+	must(client_ask(other, "attach", body, NULL, &err), &err);
+	wait_for(rig, asks, "manual");
+	body = json_object();
+	json_put_int(body, "run", rig->id);
+	json_put_int(body, "ask", rig->run->asks[0].id);
+	json_put_str(body, "answer", "done");
+	assert_int_equal(client_ask(other, "answer", body, NULL, &err), ERR_HELD);
+	say(rig, "done", "", "");
+	wait_for(rig, ended, "the end");
+	assert_int_equal(rig->run->note_count, 3000);
+	/* the stalled one reads now, and gets everything, in order */
+	struct rig late = {.client = stalled, .id = rig->id, .run = run_new()};
+	late.run->id = rig->id;
+	wait_for(&late, ended, "the end, late");
+	assert_int_equal(late.run->note_count, 3000);
+	run_free(late.run);
+	client_close(stalled);
+	client_close(other);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_script_steps),
+		T(test_level_one_is_previewed),
+		T(test_irreversible_needs_the_word),
+		T(test_mode_guard),
+		T(test_manual_and_decide_survive_the_server),
+		T(test_server_dies_inside_an_effect),
+		T(test_everything_dies_inside_an_effect),
+		T(test_unknown_is_a_humans_word),
+		T(test_one_acting_run_per_service),
+		T(test_stop_and_abort),
+		T(test_parallel_and_retry),
+		T(test_watchers),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
