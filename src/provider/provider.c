@@ -10,12 +10,14 @@ const struct provider *const providers[] = {
 #ifdef HAVE_LIBCURL
 	&http_provider,
 #endif
+#ifdef HAVE_LIBPQ
+	&postgres_provider,
+#endif
 	NULL,
 };
 
 const struct provider_missing providers_missing[] = {
 #ifndef HAVE_LIBCURL
-	{ "dns", "libcurl" },
 	{ "http", "libcurl" },
 #endif
 #ifndef HAVE_LIBPQ
