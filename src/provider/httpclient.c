@@ -355,7 +355,7 @@ static const struct {
 	{ CURLE_SSL_CACERT_BADFILE, ERR_AUTH, "the CA file cannot be read" },
 	{ CURLE_SSL_CONNECT_ERROR, ERR_REFUSED, "no TLS connection came about" },
 	{ CURLE_TOO_MANY_REDIRECTS, ERR_REFUSED, "it redirects too often" },
-	{ CURLE_UNSUPPORTED_PROTOCOL, ERR_FORBIDDEN, "it redirects to a protocol that is not allowed" },
+	{ CURLE_UNSUPPORTED_PROTOCOL, ERR_PROTOCOL, "it speaks, or redirects to, what is not allowed" },
 	{ CURLE_ABORTED_BY_CALLBACK, ERR_CANCELLED, "stopped on request" },
 	{ CURLE_WEIRD_SERVER_REPLY, ERR_PROTOCOL, "the answer is no HTTP" },
 };
