@@ -94,22 +94,8 @@ static void observe(struct folded *folded, const struct event *event)
 
 enum err_code folded_apply(struct folded *folded, const struct event *event, struct err *err)
 {
-	struct err why = {0};
-
-	if (event->payload == NULL)
-		folded->erased = true;
-	if (run_apply(folded->run, event, &why) != ERR_NONE) {
-		/* Once something was erased, what refers to it no longer makes sense; the rest still does.  An
-		 * erased event that needs a step is what the fold passes over. */
-		const struct event blank = {.chain = event->chain, .pos = event->pos, .kind = EVENT_STEP_PHASE};
-		struct err ignored = {0};
-		if (!folded->erased || event->kind == EVENT_RUN_STARTED ||
-			run_apply(folded->run, &blank, &ignored) != ERR_NONE) {
-			*err = why;
-			return err_context(err, "run %lld", (long long)event->chain);
-		}
-		return ERR_NONE;
-	}
+	if (run_apply(folded->run, event, err) != ERR_NONE)
+		return err_context(err, "run %lld", (long long)event->chain);
 	observe(folded, event);
 	return ERR_NONE;
 }

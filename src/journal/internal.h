@@ -65,7 +65,6 @@ struct folded {
 	} *firsts; /* one per step */
 	size_t asks, unknown; /* as the run's row on disk says */
 	bool dirty;           /* the row must be written */
-	bool erased;          /* some payload of it is gone */
 };
 
 struct chain {
