@@ -1,0 +1,16 @@
+/* sweep.h: ending what a step left behind. */
+#ifndef SCRIPT_SWEEP_H
+#define SCRIPT_SWEEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Sends signal to every living descendant of this process, except the children `spare` says yes to (may be NULL)
+ * and their descendants.  Returns how many there were. */
+size_t sweep_signal(int signal, bool (*spare)(void *arg, pid_t child), void *arg);
+/* Ends and reaps all descendants of this process.  False when some were still there after patience_ms. */
+bool sweep_all(int64_t patience_ms);
+
+#endif
