@@ -1,0 +1,242 @@
+/* draw.c: what the screens share: words, boxes, the footer, help, queue, palette; and which screen is drawn. */
+#include "action.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+void mode_word(const char *mode, char out[16])
+{
+	if (mode == NULL || mode[0] == '\0')
+		mode = "----";
+	snprintf(out, 16, "[%.12s]", mode);
+	for (char *c = out; *c != '\0'; c++)
+		*c = (char)toupper((unsigned char)*c);
+}
+
+enum style mode_style(const char *mode)
+{
+	if (str_eq(mode, "live"))
+		return STYLE_LIVE;
+	return str_eq(mode, "drill") ? STYLE_DRILL : STYLE_BOLD;
+}
+
+const char *level_mark(int64_t level)
+{
+	return level >= 3 ? "!!" : level == 2 ? "!" : "";
+}
+
+static const struct { const char *word; enum style style; } states[] = {
+	[STEP_PENDING] = {"-", STYLE_DIM}, [STEP_RUNNING] = {"RUN", STYLE_RUNNING},
+	[STEP_OK] = {"ok", STYLE_GOOD}, [STEP_FAILED] = {"FAIL", STYLE_BAD},
+	[STEP_SKIPPED] = {"skip", STYLE_DIM}, [STEP_STOPPED] = {"stop", STYLE_WARN},
+	[STEP_INTERRUPTED] = {"INTR", STYLE_WARN}, [STEP_UNKNOWN] = {"UNKN", STYLE_BAD},
+};
+
+const char *step_word(const struct run *run, size_t step)
+{
+	static const char *const kinds[] = {[KIND_SCRIPT] = "-", [KIND_MANUAL] = "man",
+		[KIND_DECIDE] = "dec", [KIND_WAIT] = "wait"};
+
+	if (run->steps[step].state == STEP_RUNNING && run_step_ask(run, step) != NULL)
+		return "ASK";
+	if (run->steps[step].state == STEP_PENDING)
+		return kinds[run->steps[step].kind];
+	return states[run->steps[step].state].word;
+}
+
+enum style step_style(const struct run *run, size_t step)
+{
+	return run_step_ask(run, step) != NULL ? STYLE_WARN : states[run->steps[step].state].style;
+}
+
+/* ------------------------------------------------------------------ boxes and the footer */
+
+void draw_box(struct cells *cells, struct box box, enum style style, const char *title, const char *right)
+{
+	const int bottom = box.y + box.height - 1, end = box.x + box.width - 1;
+
+	for (int y = box.y; y <= bottom; y++) {
+		cells_fill(cells, box.x, y, box.width, STYLE_TEXT, ' ');
+		cells_text(cells, box.x, y, 1, style, "|");
+		cells_text(cells, end, y, 1, style, "|");
+	}
+	cells_fill(cells, box.x, box.y, box.width, style, '-');
+	cells_fill(cells, box.x, bottom, box.width, style, '-');
+	for (int corner = 0; corner < 4; corner++)
+		cells_text(cells, corner & 1 ? end : box.x, corner & 2 ? bottom : box.y, 1, style, "+");
+	const int used = right != NULL ? text_columns(right) : 0;
+	cells_textf(cells, box.x + 4, box.y, box.width - 10 - used, style, " %s ", title);
+	if (used > 0)
+		cells_textf(cells, end - used - 3, box.y, used + 2, style, " %s ", right);
+}
+
+void draw_footer(const struct screen *screen, struct cells *cells, int y)
+{
+	const enum context context = action_context(screen);
+	char key[16];
+	int x = 1;
+
+	for (size_t i = 0; i < action_count; i++) {
+		const struct action *action = &actions[i];
+		if (action->label == NULL || !(action->contexts & context) || action->keys[0] == 0 ||
+			action_refused(screen, action) != NULL)
+			continue;
+		key_name(action->keys[0], key);
+		const int need = text_columns(key) + 1 + text_columns(action->label);
+		if (x + need > cells->width - 1)
+			break;
+		x += cells_text(cells, x, y, need, STYLE_KEY, key) + 1;
+		x += cells_text(cells, x, y, need, STYLE_TEXT, action->label) + 2;
+	}
+}
+
+/* ------------------------------------------------------------------ help, queue, palette */
+
+static void help_part(const struct screen *screen, struct lines *lines, int width, unsigned context, bool now)
+{
+	char key[16];
+
+	for (size_t i = 0; i < action_count; i++) {
+		const struct action *action = &actions[i];
+		if (!(action->contexts & context))
+			continue;
+		const char *why = action_refused(screen, action);
+		if ((why == NULL) != now)
+			continue;
+		char keys[64] = "";
+		for (size_t k = 0; k < ACTION_KEYS && action->keys[k] != 0; k++)
+			snprintf(keys + strlen(keys), sizeof(keys) - strlen(keys), "%s%s", k ? " " : "",
+				key_name(action->keys[k], key));
+		if (keys[0] == '\0')
+			snprintf(keys, sizeof(keys), ":%s", action->name);
+		if (now)
+			lines_addf(lines, STYLE_TEXT, width, 13, "%-12s %s", keys, action->help);
+		else
+			lines_addf(lines, STYLE_DIM, width, 13, "%-12s %s (not now: %s)", keys, action->help,
+				why);
+	}
+}
+
+void draw_help(const struct screen *screen, struct cells *cells)
+{
+	const unsigned context = screen->view == VIEW_HOME ? CONTEXT_HOME : CONTEXT_RUN;
+	const struct box box = {1, 1, cells->width - 2, cells->height - 2};
+	struct lines lines;
+
+	lines_init(&lines);
+	help_part(screen, &lines, box.width - 4, context, true);
+	help_part(screen, &lines, box.width - 4, context, false);
+	const int rows = box.height - 2;
+	const int last = (int)lines.count > rows ? (int)lines.count - rows : 0;
+	const int first = screen->help_scroll > last ? last : screen->help_scroll;
+	draw_box(cells, box, STYLE_BOLD, "Keys valid now; the palette (:) takes the names too",
+		first < last ? "more: PgDn" : "Esc back");
+	for (int i = 0; i < rows && first + i < (int)lines.count; i++)
+		cells_text(cells, box.x + 2, box.y + 1 + i, box.width - 4, lines.rows[first + i].style,
+			lines.rows[first + i].text);
+	lines_release(&lines);
+}
+
+void draw_queue(const struct screen *screen, struct cells *cells)
+{
+	const int room = cells->height - 6;
+	const int count = (int)screen->run->ask_count, at = (int)screen->queue_cursor;
+	const int rows = count < room ? count : room, first = at >= rows ? at - rows + 1 : 0;
+	const struct box box = {2, 3, cells->width - 4, rows + 2};
+	char clock[24];
+
+	draw_box(cells, box, STYLE_WARN, "Waits for an answer", "Enter answers  Esc back");
+	for (int i = 0; i < rows; i++) {
+		const struct ask *ask = &screen->run->asks[first + i];
+		const int y = box.y + 1 + i;
+		const enum style style = first + i == at ? STYLE_SELECTED : STYLE_TEXT;
+		cells_fill(cells, box.x + 1, y, box.width - 2, style, ' ');
+		format_clock(clock, sizeof(clock), (screen->now.ns - ask->asked.ns) / 1000000);
+		cells_textf(cells, box.x + 2, y, box.width - 14, style, "%c %-9s %s%s  %s",
+			first + i == at ? '>' : ' ', ask->kind, screen->run->steps[ask->step].id,
+			level_mark(ask->level), ask->title != NULL ? ask->title : "");
+		cells_right(cells, box.x + box.width - 11, y, 9, style, clock);
+	}
+}
+
+void draw_palette(const struct screen *screen, struct cells *cells)
+{
+	const int y = cells->height - 1;
+
+	cells_fill(cells, 0, y, cells->width, STYLE_TEXT, ' ');
+	const char *text = screen->palette.text;
+	while (text_columns(text) > cells->width - 4 && *text != '\0')
+		utf8_next(&text);
+	const int used = cells_textf(cells, 1, y, cells->width - 2, STYLE_BOLD, ":%s", text);
+	cells->cursor_x = 1 + used;
+	cells->cursor_y = y;
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+/* Too small for panes: the one line that matters. */
+static void draw_tiny(const struct screen *screen, struct cells *cells)
+{
+	const struct run *run = screen->run;
+	const struct step *step = screen_step(screen);
+	char mode[16], clock[24], left[24] = "";
+	const char *word = "";
+
+	mode_word(run != NULL ? run->mode : NULL, mode);
+	int x = cells_text(cells, 0, 0, cells->width, mode_style(run != NULL ? run->mode : NULL), mode) + 1;
+	if (run == NULL || !run->started) {
+		cells_text(cells, x, 0, cells->width - x, STYLE_TEXT, screen->view == VIEW_HOME ? "HOME" : "…");
+		return;
+	}
+	if (run->service_count > 0) {
+		const struct service_clock rto = run_clock(run, &run->services[0], screen->now);
+		format_clock(left, sizeof(left), rto.left_ms);
+		word = run->status == RUN_OPEN ? rto.word : run_status_name(run->status);
+		if (rto.rto_ms < 0)
+			left[0] = '\0';
+	}
+	if (step != NULL && run->ask_count > 0)
+		x += cells_textf(cells, x, 0, cells->width - x, STYLE_WARN, "ASKS ");
+	if (step != NULL)
+		x += cells_textf(cells, x, 0, cells->width - x, STYLE_TEXT, "%s %s ", step->id,
+			format_clock(clock, sizeof(clock), step_elapsed_ms(step, screen->now)));
+	cells_textf(cells, x, 0, cells->width - x, STYLE_BOLD, "%s%s %s", left[0] ? "left " : "", left, word);
+	if (screen->message[0] != '\0' && cells->height > 1)
+		cells_text(cells, 0, 1, cells->width, STYLE_WARN, screen->message);
+}
+
+void screen_draw(const struct screen *screen, struct cells *cells)
+{
+	cells_clear(cells);
+	if (cells->width < 60 || cells->height < 16) {
+		draw_tiny(screen, cells);
+		return;
+	}
+	if (screen->view == VIEW_HOME)
+		draw_home(screen, cells);
+	else
+		draw_run(screen, cells);
+	switch (screen->overlay) {
+	case OVERLAY_HELP:
+		draw_help(screen, cells);
+		break;
+	case OVERLAY_QUEUE:
+		draw_queue(screen, cells);
+		break;
+	case OVERLAY_PALETTE:
+		draw_palette(screen, cells);
+		break;
+	case OVERLAY_DIALOG:
+		draw_dialog(screen, cells);
+		break;
+	case OVERLAY_NONE:
+		break;
+	}
+	/* a refusal is readable over a dialog too */
+	if (screen->overlay != OVERLAY_NONE && screen->message[0] != '\0') {
+		cells_fill(cells, 0, cells->height - 1, cells->width, STYLE_TEXT, ' ');
+		cells_text(cells, 1, cells->height - 1, cells->width - 2,
+			screen->message_bad ? STYLE_BAD : STYLE_BOLD, screen->message);
+	}
+}

@@ -1,0 +1,160 @@
+/* draw_home.c: the Home screen. */
+#include "screen.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* A duration as an objective is stated: "30m", "1h30m", "0"; "--" when there is none. */
+static const char *objective(char *out, size_t size, int64_t ms)
+{
+	static const struct { int64_t ms; char unit; } units[] = {
+		{86400000, 'd'}, {3600000, 'h'}, {60000, 'm'}, {1000, 's'}};
+
+	snprintf(out, size, "%s", ms < 0 ? "--" : ms == 0 ? "0" : "");
+	for (size_t i = 0; i < COUNT_OF(units) && ms > 0; i++)
+		if (ms >= units[i].ms) {
+			const size_t len = strlen(out);
+			snprintf(out + len, size - len, "%" PRId64 "%c", ms / units[i].ms, units[i].unit);
+			ms %= units[i].ms;
+		}
+	return out;
+}
+
+static const char *age(char *out, size_t size, int64_t ms)
+{
+	const int64_t minutes = ms / 60000;
+
+	if (minutes < 120)
+		snprintf(out, size, "%" PRId64 "m", minutes);
+	else if (minutes < 48 * 60)
+		snprintf(out, size, "%" PRId64 "h", minutes / 60);
+	else
+		snprintf(out, size, "%" PRId64 "d", minutes / 1440);
+	return out;
+}
+
+static const json_t *last_drill(const struct screen *screen, const char *service)
+{
+	const json_t *best = NULL;
+
+	for (size_t i = 0; i < json_array_size(screen->runs); i++) {
+		const json_t *row = json_array_get(screen->runs, i);
+		if (str_eq(json_str(row, "service", ""), service) && str_eq(json_str(row, "mode", ""), "drill") &&
+			!str_eq(json_str(row, "status", ""), "open") &&
+			(best == NULL || json_int(row, "started_ns", 0) > json_int(best, "started_ns", 0)))
+			best = row;
+	}
+	return best;
+}
+
+static void service_text(const struct screen *screen, const json_t *row, char *out, size_t size)
+{
+	char rto[24], rpo[24], when[24] = "--";
+	const char *name = json_str(row, "name", "");
+	const json_t *drill = last_drill(screen, name);
+
+	if (drill != NULL)
+		age(when, sizeof(when), (screen->now.ns - json_int(drill, "started_ns", 0)) / 1000000);
+	snprintf(out, size, "%-20.20s T%" PRId64 "  %-7s %-7s %-12.12s %s %s", name, json_int(row, "tier", 0),
+		objective(rto, sizeof(rto), json_int(row, "rto_ms", -1)),
+		objective(rpo, sizeof(rpo), json_int(row, "rpo_ms", -1)), json_str(row, "standby", "--"),
+		when, drill != NULL ? json_str(drill, "status", "") : screen->runs != NULL ? "no drill" : "");
+}
+
+static void runbook_text(const struct screen *screen, const json_t *row, char *out, size_t size)
+{
+	(void)screen;
+	snprintf(out, size, "%-28.28s v%-3" PRId64 " %.7s  %3" PRId64 " steps  %" PRId64 " dangerous%s",
+		json_str(row, "name", ""), json_int(row, "version", 0), json_str(row, "digest", ""),
+		json_int(row, "steps", 0), json_int(row, "dangerous", 0),
+		json_flag(row, "valid", true) ? "" : "  HAS MISTAKES");
+}
+
+static void run_text(const struct screen *screen, const json_t *row, char *out, size_t size)
+{
+	char mode[16], when[24];
+	const int64_t asks = json_int(row, "asks", 0);
+
+	mode_word(json_str(row, "mode", ""), mode);
+	snprintf(out, size, "%-8s run %" PRId64 "  %-24.24s %s ago%s", mode, json_int(row, "run", 0),
+		json_str(row, "runbook", ""),
+		age(when, sizeof(when), (screen->now.ns - json_int(row, "started_ns", 0)) / 1000000),
+		asks > 0 ? "  ! ASKS FOR AN ANSWER" : "");
+}
+
+static const struct list {
+	const char *title;
+	void (*text)(const struct screen *, const json_t *, char *, size_t);
+} lists[HOME_PANES] = {
+	[HOME_SERVICES] = {"SERVICE              TIER RTO    RPO     STANDBY      LAST DRILL", service_text},
+	[HOME_RUNBOOKS] = {"RUNBOOKS", runbook_text},
+	[HOME_RUNS] = {"OPEN RUNS", run_text},
+};
+
+/* Rows of a list from y on, at most `room` with its title.  Returns the rows used. */
+static int draw_list(const struct screen *screen, struct cells *cells, enum home_pane pane, int y, int room)
+{
+	const int count = (int)home_count(screen, pane), at = (int)screen->home_cursor[pane];
+	const int rows = count < room - 1 ? count : room - 1;
+	const int first = at >= rows ? at - rows + 1 : 0;
+	const bool focus = screen->home_pane == pane;
+	char text[512];
+
+	cells_text(cells, 3, y, cells->width - 4, focus ? STYLE_BOLD : STYLE_DIM, lists[pane].title);
+	if (count == 0) {
+		cells_text(cells, 30, y, cells->width - 32, STYLE_DIM, "none");
+		return 1;
+	}
+	for (int i = 0; i < rows; i++) {
+		const json_t *row = home_row(screen, pane, (size_t)(first + i));
+		const bool here = first + i == at;
+		lists[pane].text(screen, row, text, sizeof(text));
+		cells_text(cells, 1, y + 1 + i, 1, STYLE_BOLD, here ? ">" : " ");
+		cells_text(cells, 3, y + 1 + i, cells->width - 4,
+			json_int(row, "asks", 0) > 0 ? STYLE_WARN : here && focus ? STYLE_SELECTED : STYLE_TEXT,
+			text);
+	}
+	return rows + 1;
+}
+
+static void draw_head(const struct screen *screen, struct cells *cells)
+{
+	const json_t *space = json_object_get(screen->home, "workspace");
+	char clock[32];
+	const int width = cells->width;
+	int64_t asking = 0;
+
+	for (size_t i = 0; i < home_count(screen, HOME_RUNS); i++)
+		asking += json_int(home_row(screen, HOME_RUNS, i), "asks", 0) > 0;
+	wall_format(clock, sizeof(clock), screen->now);
+	clock[19] = 'Z';
+	clock[20] = '\0';
+	cells_text(cells, 1, 0, 8, STYLE_BOLD, "[----]");
+	cells_textf(cells, 8, 0, width - 28, STYLE_BOLD, "HOME  workspace %s @%.7s%s", json_str(space, "name", "--"),
+		json_str(space, "commit", "--"), json_flag(space, "dirty", false) ? "*" : "");
+	cells_right(cells, width - 7, 0, 6, STYLE_KEY, "?help");
+	cells_text(cells, width - 17, 0, 9, STYLE_TEXT, clock + 11);
+	cells_textf(cells, 1, 1, width - 2, asking > 0 ? STYLE_WARN : STYLE_TEXT,
+		"Services %zu   Runbooks %zu   Open runs %zu   Needs attention %" PRId64,
+		home_count(screen, HOME_SERVICES), json_array_size(json_object_get(screen->home, "runbooks")),
+		home_count(screen, HOME_RUNS), asking);
+}
+
+void draw_home(const struct screen *screen, struct cells *cells)
+{
+	const int width = cells->width, bottom = cells->height - 2;
+	int y = 3;
+
+	draw_head(screen, cells);
+	cells_fill(cells, 0, 2, width, STYLE_DIM, '-');
+	for (size_t pane = 0; pane < HOME_PANES; pane++) {
+		/* every list keeps at least a title and two rows */
+		const int later = (int)(HOME_PANES - 1 - pane) * 4;
+		y += draw_list(screen, cells, (enum home_pane)pane, y, bottom - y - later);
+		cells_fill(cells, 0, y++, width, STYLE_DIM, '-');
+	}
+	if (screen->overlay == OVERLAY_NONE && screen->message[0] != '\0')
+		cells_text(cells, 1, bottom, width - 2, screen->message_bad ? STYLE_BAD : STYLE_BOLD,
+			screen->message);
+	draw_footer(screen, cells, cells->height - 1);
+}

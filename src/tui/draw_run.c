@@ -1,0 +1,295 @@
+/* draw_run.c: the Run screen: header, RTO bar, steps, output, people and notes.
+ *
+ *   below 80 columns one pane at a time, from 80 steps and output, from 160 a third column. */
+#include "screen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIDE_FROM = 160 };
+
+/* ------------------------------------------------------------------ header and clock */
+
+static void draw_header(const struct screen *screen, struct cells *cells)
+{
+	const struct run *run = screen->run;
+	char mode[16], text[512];
+	const int width = cells->width;
+
+	if (run == NULL || !run->started) {
+		cells_text(cells, 1, 0, 8, STYLE_BOLD, "[----]");
+		cells_textf(cells, 8, 0, width - 16, STYLE_TEXT, "run %lld   waiting for its record",
+			(long long)screen->run_id);
+		return;
+	}
+	mode_word(run->mode, mode);
+	int x = 1 + cells_text(cells, 1, 0, 16, mode_style(run->mode), mode) + 1;
+	const char *lead = screen->lead[0] ? screen->lead : run->lead;
+	snprintf(text, sizeof(text), "run %lld  v%lld %.7s%s  lead %s%s", (long long)run->id,
+		(long long)run->version, run->commit[0] ? run->commit : run->digest, run->dirty ? "*" : "", lead,
+		screen->lead_is_you ? "" : " (you watch)");
+	const int tail = text_columns(text), help = 7;
+	const char *service = run->service_count > 0 ? run->services[0].name : "";
+	const int room = width - x - tail - help - 3;
+	if (room > 8)
+		cells_textf(cells, x, 0, room, STYLE_BOLD, "%s%s%s", service, service[0] ? " / " : "",
+			run->runbook);
+	else
+		cells_text(cells, x, 0, 12, STYLE_BOLD, run->runbook);
+	x = room > 8 ? x + room + 2 : x + 14;
+	cells_text(cells, x, 0, width - x - help, STYLE_TEXT, text);
+	cells_right(cells, width - help, 0, help - 1, STYLE_KEY, "?help");
+}
+
+/* The service whose clock is worst. */
+static const struct service *worst_service(const struct screen *screen)
+{
+	const struct run *run = screen->run;
+	const struct service *worst = NULL;
+	int64_t least = 0;
+
+	for (size_t i = 0; i < run->service_count; i++) {
+		const struct service *service = &run->services[i];
+		const struct service_clock clock = run_clock(run, service, screen->now);
+		const int64_t left = clock.rto_ms < 0 ? INT64_MAX : clock.left_ms;
+		if (worst == NULL || left < least || (left == least && !clock.stopped)) {
+			worst = service;
+			least = left;
+		}
+	}
+	return worst;
+}
+
+static enum style clock_style(const struct service_clock *clock)
+{
+	static const struct { const char *word; enum style style; } words[] = {
+		{"MET", STYLE_GOOD}, {"on track", STYLE_GOOD}, {"tight", STYLE_WARN}, {"over", STYLE_BAD},
+		{"MISSED", STYLE_BAD},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		if (str_eq(words[i].word, clock->word))
+			return words[i].style;
+	return STYLE_DIM;
+}
+
+static void draw_bar(struct cells *cells, int y, const struct service_clock *clock)
+{
+	const int width = cells->width - 4;
+	int64_t filled = clock->rto_ms > 0 ? clock->elapsed_ms * width / clock->rto_ms : width;
+
+	filled = filled < 0 ? 0 : filled > width ? width : filled;
+	cells_text(cells, 1, y, 1, STYLE_TEXT, "[");
+	cells_fill(cells, 2, y, width, STYLE_DIM, '.');
+	cells_fill(cells, 2, y, (int)filled, clock_style(clock), '#');
+	if (filled < width && filled > 0 && !clock->stopped)
+		cells_fill(cells, 2 + (int)filled - 1, y, 1, clock_style(clock), '>');
+	cells_text(cells, 2 + width, y, 1, STYLE_TEXT, "]");
+}
+
+/* RTO, elapsed, LEFT, word.  The columns between LEFT and the word are where the forecast will stand. */
+static void draw_clock(const struct screen *screen, struct cells *cells, int y)
+{
+	const struct run *run = screen->run;
+	const struct service *service = worst_service(screen);
+	char rto[24], elapsed[24], left[24], state[64] = "";
+
+	if (service == NULL) {
+		cells_text(cells, 1, y, cells->width - 2, STYLE_DIM, "this runbook serves no service: no RTO");
+		return;
+	}
+	const struct service_clock clock = run_clock(run, service, screen->now);
+	const enum style style = clock_style(&clock);
+	format_clock(elapsed, sizeof(elapsed), clock.elapsed_ms);
+	if (clock.rto_ms < 0) {
+		cells_textf(cells, 1, y, cells->width - 2, STYLE_TEXT, "no RTO   elapsed %s", elapsed);
+	} else {
+		format_clock(rto, sizeof(rto), clock.rto_ms);
+		format_clock(left, sizeof(left), clock.left_ms < 0 ? -clock.left_ms : clock.left_ms);
+		int x = 1 + cells_textf(cells, 1, y, cells->width, STYLE_TEXT, "RTO %s   elapsed %s%s   ", rto,
+					elapsed, clock.assumed ? " (t0 assumed)" : "");
+		x += cells_textf(cells, x, y, cells->width - x, STYLE_BOLD, "LEFT ");
+		cells_textf(cells, x, y, cells->width - x, style, "%s%s", clock.left_ms < 0 ? "+" : "", left);
+		draw_bar(cells, y + 1, &clock);
+	}
+	if (run->service_count > 1)
+		snprintf(state, sizeof(state), "%.30s: ", service->name);
+	snprintf(state + strlen(state), sizeof(state) - strlen(state), "%s",
+		clock.rto_ms < 0 ? "" : clock.word);
+	cells_right(cells, cells->width - 44, y, 43, style, state);
+}
+
+/* ------------------------------------------------------------------ steps */
+
+/* Clocks of a step: what it takes or took, what was expected, '+' past it. */
+static void step_clocks(const struct screen *screen, const struct step *step, char *out, size_t size)
+{
+	char spent[24] = "", expected[24] = "";
+	const int64_t elapsed = step_elapsed_ms(step, screen->now);
+
+	if (step->started.ns != 0 && step->state != STEP_SKIPPED)
+		format_clock(spent, sizeof(spent), elapsed);
+	if (step->expect_ms > 0)
+		format_clock(expected, sizeof(expected), step->expect_ms);
+	snprintf(out, size, "%6s%s%s%s%s", spent, expected[0] ? " (" : "", expected, expected[0] ? ")" : "",
+		spent[0] && expected[0] && elapsed > step->expect_ms ? "+" : "");
+}
+
+static void draw_step(const struct screen *screen, struct cells *cells, struct box box, int y, size_t at)
+{
+	const struct step *step = &screen->run->steps[at];
+	const bool here = at == screen->cursor;
+	const bool wide = box.width >= 60;
+	char clocks[64];
+	const int clock_width = box.width >= 36 ? 16 : 8;
+	int x = box.x;
+
+	step_clocks(screen, step, clocks, sizeof(clocks));
+	x += cells_textf(cells, x, y, 5, here ? STYLE_BOLD : STYLE_TEXT, "%c%3zu ", here ? '>' : ' ', at + 1);
+	cells_text(cells, x, y, 4, step_style(screen->run, at), step_word(screen->run, at));
+	x += 5;
+	const int room = box.x + box.width - clock_width - 1 - x;
+	const enum style style = here ? STYLE_SELECTED : STYLE_TEXT;
+	const char *mark = level_mark(step->level);
+	const int mark_width = (int)strlen(mark);
+	const int used = cells_textf(cells, x, y, room - mark_width, style, "%s%s%s", step->id,
+		wide && step->title[0] ? "  " : "", wide ? step->title : "");
+	cells_text(cells, x + used, y, mark_width, STYLE_BAD, mark);
+	if (step->state == STEP_SKIPPED && step->reason != NULL)
+		cells_text(cells, x + room + 1, y, clock_width, STYLE_DIM, step->reason);
+	else
+		cells_text(cells, x + room + 1, y, clock_width,
+			strchr(clocks, '+') != NULL ? STYLE_WARN : STYLE_TEXT, clocks);
+}
+
+static void steps_title(const struct screen *screen, char *out, size_t size)
+{
+	const struct run *run = screen->run;
+	size_t done = 0, running = 0;
+
+	for (size_t i = 0; i < run->step_count; i++) {
+		done += run->steps[i].state == STEP_OK || run->steps[i].state == STEP_SKIPPED;
+		running += run->steps[i].state == STEP_RUNNING;
+	}
+	snprintf(out, size, "STEPS %zu/%zu done  %zu running", done, run->step_count, running);
+	if (run->ask_count > 0)
+		snprintf(out + strlen(out), size - strlen(out), "  %zu asked", run->ask_count);
+	if (run->status != RUN_OPEN)
+		snprintf(out, size, "STEPS %zu/%zu done  run %s", done, run->step_count,
+			run_status_name(run->status));
+}
+
+static void draw_steps(const struct screen *screen, struct cells *cells, struct box box)
+{
+	const int count = (int)screen->run->step_count, at = (int)screen->cursor;
+	char title[96];
+	const int rows = box.height - 1;
+	int first = at - rows * 2 / 3;
+
+	steps_title(screen, title, sizeof(title));
+	cells_text(cells, box.x + 1, box.y, box.width - 2,
+		screen->pane == PANE_STEPS ? STYLE_BOLD : STYLE_TEXT, title);
+	if (first > count - rows)
+		first = count - rows;
+	if (first < 0)
+		first = 0;
+	for (int i = 0; i < rows && first + i < count; i++)
+		draw_step(screen, cells, box, box.y + 1 + i, (size_t)(first + i));
+}
+
+/* ------------------------------------------------------------------ bottom lines */
+
+/* What the run as a whole is doing that one must know: journal trouble, abort, pause, its end. */
+static bool draw_state_line(const struct screen *screen, struct cells *cells, int y)
+{
+	const struct run *run = screen->run;
+	const int width = cells->width - 2;
+
+	if (screen->journal[0] != '\0') {
+		cells_textf(cells, 1, y, width, STYLE_BAD, "JOURNAL: %s; nothing that changes the world starts",
+			screen->journal);
+		return true;
+	}
+	if (run->status != RUN_OPEN) {
+		cells_textf(cells, 1, y, width, run->status == RUN_DONE ? STYLE_GOOD : STYLE_BAD, "RUN %s%s%s",
+			run_status_name(run->status), run->reason != NULL && run->reason[0] ? ": " : "",
+			run->reason != NULL ? run->reason : "");
+		return true;
+	}
+	if (run->aborting || run->paused) {
+		cells_text(cells, 1, y, width, STYLE_WARN,
+			run->aborting ? "ABORTING: running steps are being stopped"
+				      : "PAUSED: no further step starts; the clock goes on (p continues)");
+		return true;
+	}
+	return false;
+}
+
+static void draw_note(const struct screen *screen, struct cells *cells, int y)
+{
+	const struct run *run = screen->run;
+	char when[32], count[48] = "";
+
+	if (screen->overlay == OVERLAY_NONE && screen->message[0] != '\0') {
+		cells_text(cells, 1, y, cells->width - 2, screen->message_bad ? STYLE_BAD : STYLE_BOLD,
+			screen->message);
+		return;
+	}
+	if (draw_state_line(screen, cells, y))
+		return;
+	if (run->note_count == 0) {
+		cells_text(cells, 1, y, cells->width - 2, STYLE_DIM, "no notes (+ writes one)");
+		return;
+	}
+	const struct note *note = &run->notes[run->note_count - 1];
+	wall_format(when, sizeof(when), note->at);
+	snprintf(count, sizeof(count), "(+ note, %zu total)", run->note_count);
+	const int right = (int)strlen(count);
+	cells_textf(cells, 1, y, cells->width - right - 4, STYLE_TEXT, "NOTE %.5s %s: %s", when + 11, note->who,
+		note->text);
+	cells_right(cells, cells->width - right - 1, y, right, STYLE_DIM, count);
+}
+
+void draw_run(const struct screen *screen, struct cells *cells)
+{
+	const int width = cells->width, height = cells->height;
+	const struct box body = {0, 4, width, height - 7};
+
+	draw_header(screen, cells);
+	if (screen->run == NULL || !screen->run->started) {
+		cells_text(cells, 1, height - 2, width - 2, screen->message_bad ? STYLE_BAD : STYLE_TEXT,
+			screen->message);
+		draw_footer(screen, cells, height - 1);
+		return;
+	}
+	draw_clock(screen, cells, 1);
+	cells_fill(cells, 0, 3, width, STYLE_DIM, '-');
+	cells_fill(cells, 0, height - 3, width, STYLE_DIM, '-');
+	if (screen_narrow(screen)) {
+		if (screen->pane == PANE_STEPS)
+			draw_steps(screen, cells, body);
+		else
+			draw_output(screen, cells, body);
+	} else {
+		const bool side = width >= SIDE_FROM;
+		const int third = side ? 44 : 0;
+		const int steps = side ? (width - third) * 2 / 5 : width * 38 / 80;
+		struct box left = body, middle = body, right = body;
+		left.width = steps;
+		middle.x = steps + 2;
+		middle.width = width - third - steps - 2;
+		right.x = width - third + 1;
+		right.width = third - 2;
+		draw_steps(screen, cells, left);
+		draw_output(screen, cells, middle);
+		for (int y = body.y; y < body.y + body.height; y++) {
+			cells_text(cells, steps, y, 1, STYLE_DIM, "|");
+			if (side)
+				cells_text(cells, width - third - 1, y, 1, STYLE_DIM, "|");
+		}
+		if (side)
+			draw_side(screen, cells, right);
+	}
+	draw_note(screen, cells, height - 2);
+	draw_footer(screen, cells, height - 1);
+}

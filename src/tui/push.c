@@ -1,0 +1,275 @@
+/* push.c: what the server says: events, progress, tails, people, answers; and what a frame still has to ask it. */
+#include "screen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ pushes */
+
+/* The step that runs; of several the one that asks, then the first. */
+void screen_follow(struct screen *screen)
+{
+	const struct run *run = screen->run;
+	size_t found = SIZE_MAX;
+
+	if (run == NULL || !screen->follow)
+		return;
+	for (size_t i = 0; i < run->step_count; i++) {
+		if (run_step_ask(run, i) != NULL) {
+			found = i;
+			break;
+		}
+		if (run->steps[i].state == STEP_RUNNING && found == SIZE_MAX)
+			found = i;
+	}
+	if (found == SIZE_MAX)
+		for (size_t i = 0; i < run->step_count; i++)
+			if (run->steps[i].attempt > 0 &&
+				(found == SIZE_MAX || run->steps[i].ended.ns >= run->steps[found].ended.ns))
+				found = i;
+	if (found != SIZE_MAX)
+		screen->cursor = found;
+}
+
+static void new_attempt(struct screen *screen, const struct event *event)
+{
+	const struct step *step = run_step(screen->run, json_str(event->payload, "step", NULL));
+
+	if (step == NULL)
+		return;
+	struct step_view *view = screen_view(screen, (size_t)(step - screen->run->steps));
+	*view = (struct step_view){.attempt = step->attempt, .grown = event->wall, .per_mille = -1};
+}
+
+static void event_push(struct screen *screen, const json_t *json)
+{
+	struct event event = {0};
+	struct err err = {0};
+
+	if (screen->run == NULL || screen->broken || json_int(json, "run", -1) != screen->run_id)
+		return;
+	if (event_from_json(json, &event, &err) != ERR_NONE ||
+		run_apply(screen->run, &event, &err) != ERR_NONE) {
+		screen->broken = true;
+		screen_refuse(screen, "this screen cannot follow the run any further (%s): leave and attach again",
+			err.text);
+	} else if (event.kind == EVENT_RUN_STARTED) {
+		screen->view_count = screen->run->step_count;
+		screen->views = xrealloc(screen->views, (screen->view_count + 1) * sizeof(*screen->views));
+		memset(screen->views, 0, screen->view_count * sizeof(*screen->views));
+	} else if (event.kind == EVENT_STEP_STARTED) {
+		new_attempt(screen, &event);
+	}
+	event_release(&event);
+	if (screen->caught_up)
+		screen_follow(screen);
+}
+
+static void tail_push(struct screen *screen, const json_t *json)
+{
+	const struct step *step =
+		screen->run == NULL ? NULL : run_step(screen->run, json_str(json, "step", NULL));
+
+	if (step == NULL || json_int(json, "run", -1) != screen->run_id)
+		return;
+	struct step_view *view = screen_view(screen, (size_t)(step - screen->run->steps));
+	if (json_int(json, "attempt", 0) != view->attempt)
+		return;
+	view->size = json_int(json, "size", view->size);
+	view->grown = screen->now;
+}
+
+static void progress_push(struct screen *screen, const json_t *json)
+{
+	const struct step *step =
+		screen->run == NULL ? NULL : run_step(screen->run, json_str(json, "step", NULL));
+
+	if (step == NULL || json_int(json, "run", -1) != screen->run_id)
+		return;
+	struct step_view *view = screen_view(screen, (size_t)(step - screen->run->steps));
+	if (json_int(json, "attempt", 0) != view->attempt)
+		return;
+	view->per_mille = json_int(json, "per_mille", -1);
+	snprintf(view->progress, sizeof(view->progress), "%s", json_str(json, "text", ""));
+}
+
+static void people_push(struct screen *screen, const json_t *json)
+{
+	if (json_int(json, "run", -1) != screen->run_id)
+		return;
+	const bool led = screen->lead_is_you;
+	screen->lead_is_you = json_flag(json, "lead_is_you", false) && !screen->watch_only;
+	screen->watching = json_int(json, "watching", 0);
+	snprintf(screen->lead, sizeof(screen->lead), "%s", json_str(json, "lead", ""));
+	if (led && !screen->lead_is_you && screen->caught_up)
+		screen_say(screen, "%s leads now; you watch", screen->lead);
+}
+
+static void caught_up_push(struct screen *screen, const json_t *json)
+{
+	if (json_int(json, "run", -1) != screen->run_id)
+		return;
+	screen->caught_up = true;
+	screen_follow(screen);
+}
+
+static void journal_push(struct screen *screen, const json_t *json)
+{
+	if (json_flag(json, "ok", true))
+		screen->journal[0] = '\0';
+	else
+		snprintf(screen->journal, sizeof(screen->journal), "%s",
+			json_str(json, "text", "the journal cannot be written"));
+}
+
+static void bye_push(struct screen *screen, const json_t *json)
+{
+	screen_refuse(screen, "the server ends: %s", json_str(json, "reason", "no reason given"));
+}
+
+void screen_push(struct screen *screen, const json_t *message)
+{
+	static const struct { const char *name; void (*take)(struct screen *, const json_t *); } kinds[] = {
+		{"event", event_push}, {"tail", tail_push}, {"progress", progress_push}, {"people", people_push},
+		{"caught_up", caught_up_push}, {"journal", journal_push}, {"bye", bye_push},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		const json_t *body = json_object_get(message, kinds[i].name);
+		if (json_is_object(body))
+			kinds[i].take(screen, body);
+	}
+}
+
+/* ------------------------------------------------------------------ answers */
+
+static void attach_answer(struct screen *screen, json_t *message)
+{
+	screen->attached = true;
+	screen->lead_is_you = json_flag(message, "lead_is_you", screen->lead_is_you) && !screen->watch_only;
+	if (json_str(message, "lead", "")[0] != '\0')
+		snprintf(screen->lead, sizeof(screen->lead), "%s", json_str(message, "lead", ""));
+}
+
+static void drop_front(struct output_view *out)
+{
+	if (out->len <= OUTPUT_WINDOW)
+		return;
+	const size_t excess = out->len - OUTPUT_WINDOW;
+	memmove(out->text, out->text + excess, out->len - excess);
+	out->len -= excess;
+	out->from += (int64_t)excess;
+}
+
+static void output_answer(struct screen *screen, json_t *message)
+{
+	struct output_view *out = &screen->out;
+	size_t len = 0;
+	struct step_view *view = screen_view(screen, out->step);
+	unsigned char *data = base64_decode(json_str(message, "data", ""), &len);
+	const int64_t offset = json_int(message, "offset", 0);
+
+	out->waiting = false;
+	out->asked = true;
+	out->empty = len == 0;
+	if (view != NULL && view->attempt == out->attempt && json_int(message, "size", 0) > view->size)
+		view->size = json_int(message, "size", 0);
+	if (data == NULL)
+		return;
+	if (offset != out->upto) {
+		out->len = 0;
+		out->from = out->upto = offset;
+	}
+	out->text = xrealloc(out->text, out->len + len + 1);
+	memcpy(out->text + out->len, data, len);
+	out->len += len;
+	out->upto += (int64_t)len;
+	drop_front(out);
+	free(data);
+}
+
+static void runs_answer(struct screen *screen, json_t *message)
+{
+	json_decref(screen->runs);
+	screen->runs = json_incref(json_object_get(message, "runs"));
+	screen->runs_asked = false;
+	screen->runs_at_ms = screen->mono_ms;
+	home_move(screen, 0); /* the list may have become shorter */
+}
+
+static void nothing(struct screen *screen, json_t *message)
+{
+	(void)screen;
+	(void)message;
+}
+
+void screen_answered(struct screen *screen, enum tag tag, json_t *message)
+{
+	static void (*const takes[])(struct screen *, json_t *) = {[TAG_NONE] = nothing,
+		[TAG_ATTACH] = attach_answer, [TAG_OUTPUT] = output_answer, [TAG_RUNS] = runs_answer,
+		[TAG_ACT] = nothing, [TAG_ANSWER] = nothing};
+	const json_t *error = json_object_get(message, "error");
+	const char *hint = json_str(error, "hint", "");
+
+	if (json_flag(message, "ok", false)) {
+		takes[tag](screen, message);
+		return;
+	}
+	if (tag == TAG_OUTPUT) {
+		screen->out.waiting = false;
+		screen->out.asked = screen->out.empty = true;
+		return; /* no file yet, or erased: the pane says that there is none */
+	}
+	if (tag == TAG_RUNS) {
+		screen->runs_asked = false;
+		screen->runs_at_ms = screen->mono_ms;
+	}
+	if (tag != TAG_NONE)
+		screen_refuse(screen, "%s%s%s", json_str(error, "text", "the server refused"),
+			hint[0] ? ": " : "", hint);
+}
+
+/* ------------------------------------------------------------------ before a frame */
+
+enum { RUNS_EVERY_MS = 2000, RUNS_SHOWN = 200 };
+
+static void ask_output(struct screen *screen)
+{
+	struct output_view *out = &screen->out;
+	const struct step *step = screen_step(screen);
+	const struct step_view *view = screen_view(screen, screen->cursor);
+
+	if (step == NULL || view == NULL || step->attempt == 0 || out->waiting)
+		return;
+	if (out->step != screen->cursor || out->attempt != step->attempt) {
+		free(out->text);
+		*out = (struct output_view){.step = screen->cursor, .attempt = step->attempt};
+	}
+	const int64_t recorded = step->state != STEP_RUNNING ? json_int(step->output, "bytes", 0) : 0;
+	const int64_t size = view->size > recorded ? view->size : recorded;
+	if (out->asked && (out->upto >= size || (out->empty && size == out->asked_size)))
+		return;
+	out->asked_size = size;
+	json_t *body = json_object();
+	json_put_int(body, "run", screen->run_id);
+	json_put_str(body, "step", step->id);
+	json_put_int(body, "attempt", step->attempt);
+	json_put_int(body, "offset",
+		!out->asked || size - out->upto > OUTPUT_WINDOW ? -OUTPUT_WINDOW : out->upto);
+	json_put_int(body, "max", OUTPUT_WINDOW);
+	out->waiting = true;
+	screen_request(screen, TAG_OUTPUT, "output", body);
+}
+
+void screen_frame(struct screen *screen)
+{
+	if (screen->view == VIEW_RUN && screen->caught_up)
+		ask_output(screen);
+	if (screen->view == VIEW_HOME && !screen->runs_asked &&
+		(screen->runs_at_ms == 0 || screen->mono_ms - screen->runs_at_ms >= RUNS_EVERY_MS)) {
+		json_t *body = json_object();
+		json_put_int(body, "limit", RUNS_SHOWN);
+		screen->runs_asked = true;
+		screen_request(screen, TAG_RUNS, "runs", body);
+	}
+}
