@@ -26,6 +26,11 @@ const struct field data_compare_params[] = {
 		.type = FIELD_PATH,
 		.help = "the client's log, lines \"epoch_ms seq ok|fail\"; default: setting "
 			"acked" },
+	{ .name = "after_ms",
+		.type = FIELD_INT,
+		.unit = "ms",
+		.help = "only writes acknowledged after this wall time: the last loss that was "
+			"counted before, for drills in a row" },
 	{ .name = "before_ms",
 		.type = FIELD_INT,
 		.unit = "ms",
@@ -78,6 +83,7 @@ struct witness {
 	struct write *writes; /* acknowledged ones, by seq */
 	size_t count, cap, next;
 	int64_t failed, extra, survived;
+	int64_t after_ms, before_ms; /* wall time; 0 = no limit */
 };
 
 static void add(struct witness *w, int64_t seq, int64_t ms)
@@ -102,17 +108,18 @@ static bool number(const char **at, int64_t *out)
 }
 
 /* False when the line is not of the form; a write of another word than ok or fail is not. */
-static bool take_line(struct witness *w, const char *line, int64_t before_ms)
+static bool take_line(struct witness *w, const char *line)
 {
 	int64_t ms, seq;
 
 	if (!number(&line, &ms) || !number(&line, &seq) || *line != ' ')
 		return false;
+	const bool within = ms > w->after_ms && (w->before_ms == 0 || ms < w->before_ms);
 	if (strcmp(line, " fail") == 0)
-		w->failed += before_ms == 0 || ms < before_ms;
+		w->failed += within;
 	else if (strcmp(line, " ok") != 0)
 		return false;
-	else if (before_ms == 0 || ms < before_ms)
+	else if (within)
 		add(w, seq, ms);
 	return true;
 }
@@ -145,7 +152,7 @@ static void order(struct witness *w)
 }
 
 static enum err_code load(
-	struct witness *w, FILE *file, const char *path, int64_t before_ms, struct err *err)
+	struct witness *w, FILE *file, const char *path, struct err *err)
 {
 	char line[LINE_MAX_BYTES];
 
@@ -158,7 +165,7 @@ static enum err_code load(
 		if (line[len - 1] != '\n' && len < sizeof(line) - 1)
 			break;
 		line[len - 1] = '\0';
-		if (!take_line(w, line, before_ms))
+		if (!take_line(w, line))
 			return err_set(err, ERR_PROTOCOL,
 				"\"%s\" line %" PRId64 " is not \"epoch_ms seq "
 				"ok|fail\"",
@@ -184,7 +191,9 @@ enum err_code witness_of_call(struct call *call, struct witness **out, struct er
 	if (file == NULL)
 		return err_errno(err, "cannot read the client's log \"%s\"", path);
 	struct witness *w = xmalloc(sizeof(*w));
-	enum err_code code = load(w, file, path, call_int(call, "before_ms"), err);
+	w->after_ms = call_int(call, "after_ms");
+	w->before_ms = call_int(call, "before_ms");
+	enum err_code code = load(w, file, path, err);
 	fclose(file);
 	if (code == ERR_NONE)
 		*out = w;
