@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PATIENCE_MS = 30000 };
@@ -105,6 +106,8 @@ static json_t *plan_of(const struct rig *rig, const char *steps)
 		"\"add\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo x >> effects\"],\"effect\":\"change\",\"verify\":\"added\"},"
 		"\"slow\":{\"argv\":[\"/bin/sh\",\"-c\",\"touch began; sleep 1; echo x >> effects\"],\"effect\":\"costly\",\"verify\":\"added\"},"
 		"\"drop\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo x >> effects\"],\"effect\":\"irreversible\"},"
+		"\"mark\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo $1 >> effects\",\"sh\",\"{n}\"],\"params\":[\"n\"],\"effect\":\"change\",\"verify\":\"marked\"},"
+		"\"marked\":{\"argv\":[\"/bin/sh\",\"-c\",\"touch effects; grep -qx $1 effects\",\"sh\",\"{n}\"],\"params\":[\"n\"],\"effect\":\"read\"},"
 		"\"added\":{\"argv\":[\"/bin/sh\",\"-c\",\"test -s effects\"],\"effect\":\"read\"}}},"
 		"\"far\":{\"provider\":\"command\",\"environment\":\"prod\",\"settings\":{},\"secrets\":{},\"actions\":{"
 		"\"add\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo x >> effects\"],\"effect\":\"change\"}}}},"
@@ -215,8 +218,11 @@ static enum err_code answer(struct rig *rig, const char *word, const char *note,
 static void say(struct rig *rig, const char *word, const char *note, const char *typed)
 {
 	struct err err = {0};
+	const int64_t id = rig->run->asks[0].id;
 
 	must(answer(rig, word, note, typed, &err), &err);
+	while (run_ask(rig->run, id) != NULL)
+		follow_one(rig);
 }
 
 static int effects(const struct rig *rig)
@@ -250,12 +256,16 @@ static pid_t server_pid(struct rig *rig)
 static void kill_server(struct rig *rig)
 {
 	const pid_t pid = server_pid(rig);
+	const int64_t resumes = rig->run->resumes;
 
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	client_close(rig->client);
 	rig->client = NULL;
 	connect_rig(rig); /* its start waits for the lock of the dead one to be free */
 	attach(rig);
+	/* the new server listens before what it found is on disk; a run that had ended stays as it was */
+	while (rig->run->resumes == resumes && rig->run->status == RUN_OPEN)
+		follow_one(rig);
 }
 
 static const struct step *step(const struct rig *rig, const char *id)
@@ -530,6 +540,83 @@ static void test_watchers(void **state)
 	client_close(other);
 }
 
+/* ------------------------------------------------------------------ a short slice of the kill campaign (T1) */
+
+enum { KILL_STEPS = 10, KILLS = 12 };
+
+/* SIGKILL to every child of the zygote: the workers, in whatever they are doing. */
+static void kill_workers(struct rig *rig)
+{
+	char *command = xasprintf("for z in $(cat /proc/%d/task/%d/children); do for w in $(cat /proc/$z/task/$z/children); "
+				  "do kill -9 $w; done; done 2>/dev/null; true",
+		(int)server_pid(rig), (int)server_pid(rig));
+	const char *argv[] = {"/bin/sh", "-c", command, NULL};
+	struct child child = {.argv = argv, .timeout_ms = 5000};
+	struct err err = {0};
+
+	must(child_run(&child, &err), &err);
+	child_release(&child);
+	free(command);
+}
+
+static void answer_all(struct rig *rig)
+{
+	struct err err = {0};
+
+	while (rig->caught_up && rig->run->ask_count > 0) {
+		const char *kind = rig->run->asks[0].kind;
+		const int64_t id = rig->run->asks[0].id;
+		if (str_eq(kind, "confirm"))
+			must(answer(rig, "yes", "", "", &err), &err);
+		else if (str_eq(kind, "failed")) /* a killed worker without an open intent: interrupted */
+			must(answer(rig, "retry", "", "", &err), &err);
+		else
+			fail_msg("asked \"%s\": %s", kind, rig->run->asks[0].text);
+		while (run_ask(rig->run, id) != NULL)
+			follow_one(rig);
+	}
+}
+
+/* Every effect exactly once, whatever dies and when. */
+static void test_random_kills(void **state)
+{
+	struct rig *rig = *state;
+	json_t *steps = json_array();
+	unsigned seed = (unsigned)time(NULL);
+
+	print_message("seed %u\n", seed);
+	for (int i = 0; i < KILL_STEPS; i++) {
+		char *text = xasprintf("{\"id\":\"s%d\",\"title\":\"S\",\"needs\":[%s%.*d%s],\"level\":1,\"uses\":{\"action.run\":[\"tools\"]},"
+			SCRIPT("now() action.run('tools', {name = 'mark', args = {n = '%d'}}) now()") "}", i,
+			i > 0 ? "\"s" : "", i > 0 ? 1 : 0, i > 0 ? i - 1 : 0, i > 0 ? "\"" : "", i);
+		json_array_append_new(steps, parse(text));
+		free(text);
+	}
+	char *line = json_line(steps);
+	start(rig, line);
+	free(line);
+	json_decref(steps);
+	for (int i = 0; i < KILLS && rig->run->status == RUN_OPEN; i++) {
+		const struct mono begin = mono_now();
+		const int64_t pause = rand_r(&seed) % 120;
+		while (mono_ms_since(begin) < pause && rig->run->status == RUN_OPEN) {
+			follow_one(rig);
+			answer_all(rig);
+		}
+		if (rig->run->status == RUN_OPEN && rand_r(&seed) % 2 == 0)
+			kill_workers(rig);
+		else if (rig->run->status == RUN_OPEN)
+			kill_server(rig);
+	}
+	const struct mono begin = mono_now();
+	while (rig->run->status == RUN_OPEN && mono_ms_since(begin) < PATIENCE_MS) {
+		follow_one(rig);
+		answer_all(rig);
+	}
+	assert_int_equal(rig->run->status, RUN_DONE);
+	assert_int_equal(effects(rig), KILL_STEPS);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -546,6 +633,7 @@ int main(void)
 		T(test_stop_and_abort),
 		T(test_parallel_and_retry),
 		T(test_watchers),
+		T(test_random_kills),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
