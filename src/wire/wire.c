@@ -73,14 +73,17 @@ enum err_code wire_next(struct wire *wire, json_t **out, struct err *err)
 	if (wire->in.len == wire->scanned)
 		return ERR_NONE;
 	char *end = memchr(wire->in.data + wire->scanned, '\n', wire->in.len - wire->scanned);
+	const size_t len = end != NULL ? (size_t)(end - wire->in.data) : wire->in.len;
+	const size_t max_line = wire->in.max_bytes - READ_CHUNK;
+	enum err_code code = ERR_NONE;
+	if (len > max_line)
+		code = err_set(err, ERR_PROTOCOL, "a message of more than %zu bytes", max_line);
 	if (end == NULL) {
 		wire->scanned = wire->in.len;
-		if (wire->in.len > wire->in.max_bytes - READ_CHUNK)
-			return err_set(err, ERR_PROTOCOL, "a message of more than %zu bytes", wire->in.len);
-		return ERR_NONE;
+		return code;
 	}
-	const size_t len = (size_t)(end - wire->in.data);
-	const enum err_code code = json_parse(wire->in.data, len, out, err);
+	if (code == ERR_NONE)
+		code = json_parse(wire->in.data, len, out, err);
 	buf_consume(&wire->in, len + 1);
 	wire->scanned = 0;
 	if (code != ERR_NONE)
