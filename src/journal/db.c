@@ -73,6 +73,7 @@ static const char *const texts[ST_COUNT] = {
 			 " ?11, ?12)",
 	[ST_PACE_GET] = "SELECT recent FROM pace WHERE runbook = ?1 AND mode = ?2 AND step = ?3",
 	[ST_PACE_PUT] = "INSERT OR REPLACE INTO pace VALUES(?1, ?2, ?3, ?4)",
+	[ST_PACE_DROP] = "DELETE FROM pace WHERE runbook = ?1 AND mode = ?2 AND step = ?3",
 };
 
 enum err_code db_statement(struct journal *journal, enum statement which, sqlite3_stmt **out, struct err *err)

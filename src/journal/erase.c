@@ -7,37 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The pace of a runbook forgets what the erased run contributed; it is folded anew from the runs that remain. */
-static enum err_code repace(struct journal *journal, const char *runbook, const char *mode, struct err *err)
-{
-	sqlite3_stmt *rows;
-	enum err_code code;
-	int step = SQLITE_DONE;
-
-	TRY(db_prepare(journal->db, "DELETE FROM pace WHERE runbook = ?1 AND mode = ?2", &rows, err));
-	db_bind_text(rows, 1, runbook);
-	db_bind_text(rows, 2, mode);
-	code = db_run(journal->db, rows, err);
-	sqlite3_finalize(rows);
-	if (code != ERR_NONE)
-		return code;
-	TRY(db_prepare(journal->db,
-		"SELECT id FROM run WHERE runbook = ?1 AND mode = ?2 AND status <> 'open' ORDER BY id", &rows, err));
-	db_bind_text(rows, 1, runbook);
-	db_bind_text(rows, 2, mode);
-	while (code == ERR_NONE && (step = sqlite3_step(rows)) == SQLITE_ROW) {
-		struct folded *folded = NULL;
-		code = folded_load(journal, sqlite3_column_int64(rows, 0), &folded, err);
-		if (code == ERR_NONE && folded != NULL)
-			code = project_run(journal, folded, err);
-		folded_free(folded);
-	}
-	if (code == ERR_NONE && step != SQLITE_DONE)
-		code = db_error(journal->db, err, "read");
-	sqlite3_finalize(rows);
-	return code;
-}
-
 static enum err_code erasable(const struct event *event, const struct folded *folded, struct err *err)
 {
 	if (folded->run->status == RUN_OPEN)
@@ -74,7 +43,7 @@ static enum err_code erase_event(struct journal *journal, int64_t chain, int64_t
 {
 	struct wanted wanted = {.pos = pos};
 	struct folded *folded = NULL;
-	char sql[128], *runbook = NULL, *mode = NULL;
+	char sql[128];
 	enum err_code code;
 
 	TRY(events_visit(journal, journal->db, chain, pos, find_event, &wanted, err));
@@ -85,25 +54,17 @@ static enum err_code erase_event(struct journal *journal, int64_t chain, int64_t
 	code = erasable(&wanted.event, folded, err);
 	if (code != ERR_NONE)
 		goto out;
-	runbook = xstrdup(folded->run->runbook);
-	mode = xstrdup(folded->run->mode);
 	snprintf(sql, sizeof(sql), "UPDATE event SET payload = NULL WHERE id = %lld",
 		(long long)event_id(chain, pos));
 	code = db_exec(journal->db, sql, err);
-	if (code == ERR_NONE)
-		code = project_forget(journal, chain, err);
 	folded_free(folded);
 	folded = NULL;
 	if (code == ERR_NONE)
 		code = folded_load(journal, chain, &folded, err);
 	if (code == ERR_NONE)
 		code = project_run(journal, folded, err);
-	if (code == ERR_NONE)
-		code = repace(journal, runbook, mode, err);
 out:
 	folded_free(folded);
-	free(runbook);
-	free(mode);
 	return code;
 }
 

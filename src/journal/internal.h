@@ -75,7 +75,7 @@ struct chain {
 
 enum statement {
 	ST_BEGIN, ST_COMMIT, ST_ROLLBACK, ST_EPOCH, ST_INSERT, ST_TAIL, ST_KEEP, ST_PERSON, ST_RUN, ST_SERVICE,
-	ST_STEP, ST_OPERATION, ST_PACE_GET, ST_PACE_PUT, ST_COUNT
+	ST_STEP, ST_OPERATION, ST_PACE_GET, ST_PACE_PUT, ST_PACE_DROP, ST_COUNT
 };
 
 struct journal {
@@ -166,8 +166,9 @@ enum err_code folded_apply(struct folded *folded, const struct event *event, str
 enum err_code folded_load(struct journal *journal, int64_t chain, struct folded **out, struct err *err) MUST_CHECK;
 /* Writes the run's row when it changed, and all rows of a run that has ended. */
 enum err_code project_run(struct journal *journal, struct folded *folded, struct err *err) MUST_CHECK;
-/* Removes every row of a run. */
-enum err_code project_forget(struct journal *journal, int64_t run, struct err *err) MUST_CHECK;
+/* Folds the paces of a runbook anew from all its ended runs. */
+enum err_code project_paces(struct journal *journal, const char *runbook, const char *mode,
+	struct err *err) MUST_CHECK;
 
 /* ------------------------------------------------------------------ append.c */
 

@@ -174,33 +174,74 @@ static size_t passes_insert(struct pass passes[PACE_KEPT], size_t count, struct 
 	return count + 1;
 }
 
-static enum err_code write_pace(struct journal *journal, const struct run *run, const struct step *step,
-	int64_t ms, struct err *err)
+static size_t passes_remove(struct pass passes[PACE_KEPT], size_t count, int64_t run)
 {
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (passes[i].run != run)
+			passes[kept++] = passes[i];
+	return kept;
+}
+
+struct pace {
+	const char *runbook, *mode, *step;
 	struct pass passes[PACE_KEPT];
-	char text[PACE_KEPT * 42];
-	size_t count = 0, len = 0;
+	size_t count;
+};
+
+static void bind_pace(sqlite3_stmt *row, const struct pace *pace)
+{
+	db_bind_text(row, 1, pace->runbook);
+	db_bind_text(row, 2, pace->mode);
+	db_bind_text(row, 3, pace->step);
+}
+
+static enum err_code read_pace(struct journal *journal, struct pace *pace, struct err *err)
+{
 	sqlite3_stmt *row;
 
 	TRY(db_statement(journal, ST_PACE_GET, &row, err));
-	db_bind_text(row, 1, run->runbook);
-	db_bind_text(row, 2, run->mode);
-	db_bind_text(row, 3, step->id);
+	bind_pace(row, pace);
+	pace->count = 0;
 	if (sqlite3_step(row) == SQLITE_ROW)
-		count = passes_parse((const char *)sqlite3_column_text(row, 0), passes);
-	sqlite3_reset(row); /* an error shows again in the write below */
-	sqlite3_clear_bindings(row);
-	count = passes_insert(passes, count, (struct pass){run->id, ms});
-	text[0] = '\0';
-	for (size_t i = 0; i < count; i++)
+		pace->count = passes_parse((const char *)sqlite3_column_text(row, 0), pace->passes);
+	return db_run(journal->db, row, err); /* resets; says so when the step above failed */
+}
+
+static enum err_code put_pace(struct journal *journal, const struct pace *pace, struct err *err)
+{
+	char text[PACE_KEPT * 42] = "";
+	size_t len = 0;
+	sqlite3_stmt *row;
+
+	for (size_t i = 0; i < pace->count; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%lld:%lld", i ? " " : "",
-			(long long)passes[i].run, (long long)passes[i].ms);
-	TRY(db_statement(journal, ST_PACE_PUT, &row, err));
-	db_bind_text(row, 1, run->runbook);
-	db_bind_text(row, 2, run->mode);
-	db_bind_text(row, 3, step->id);
-	db_bind_text(row, 4, text);
+			(long long)pace->passes[i].run, (long long)pace->passes[i].ms);
+	TRY(db_statement(journal, pace->count > 0 ? ST_PACE_PUT : ST_PACE_DROP, &row, err));
+	bind_pace(row, pace);
+	if (pace->count > 0)
+		db_bind_text(row, 4, text);
 	return db_run(journal->db, row, err);
+}
+
+/* ms < 0: this run has no good pass of the step (any more).  *lost: a pass that an older run could fill was taken
+ * from a full list. */
+static enum err_code write_pace(struct journal *journal, const struct run *run, const struct step *step,
+	int64_t ms, bool *lost, struct err *err)
+{
+	struct pace pace = {.runbook = run->runbook, .mode = run->mode, .step = step->id};
+
+	TRY(read_pace(journal, &pace, err));
+	const size_t before = pace.count;
+	if (ms >= 0)
+		pace.count = passes_insert(pace.passes, before, (struct pass){run->id, ms});
+	else
+		pace.count = passes_remove(pace.passes, before, run->id);
+	if (ms < 0 && pace.count == before)
+		return ERR_NONE;
+	*lost = *lost || (ms < 0 && before == PACE_KEPT);
+	return put_pace(journal, &pace, err);
 }
 
 /* The last successful pass of each step that ended well. */
@@ -209,25 +250,68 @@ static enum err_code write_paces(struct journal *journal, const struct folded *f
 	const struct run *run = folded->run;
 	int64_t *whole = xmalloc((run->step_count + 1) * sizeof(*whole));
 	enum err_code code = ERR_NONE;
+	bool lost = false;
 
 	for (size_t i = 0; i < run->step_count; i++)
 		whole[i] = -1;
-	for (size_t i = 0; i < folded->attempt_count; i++)
-		if (folded->attempts[i].outcome == STEP_OK)
-			whole[folded->attempts[i].step] = folded->attempts[i].whole_ms;
+	for (size_t i = 0; i < folded->attempt_count; i++) {
+		const struct attempt *attempt = &folded->attempts[i];
+		if (attempt->outcome == STEP_OK && run->steps[attempt->step].state == STEP_OK)
+			whole[attempt->step] = attempt->whole_ms > 0 ? attempt->whole_ms : 0;
+	}
 	for (size_t i = 0; i < run->step_count && code == ERR_NONE; i++)
-		if (run->steps[i].state == STEP_OK && whole[i] >= 0)
-			code = write_pace(journal, run, &run->steps[i], whole[i], err);
+		code = write_pace(journal, run, &run->steps[i], whole[i], &lost, err);
 	free(whole);
+	return code == ERR_NONE && lost ? project_paces(journal, run->runbook, run->mode, err) : code;
+}
+
+enum err_code project_paces(struct journal *journal, const char *runbook, const char *mode, struct err *err)
+{
+	sqlite3_stmt *rows;
+	enum err_code code;
+	int step = SQLITE_DONE;
+
+	TRY(db_prepare(journal->db, "DELETE FROM pace WHERE runbook = ?1 AND mode = ?2", &rows, err));
+	db_bind_text(rows, 1, runbook);
+	db_bind_text(rows, 2, mode);
+	code = db_run(journal->db, rows, err);
+	sqlite3_finalize(rows);
+	if (code != ERR_NONE)
+		return code;
+	TRY(db_prepare(journal->db,
+		"SELECT id FROM run WHERE runbook = ?1 AND mode = ?2 AND status <> 'open' ORDER BY id", &rows, err));
+	db_bind_text(rows, 1, runbook);
+	db_bind_text(rows, 2, mode);
+	while (code == ERR_NONE && (step = sqlite3_step(rows)) == SQLITE_ROW) {
+		struct folded *folded = NULL;
+		code = folded_load(journal, sqlite3_column_int64(rows, 0), &folded, err);
+		if (code == ERR_NONE && folded != NULL)
+			code = write_paces(journal, folded, err);
+		folded_free(folded);
+	}
+	if (code == ERR_NONE && step != SQLITE_DONE)
+		code = db_error(journal->db, err, "read");
+	sqlite3_finalize(rows);
 	return code;
 }
 
 /* ------------------------------------------------------------------ a run's rows */
 
+static enum err_code forget_end(struct journal *journal, int64_t run, struct err *err)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof(sql), "DELETE FROM step WHERE run = %lld; DELETE FROM operation WHERE run = %lld",
+		(long long)run, (long long)run);
+	return db_exec(journal->db, sql, err);
+}
+
 static enum err_code write_end(struct journal *journal, const struct folded *folded, struct err *err)
 {
 	const struct run *run = folded->run;
 
+	/* a late event may have taken a row away (an operation that a new attempt took over) */
+	TRY(forget_end(journal, run->id, err));
 	for (size_t i = 0; i < folded->attempt_count; i++)
 		TRY(write_attempt(journal, run, &folded->attempts[i], err));
 	for (size_t i = 0; i < run->step_count; i++)
@@ -249,19 +333,6 @@ enum err_code project_run(struct journal *journal, struct folded *folded, struct
 	folded->asks = run->ask_count;
 	folded->unknown = run_unknown_count(run);
 	return run->status == RUN_OPEN ? ERR_NONE : write_end(journal, folded, err);
-}
-
-enum err_code project_forget(struct journal *journal, int64_t run, struct err *err)
-{
-	static const char *const tables[] = {"run WHERE id", "service WHERE run", "step WHERE run",
-		"operation WHERE run"};
-	char sql[96];
-
-	for (size_t i = 0; i < COUNT_OF(tables); i++) {
-		snprintf(sql, sizeof(sql), "DELETE FROM %s = %lld", tables[i], (long long)run);
-		TRY(db_exec(journal->db, sql, err));
-	}
-	return ERR_NONE;
 }
 
 /* ------------------------------------------------------------------ rebuild */

@@ -93,7 +93,7 @@ static json_t *row_object(sqlite3_stmt *row)
 
 static const char runs_sql[] =
 	"SELECT r.id AS run, r.runbook, r.title, r.version, r.mode, r.workspace, r.commit_id AS 'commit',"
-	" r.status, r.reason, r.service, r.lead, r.started_by, r.started_ns, r.ended_ns, r.t0_ns, r.asks, r.unknown,"
+	" r.status, r.reason, coalesce(s.name, r.service) AS service, r.lead, r.started_by, r.started_ns, r.ended_ns, r.t0_ns, r.asks, r.unknown,"
 	" r.wall_used, r.verdict, r.exit_status, s.rta_ms, s.rto_ms, s.rto, s.rpa_ms, s.rpo_ms, s.rpo, s.lost, s.unit"
 	" FROM run r LEFT JOIN service s ON s.run = r.id AND s.seq = "
 	/* the service that was asked for stands in the row, else the first */
@@ -127,8 +127,6 @@ static enum err_code collect_runs(struct journal *journal, sqlite3_stmt *rows, j
 	while (code == ERR_NONE && (step = sqlite3_step(rows)) == SQLITE_ROW) {
 		json_t *run = row_object(rows);
 		json_array_append_new(out, run);
-		if (sqlite3_column_type(rows, 9) != SQLITE_NULL)
-			json_put_str(run, "service", (const char *)sqlite3_column_text(rows, 9));
 		code = add_services(journal, services, run, err);
 	}
 	if (code == ERR_NONE && step != SQLITE_DONE)
