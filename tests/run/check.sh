@@ -66,21 +66,61 @@ acknowledged_after() { # acknowledged_after EPOCH_MS COUNT
 	(($(witness_log | awk -v t="$1" '$3 == "ok" && $1 > t' | wc -l) >= $2))
 }
 
+timeline() { # of a primary; the control file would show the one before the last checkpoint
+	printf '%d\n' "0x$(lab query "$1" 'select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)')"
+}
+in_recovery() { [[ $(lab query "$1" 'select pg_is_in_recovery()' 2>/dev/null || echo down) == "$2" ]]; } # t, f or down
+takes_no_writes() { ! in_recovery "$1" f; }
+follows() { # follows FROM NAME
+	[[ $(lab query "$1" "select count(*) from pg_stat_replication where application_name = '$2' and state = 'streaming'") == 1 ]]
+}
+answers() { dig +short +time=1 +tries=1 -p "$1" @127.0.0.1 orders.lab.test A; }
+env_of() { lab env | sed -n "s/^$1: //p"; }
+stands() { # stands PRIMARY ADDRESS TIMELINE: where everything must be
+	local other=a; [[ $1 != a ]] || other=b
+	equal "timeline at $1" "$3" "$(timeline "$1")"
+	equal "PowerDNS answers" "$2" "$(answers "$(env_of PDNS_PORT)")"
+	equal "Knot answers" "$2" "$(answers "$(env_of KNOT_PORT)")"
+	check "orders are acknowledged" until_ok 5000 acknowledged_after "$(now_ms)" 10
+	check "$other takes no writes" takes_no_writes $other
+}
+
 # The independent count, as variables: count_lost, count_kept_at_ms, …
-count() {
+count() { # count [AFTER_MS]
 	local name value
-	while IFS='=' read -r name value; do printf -v "count_$name" '%s' "$value"; done < <(lab count)
+	while IFS='=' read -r name value; do printf -v "count_$name" '%s' "$value"; done < <(lab count "$@")
 }
 
-approvals=(--approve fence --approve traffic --approve names --confirm promote=drill)
-drill() { # drill RUNBOOK [ARG…]: its exit status in drill_status, its output in drill_output
-	drill_output=$(book run "$1" --mode drill --plain "${approvals[@]}" "${@:2}" 2>&1)
-	drill_status=$?
-	printf '%s\n' "$drill_output" | sed 's/^/    /'
+# What an operator would have said yes to at each runbook's questions.
+declare -A approvals=(
+	[failover]="--approve fence --approve names --confirm promote=drill"
+	[failback]="--approve reverse --approve stop --approve promote --approve names --approve rejoin"
+)
+drill() { # drill RUNBOOK [ARG…]: its exit status in drill_status
+	local flags; read -r -a flags <<<"${approvals[$1]}"
+	book run "$1" --mode drill --plain "${flags[@]}" "${@:2}" 2>&1 | sed 's/^/    /'
+	drill_status=${PIPESTATUS[0]}
 }
 
-# One value of the newest run's report, by a Python expression over `r`.
+# One value of the newest run's report, by a Python expression over `r` (all of it) and `s` (the service).
 reported() { book report last --format json | python3 -c "
 import json, sys
 r = json.load(sys.stdin)
+s = r['services'][0]
 print($1)"; }
+# The report against the count that shares nothing with the program.  $1: only orders acknowledged later.
+measured_rightly() {
+	local killed; killed=$(as_lab tail -n 1 "$DRILLBOOK_LAB/log/faults.log")
+	count "$1"
+	equal "lost orders, reported and counted" "$count_lost" "$(reported "s['rpo']['lost']")"
+	if ((count_lost)); then
+		equal "lost time (ms), reported and counted" $((killed - count_kept_at_ms)) "$(reported "s['rpo']['actual_ms']")"
+		equal "RPO of 0" missed "$(reported "s['rpo']['verdict']")"
+	else
+		equal "lost time (ms)" 0 "$(reported "s['rpo']['actual_ms']")"
+		equal "RPO of 0" met "$(reported "s['rpo']['verdict']")"
+	fi
+	equal "RTO" met "$(reported "s['rto']['verdict']")"
+	equal "the parts sum to the recovery time" "$(reported "s['rto']['actual_ms']")" "$(reported "s['partition_ms']['sum']")"
+	check "drillbook verify finds the record whole" book verify
+}

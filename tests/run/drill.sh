@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# There and back, twice: failover drills that lose nothing, failbacks, in a row, on real systems.
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/check.sh"
+stage orders pg,balancer,pdns,knot
+
+turn=1
+for round in first second; do
+	drill failover
+	equal "the $round failover's exit status" 0 "$drill_status"
+	turn=$((turn + 1))
+	stands b 192.0.2.2 $turn
+	measured_rightly
+	equal "orders lost" 0 "$count_lost"
+	lab start a >/dev/null 2>&1
+	check "a fenced site that is started by mistake takes no writes" takes_no_writes a
+	lab stop a >/dev/null 2>&1
+
+	drill failback
+	equal "the $round failback's exit status" 0 "$drill_status"
+	turn=$((turn + 1))
+	stands a 192.0.2.1 $turn
+	measured_rightly
+	equal "orders lost" 0 "$count_lost"
+	check "site b follows again" until_ok 5000 follows a b
+done
+finish
