@@ -332,18 +332,18 @@ static enum err_code prepare(struct job *job, struct made *made, json_t *args, j
 /* Prepares and proposes until there is an answer: NONE = do it now.  A human's thinking does not count against the
  * step's deadline. */
 static enum err_code propose(struct job *job, struct made *made, json_t *args, const char *key,
-	struct call **call, json_t **before, struct err *err)
+	json_t **before, struct err *err)
 {
 	enum err_code code = ERR_CONFLICT;
+	struct call *call;
 
 	for (int round = 0; round < PREPARE_ROUNDS && code == ERR_CONFLICT; round++) {
 		json_decref(*before);
-		call_free(*call);
-		*call = NULL;
 		*before = NULL;
 		TRY(prepare(job, made, args, before, err));
-		TRY(new_call(job, made->op, made->target, args, *before, key, call, err));
-		json_t *intent = intent_of(job, made, *call, *before, key);
+		TRY(new_call(job, made->op, made->target, args, *before, key, &call, err));
+		json_t *intent = intent_of(job, made, call, *before, key);
+		call_free(call);
 		const struct mono begin = mono_now();
 		code = channel_propose(&job->channel, intent, job->ordinal, err);
 		json_decref(intent);
@@ -372,22 +372,25 @@ static json_t *result_of(const struct job *job, const struct made *made, const c
 }
 
 /* The intent is on disk and allowed.  Whatever happens to the server now, this ends with a result on disk. */
-static enum err_code do_effect(struct job *job, struct made *made, struct call *call, const char *key,
-	json_t **result, struct err *err)
+static enum err_code do_effect(struct job *job, struct made *made, json_t *args, json_t *before,
+	const char *key, json_t **result, struct err *err)
 {
 	json_t *raw = json_object();
-	enum err_code code;
+	struct call *call = NULL;
+	/* a call of its own: its time begins now, not when somebody was asked */
+	enum err_code code = new_call(job, made->op, made->target, args, before, key, &call, err);
 
 	made->began = wall_now();
 	if (job->channel.stop) {
 		code = err_set(err, ERR_CANCELLED, "stopped before it began: nothing was done");
 		err->world = WORLD_UNCHANGED;
-	} else {
+	} else if (code == ERR_NONE) {
 		failpoint("effect.before", made->op);
 		code = call_operation(call)->run(call, raw, err);
 		failpoint("effect.after", made->op);
 	}
 	made->ended = wall_now();
+	call_free(call);
 	mask_error(job, err);
 	*result = mask_json(&job->secrets.mask, raw);
 	json_decref(raw);
@@ -403,15 +406,13 @@ static enum err_code run_effect(struct job *job, struct made *made, json_t *args
 	struct err *err)
 {
 	char *key = xasprintf("%s/%lld", job->key, (long long)job->ordinal);
-	struct call *call = NULL;
 	json_t *before = NULL;
-	enum err_code code = propose(job, made, args, key, &call, &before, err);
+	enum err_code code = propose(job, made, args, key, &before, err);
 
 	if (code == ERR_NONE)
-		code = do_effect(job, made, call, key, result, err);
+		code = do_effect(job, made, args, before, key, result, err);
 	else if (job->refused)
 		job->ordinal++; /* the refusal has its place in the record */
-	call_free(call);
 	json_decref(before);
 	free(key);
 	return code;

@@ -295,6 +295,12 @@ bool channel_result(struct channel *channel, json_t *result)
 	return !gone;
 }
 
+void channel_unlock(struct channel *channel)
+{
+	if (channel->outbox_fd >= 0)
+		flock(channel->outbox_fd, LOCK_UN);
+}
+
 void channel_outbox(struct channel *channel, json_t *line)
 {
 	json_t *masked = mask_message(channel->mask, line);

@@ -65,6 +65,8 @@ enum err_code channel_propose(struct channel *channel, json_t *intent, int64_t o
 /* Appends the result to the outbox, then sends it.  False when the server has gone: the result is on disk and the
  * process has to end. */
 bool channel_result(struct channel *channel, json_t *result); /* steals */
+/* Nothing will be written to the outbox any more: the worker of the next phase may have it. */
+void channel_unlock(struct channel *channel);
 /* Appends a line to the outbox and syncs it. */
 void channel_outbox(struct channel *channel, json_t *line); /* steals */
 

@@ -23,6 +23,16 @@ enum {
 	LEFTOVER_MAX = 64 << 20, /* taken after the end, should a writer have survived */
 };
 
+/* Large and not zeroed: most steps touch little of it. */
+static char *big_buffer(size_t size)
+{
+	char *buffer = malloc(size);
+
+	if (buffer == NULL)
+		base_die("no memory for the output");
+	return buffer;
+}
+
 struct drain {
 	struct drain_options options;
 	pthread_t thread;
@@ -69,7 +79,7 @@ static void flush(struct drain *drain)
 static void into_ring(struct drain *drain, const char *data, size_t len)
 {
 	if (drain->ring == NULL)
-		drain->ring = xmalloc(drain->ring_size);
+		drain->ring = big_buffer(drain->ring_size);
 	if (len > drain->ring_size) {
 		drain->ring_total += (int64_t)(len - drain->ring_size);
 		data += len - drain->ring_size;
@@ -164,7 +174,7 @@ static bool take(struct drain *drain, char *chunk, size_t *held)
 static void *drain_thread(void *arg)
 {
 	struct drain *drain = arg;
-	char *chunk = xmalloc(drain->options.mask->longest + READ_BYTES);
+	char *chunk = big_buffer(drain->options.mask->longest + READ_BYTES);
 	size_t held = 0;
 	struct pollfd fds[] = {{.fd = drain->pipe, .events = POLLIN}, {.fd = drain->wake, .events = POLLIN}};
 
@@ -197,7 +207,7 @@ static void digest_existing(struct drain *drain)
 
 	if (fstat(drain->options.output_fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
 		return;
-	chunk = xmalloc(READ_BYTES);
+	chunk = big_buffer(READ_BYTES);
 	while ((n = pread(drain->options.output_fd, chunk, READ_BYTES, drain->written)) > 0) {
 		sha256_add(drain->digest, chunk, (size_t)n);
 		drain->written += n;
@@ -214,7 +224,7 @@ struct drain *drain_start(const struct drain_options *options)
 
 	drain->options = *options;
 	drain->digest = sha256_new();
-	drain->gather = xmalloc(GATHER_BYTES);
+	drain->gather = big_buffer(GATHER_BYTES);
 	drain->ring_size = max / 2 < TAIL_MAX ? (size_t)(max / 2) + 1 : TAIL_MAX;
 	digest_existing(drain);
 	drain->head_left = max - (int64_t)drain->ring_size - drain->written;

@@ -104,7 +104,7 @@ static void become_worker(void)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	prctl(PR_SET_DUMPABLE, 0);
 	prctl(PR_SET_NAME, "drillbook-step");
-	mallopt(M_ARENA_MAX, 2);
+	mallopt(M_ARENA_MAX, 1); /* the threads allocate little */
 	set_limits();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
@@ -182,6 +182,7 @@ void job_finish(struct job *job, json_t *done)
 		for (;;)
 			pause(); /* the reader is ending the process */
 	json_t *output = end_output(job);
+	channel_unlock(&job->channel);
 	if (done != NULL) {
 		if (str_eq(job->kind, "step"))
 			json_put(done, "output", json_incref(output));
@@ -221,6 +222,7 @@ static void fence(void *arg, enum err_code code)
 	json_put(done, "error", error_json(&err, true));
 	json_put_int(done, "next_ordinal", job->ordinal);
 	json_put(done, "output", end_output(job));
+	channel_unlock(&job->channel);
 	channel_send(&job->channel, done);
 	_exit(0);
 }

@@ -5,6 +5,7 @@
  * before that worker is reported as exited. */
 #include "job.h"
 #include "modes.h"
+#include "sandbox.h"
 #include "sweep.h"
 
 #include <errno.h>
@@ -191,6 +192,24 @@ static int watch_children(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Whatever initialises itself or is bound at its first use does so here, once, and not in every worker. */
+static void warm_up(void)
+{
+	char hex[SHA256_HEX];
+	struct job job = {.mode = "", .step = "", .json = json_object(), .replay = json_object()};
+	struct sha256_stream *stream = sha256_new();
+
+	sha256_add(stream, "", 1);
+	json_put_str(job.json, "warm", sha256_hex(sha256_end(stream), hex));
+	char *line = json_line(job.json);
+	free(line);
+	lua_State *lua = sandbox_new(&job);
+	if (lua != NULL)
+		lua_close(lua);
+	json_decref(job.json);
+	json_decref(job.replay);
+}
+
 int zygote_main(void)
 {
 	struct zygote zygote = {.signals = watch_children()};
@@ -206,6 +225,7 @@ int zygote_main(void)
 		fprintf(stderr, "worker --zygote: descriptor 3 is not open\n");
 		return 2;
 	}
+	warm_up();
 	wire_init(&zygote.wire, CONTROL_FD, 1 << 20);
 	while (!zygote.wire.closed) {
 		poll(fds, COUNT_OF(fds), waiting ? SWEEP_TICK_MS : -1);
