@@ -1,0 +1,192 @@
+/* lint.c: what only shows when files are compared: services, drills, and the frame of a runbook. */
+#include "workspace.h"
+
+#include <string.h>
+
+static void unknown_entry(const struct workspace *workspace, enum kind kind, enum rule rule,
+	struct place place, const char *what, const char *name, struct problems *problems)
+{
+	static const char *const files[DOC_KINDS] = {
+		[DOC_DRILLBOOK] = "drillbook.yaml",
+		[DOC_SERVICES] = "services.yaml",
+		[DOC_TARGETS] = "targets.yaml",
+		[DOC_DRILLS] = "drills.yaml",
+	};
+	struct names names = {0};
+	char mean[128];
+
+	workspace_entries(workspace, kind, &names);
+	did_you_mean(mean, sizeof(mean), name, names.rows, names.count);
+	problems_add(problems, rule, place, "%s has no %s \"%.60s\"%s", files[kind], what, name, mean);
+	names_release(&names);
+}
+
+static bool service_known(const struct workspace *workspace, const char *name)
+{
+	return workspace_entry(workspace, DOC_SERVICES, name) != NULL;
+}
+
+static void unknown_service(const struct workspace *workspace, struct place place,
+	const char *name, struct problems *problems)
+{
+	unknown_entry(workspace, DOC_SERVICES, RULE_UNKNOWN_SERVICE, place, "service", name, problems);
+}
+
+/* ------------------------------------------------------------------ services and drills */
+
+static void check_objectives(
+	const struct document *document, const struct node *service, struct problems *problems)
+{
+	const struct node *objectives = node_get(service, "objectives");
+	const bool rto = node_get(objectives, "rto") != NULL;
+	const bool rpo = node_get(objectives, "rpo") != NULL;
+
+	if (rto && rpo)
+		return;
+	problems_add(problems, RULE_NO_OBJECTIVE, document_key_place(document, service),
+		"service \"%s\" has no %s: add objectives: {%s}", service->key,
+		rto ? "rpo" : rpo ? "rto" : "rto and rpo", rto ? "rpo: 5m" : rpo ? "rto: 30m"
+										: "rto: 30m, rpo: 5m");
+}
+
+void lint_services(struct workspace *workspace, struct problems *problems)
+{
+	struct document *document = workspace->docs[DOC_SERVICES];
+	struct names names = {0};
+
+	workspace_entries(workspace, DOC_SERVICES, &names);
+	for (size_t i = 0; i < names.count; i++) {
+		const struct node *service =
+			workspace_entry(workspace, DOC_SERVICES, names.rows[i]);
+		const struct node *on = node_get(service, "depends_on");
+		if (service == NULL)
+			continue;
+		check_objectives(document, service, problems);
+		for (const struct node *n = texts_first(on); n != NULL; n = texts_next(on, n))
+			if (!service_known(workspace, n->text))
+				unknown_service(workspace, document_place(document, n), n->text,
+					problems);
+	}
+	names_release(&names);
+}
+
+void lint_drills(struct workspace *workspace, struct problems *problems)
+{
+	struct document *document = workspace->docs[DOC_DRILLS];
+	struct names names = {0}, runbooks = {0};
+	char mean[128];
+
+	workspace_entries(workspace, DOC_DRILLS, &names);
+	for (size_t i = 0; i < workspace->runbook_count; i++)
+		names_add(&runbooks, workspace->runbooks[i]->name);
+	for (size_t i = 0; i < names.count; i++) {
+		const struct node *drill = workspace_entry(workspace, DOC_DRILLS, names.rows[i]);
+		const struct node *name = node_get(drill, "runbook");
+		if (texts_first(name) == NULL || names_have(&runbooks, texts_first(name)->text))
+			continue;
+		did_you_mean(mean, sizeof(mean), name->text, runbooks.rows, runbooks.count);
+		problems_add(problems, RULE_UNKNOWN_RUNBOOK, document_place(document, name),
+			"there is no runbook \"%.60s\"%s", name->text, mean);
+	}
+	names_release(&names);
+	names_release(&runbooks);
+}
+
+/* ------------------------------------------------------------------ a runbook */
+
+static void check_service_name(struct lint *lint, const struct node *node)
+{
+	if (!service_known(lint->workspace, node->text))
+		unknown_service(lint->workspace, document_place(lint->document, node), node->text,
+			lint->problems);
+}
+
+static void check_marks(struct lint *lint, const struct node *step)
+{
+	const struct node *root = lint->document->root, *marks = node_get(step, "marks");
+
+	if (marks == NULL || marks->kind != NODE_LIST)
+		return;
+	for (const struct node *mark = marks->first; mark != NULL; mark = mark->next) {
+		const struct node *service = node_get(mark, "service");
+		if (texts_first(service) != NULL)
+			check_service_name(lint, service);
+		else if (mark->kind == NODE_MAP && mark_service(root, mark) == NULL)
+			problems_add(lint->problems, RULE_MISSING_KEY,
+				document_place(lint->document, mark),
+				"a mark needs \"service\" when the runbook does not have exactly one");
+	}
+}
+
+static bool marks_verified(const struct lint *lint, const char *service)
+{
+	for (size_t i = 0; i < lint->steps.count; i++) {
+		const struct node *marks = node_get(lint->steps.rows[i].node, "marks");
+		if (marks == NULL || marks->kind != NODE_LIST)
+			continue;
+		for (const struct node *mark = marks->first; mark != NULL; mark = mark->next)
+			if (str_eq(node_text(mark, "reached"), "verified") &&
+				str_eq(mark_service(lint->document->root, mark), service))
+				return true;
+	}
+	return false;
+}
+
+static void check_services(struct lint *lint)
+{
+	const struct node *root = lint->document->root;
+	const struct node *one = node_get(root, "service"), *list = node_get(root, "services");
+	struct names served = {0};
+
+	if (texts_first(one) != NULL)
+		check_service_name(lint, texts_first(one));
+	for (const struct node *n = texts_first(list); n != NULL; n = texts_next(list, n))
+		check_service_name(lint, n);
+	runbook_services(root, false, &served);
+	for (size_t i = 0; i < served.count; i++)
+		if (service_known(lint->workspace, served.rows[i]) && lint->steps.count > 0 &&
+			!marks_verified(lint, served.rows[i]))
+			problems_add(lint->problems, RULE_NEVER_VERIFIED,
+				document_key_place(lint->document, one != NULL ? one : list),
+				"no step marks \"%s\" as verified, so its clock never stops: add "
+				"marks: [{service: %s, reached: verified}] to the step that proves it",
+				served.rows[i], served.rows[i]);
+	names_release(&served);
+}
+
+static void check_verify(struct lint *lint, const struct node *step)
+{
+	int level = 0;
+
+	if (!lint->workspace->catalog.present || node_get(step, "uses") == NULL ||
+		node_get(step, "verify") != NULL)
+		return;
+	step_level(lint->workspace, lint->document, &lint->source, step, &level);
+	if (level == 3)
+		problems_add(lint->problems, RULE_NO_VERIFY, document_place(lint->document, step),
+			"the step cannot be taken back and has no \"verify\": add Lua that fails when "
+			"it did not work");
+}
+
+void lint_runbook(struct workspace *workspace, struct document *document, const char *commit,
+	struct problems *problems)
+{
+	struct lint lint = {.workspace = workspace, .source = {workspace, commit},
+		.document = document, .problems = problems};
+
+	if (document->root == NULL || document->root->kind != NODE_MAP)
+		return;
+	steps_init(&lint.steps, document->root);
+	check_services(&lint);
+	lint_params(&lint);
+	lint_graph(&lint);
+	for (size_t i = 0; i < lint.steps.count; i++) {
+		const struct node *step = lint.steps.rows[i].node;
+		lint_uses(&lint, step);
+		check_marks(&lint, step);
+		lint_scripts(&lint, step);
+		check_verify(&lint, step);
+	}
+	steps_release(&lint.steps);
+	names_release(&lint.modules);
+}

@@ -1,0 +1,196 @@
+/* summary.c: a workspace at a glance, for lists and screens. */
+#include "plan.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *services_json(const struct workspace *workspace)
+{
+	json_t *out = json_array();
+	struct names names = {0};
+
+	workspace_entries(workspace, DOC_SERVICES, &names);
+	for (size_t i = 0; i < names.count; i++)
+		json_array_append_new(out, service_json(workspace, names.rows[i]));
+	names_release(&names);
+	return out;
+}
+
+/* Without settings: a list is shown to people who need not see them. */
+static json_t *targets_json(const struct workspace *workspace)
+{
+	json_t *out = json_object();
+	struct names names = {0};
+
+	workspace_entries(workspace, DOC_TARGETS, &names);
+	for (size_t i = 0; i < names.count; i++) {
+		const struct node *target = workspace_entry(workspace, DOC_TARGETS, names.rows[i]);
+		json_t *row = json_object();
+		json_put_str(row, "provider", node_text(target, "provider"));
+		json_put_str(row, "environment", node_text(target, "environment"));
+		json_put_str(row, "title", node_text(target, "title"));
+		json_put(out, names.rows[i], row);
+	}
+	names_release(&names);
+	return out;
+}
+
+/* ------------------------------------------------------------------ runbooks */
+
+static bool is_valid(struct workspace *workspace, struct document *document)
+{
+	struct problems found;
+
+	problems_init(&found);
+	problems_merge(&found, &document->problems);
+	lint_runbook(workspace, document, NULL, &found);
+	const bool valid = document->root != NULL && problems_errors(&found) == 0;
+	problems_release(&found);
+	return valid;
+}
+
+static void count_levels(
+	struct workspace *workspace, struct document *document, json_t *into)
+{
+	const struct source source = {.workspace = workspace};
+	struct steps steps;
+	int most = 0;
+	size_t dangerous = 0;
+
+	steps_init(&steps, document->root);
+	for (size_t i = 0; i < steps.count; i++) {
+		const int level =
+			step_level(workspace, document, &source, steps.rows[i].node, NULL);
+		dangerous += level >= 2;
+		most = level > most ? level : most;
+	}
+	json_put_int(into, "steps", (int64_t)steps.count);
+	json_put_int(into, "dangerous", (int64_t)dangerous);
+	json_put_int(into, "level", most);
+	steps_release(&steps);
+}
+
+static json_t *runbook_json(struct workspace *workspace, struct document *document)
+{
+	const struct node *version = node_get(document->root, "version");
+	struct names services = {0};
+	json_t *out = json_object(), *list = json_array();
+	char hex[SHA256_HEX];
+	int64_t number = 0;
+
+	if (version != NULL && !node_int(version, &number))
+		number = 0;
+	runbook_services(document->root, false, &services);
+	for (size_t i = 0; i < services.count; i++)
+		json_array_append_new(list, json_text(services.rows[i], strlen(services.rows[i])));
+	document_hex(document, hex);
+	json_put_str(out, "name", document->name);
+	json_put_str(out, "path", document->path);
+	json_put_str(out, "title", node_text(document->root, "runbook"));
+	json_put_str(out, "description", node_text(document->root, "description"));
+	json_put_int(out, "version", number);
+	json_put_str(out, "digest", hex);
+	json_put_str(out, "service", services.count > 0 ? services.rows[0] : NULL);
+	json_put(out, "services", list);
+	count_levels(workspace, document, out);
+	json_put_flag(out, "valid", is_valid(workspace, document));
+	names_release(&services);
+	return out;
+}
+
+/* ------------------------------------------------------------------ dirty */
+
+/* Every file of the workspace that Git should know: its documents and the modules in lua/. */
+struct files {
+	char **paths;
+	struct buf **bytes;
+	size_t count, documents;
+};
+
+static void add_file(struct files *files, const char *path, struct buf *bytes)
+{
+	files->paths = xrealloc(files->paths, (files->count + 1) * sizeof(*files->paths));
+	files->bytes = xrealloc(files->bytes, (files->count + 1) * sizeof(*files->bytes));
+	files->paths[files->count] = xstrdup(path);
+	files->bytes[files->count++] = bytes;
+}
+
+static int is_lua(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.' && str_ends(entry->d_name, ".lua");
+}
+
+static void add_modules(const struct workspace *workspace, struct files *files)
+{
+	const struct source source = {.workspace = workspace};
+	char *dir = path_join(workspace->root, "lua");
+	struct dirent **entries = NULL;
+	struct err ignored;
+	const int count = scandir(dir, &entries, is_lua, NULL);
+
+	for (int i = 0; i < count; i++) {
+		char *path = path_join("lua", entries[i]->d_name);
+		struct buf *bytes = xmalloc(sizeof(*bytes));
+		if (source_read(&source, path, SCRIPT_MAX_BYTES, bytes, &ignored) == ERR_NONE)
+			add_file(files, path, bytes);
+		else
+			free(bytes);
+		free(path);
+		free(entries[i]);
+	}
+	free(entries);
+	free(dir);
+}
+
+static bool is_dirty(const struct workspace *workspace)
+{
+	struct files files = {0};
+
+	for (int k = 0; k < DOC_KINDS; k++)
+		if (workspace->docs[k] != NULL)
+			add_file(&files, workspace->docs[k]->path, &workspace->docs[k]->bytes);
+	for (size_t i = 0; i < workspace->runbook_count; i++)
+		add_file(&files, workspace->runbooks[i]->path, &workspace->runbooks[i]->bytes);
+	files.documents = files.count;
+	add_modules(workspace, &files);
+	const bool dirty = git_differs(workspace, (const char *const *)files.paths,
+		(const struct buf *const *)files.bytes, files.count, NULL);
+	for (size_t i = 0; i < files.count; i++) {
+		free(files.paths[i]);
+		if (i >= files.documents) {
+			buf_release(files.bytes[i]);
+			free(files.bytes[i]);
+		}
+	}
+	free(files.paths);
+	free(files.bytes);
+	return dirty;
+}
+
+static json_t *workspace_json(const struct workspace *workspace)
+{
+	json_t *out = json_object();
+	char commit[GIT_ID];
+	const bool committed = git_head(workspace, commit);
+
+	json_put_str(out, "name", workspace_name(workspace));
+	json_put_str(out, "root", workspace->root);
+	json_put_str(out, "commit", committed ? commit : NULL);
+	json_put_flag(out, "dirty", !committed || is_dirty(workspace));
+	return out;
+}
+
+json_t *workspace_summary(struct workspace *workspace)
+{
+	json_t *out = json_object(), *runbooks = json_array();
+
+	for (size_t i = 0; i < workspace->runbook_count; i++)
+		json_array_append_new(runbooks, runbook_json(workspace, workspace->runbooks[i]));
+	json_put(out, "services", services_json(workspace));
+	json_put(out, "targets", targets_json(workspace));
+	json_put(out, "runbooks", runbooks);
+	json_put(out, "environments", environments_json(workspace));
+	json_put(out, "workspace", workspace_json(workspace));
+	return out;
+}
