@@ -1,0 +1,86 @@
+/* report.c: a run's report and the table of past runs, from the journal. */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum err_code visit_run(void *arg, const struct event *event, struct err *err)
+{
+	return facts_add(arg, event, err);
+}
+
+static enum err_code visit_ledger(void *arg, const struct event *event, struct err *err)
+{
+	(void)err;
+	facts_ledger(arg, event);
+	return ERR_NONE;
+}
+
+static enum err_code collect(struct journal *journal, int64_t run, struct facts *facts, struct err *err)
+{
+	enum err_code code;
+	int64_t last;
+
+	TRY(journal_events(journal, run, 0, visit_run, facts, err));
+	if (!facts->run->started)
+		return err_set(err, ERR_NOT_FOUND, "there is no run %lld", (long long)run);
+	/* the ledger is empty when nothing was ever sealed */
+	code = journal_events(journal, 0, 0, visit_ledger, facts, err);
+	if (code != ERR_NONE && code != ERR_NOT_FOUND)
+		return code;
+	TRY(journal_head(journal, run, &last, &facts->head, err));
+	facts->has_head = last + 1 == facts->events; /* an open run may have gone on since it was read */
+	return ERR_NONE;
+}
+
+enum err_code report_json(const json_t *document, struct buf *out, struct err *err)
+{
+	/* ASCII only: what a terminal or an editor would take for a direction or a control is an escape */
+	char *text = json_dumps(document, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+
+	if (text == NULL)
+		base_die("a report has no JSON form");
+	enum err_code code = ERR_NONE;
+	const char *at = text;
+	for (size_t n; code == ERR_NONE && *at != '\0'; at += n) {
+		n = strcspn(at, "\x7f"); /* the one control that the flag leaves as it is */
+		code = buf_add(out, at, n, err);
+		if (code == ERR_NONE && at[n] != '\0') {
+			code = buf_add(out, "\\u007f", 6, err);
+			n++;
+		}
+	}
+	if (code == ERR_NONE)
+		code = buf_add(out, "\n", 1, err);
+	free(text);
+	return code;
+}
+
+enum err_code report_render(struct journal *journal, int64_t run, enum report_format format, struct buf *out,
+	struct err *err)
+{
+	struct facts facts;
+
+	if (run <= 0)
+		return err_set(err, ERR_NOT_FOUND, "there is no run %lld", (long long)run);
+	facts_init(&facts);
+	enum err_code code = collect(journal, run, &facts, err);
+	if (code == ERR_NONE) {
+		json_t *document = report_document(&facts);
+		code = format == REPORT_JSON ? report_json(document, out, err) : report_markdown(document, out, err);
+		json_decref(document);
+	}
+	facts_release(&facts);
+	return code;
+}
+
+enum err_code report_history(struct journal *journal, const struct journal_filter *filter, struct buf *out,
+	struct err *err)
+{
+	json_t *runs = NULL;
+
+	TRY(journal_runs(journal, filter, &runs, err));
+	const enum err_code code = report_table(runs, out, err);
+	json_decref(runs);
+	return code;
+}
