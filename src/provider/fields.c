@@ -210,7 +210,7 @@ static json_t *fallback_value(const struct field *f)
 static enum err_code unknown_name(const struct field *fields, const char *key, const char *kind,
 	const char *subject, struct err *err)
 {
-	const char *names[NAMES_MAX];
+	const char *names[NAMES_MAX] = {NULL};
 	size_t count = 0;
 
 	for (const struct field *f = fields; f != NULL && f->name != NULL && count < NAMES_MAX;
