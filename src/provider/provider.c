@@ -6,6 +6,7 @@
 /* Sorted by name; a test checks it. */
 const struct provider *const providers[] = {
 	&command_provider,
+	&dns_provider,
 	&haproxy_provider,
 #ifdef HAVE_LIBCURL
 	&http_provider,
