@@ -75,7 +75,7 @@ follows() { # follows FROM NAME
 	[[ $(lab query "$1" "select count(*) from pg_stat_replication where application_name = '$2' and state = 'streaming'") == 1 ]]
 }
 answers() { dig +short +time=1 +tries=1 -p "$1" @127.0.0.1 orders.lab.test A; }
-env_of() { lab env | sed -n "s/^$1: //p"; }
+env_of() { lab env "$1"; }
 stands() { # stands PRIMARY ADDRESS TIMELINE: where everything must be
 	local other=a; [[ $1 != a ]] || other=b
 	equal "timeline at $1" "$3" "$(timeline "$1")"
