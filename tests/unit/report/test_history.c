@@ -39,8 +39,10 @@ static void the_table(void **state)
 
 static void never_wider_than_80(void **state)
 {
-	static const char *const names[] = {"\033[31mred\033[0m everywhere and more", "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97"
-		"\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97", "a\nb", "\xe2\x80\xae right to left", ""};
+	static const char wide[] = "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97"
+				   "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97";
+	static const char *const names[] = {
+		"\033[31mred\033[0m everywhere and more", wide, "a\nb", "\xe2\x80\xae right to left", ""};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
