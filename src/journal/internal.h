@@ -92,7 +92,7 @@ struct journal {
 	struct chain *chains;
 	size_t chain_count, chain_cap;
 	struct people people;
-	int wal_frames;
+	_Atomic int wal_frames; /* looked at without the lock by the idle writer */
 	int64_t commits, appended;
 	unsigned kinds_in_transaction; /* bit per event kind: for failpoints */
 

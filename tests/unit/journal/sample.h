@@ -31,6 +31,14 @@ static UNUSED void place_make(struct place *place)
 	assert_non_null(mkdtemp(place->dir));
 }
 
+/* A directory in memory, where only what is written counts, not how long it takes. */
+static UNUSED void fast_place(struct place *place)
+{
+	snprintf(place->dir, sizeof(place->dir), "/dev/shm/drillbook-journal-XXXXXX");
+	if (mkdtemp(place->dir) == NULL)
+		place_make(place);
+}
+
 static UNUSED void place_remove(struct place *place)
 {
 	DIR *dir = opendir(place->dir);

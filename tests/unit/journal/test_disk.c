@@ -8,14 +8,6 @@
 
 enum { SEEDS = 3, STORIES = 24 };
 
-/* A directory in memory: here only the imagined disk is slow. */
-static void fast_place(struct place *place)
-{
-	snprintf(place->dir, sizeof(place->dir), "/dev/shm/drillbook-journal-XXXXXX");
-	if (mkdtemp(place->dir) == NULL)
-		place_make(place);
-}
-
 struct story {
 	int64_t notes;     /* acknowledged in run 1, its start not counted */
 	bool started, kept, ended;
