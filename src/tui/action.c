@@ -66,7 +66,7 @@ static const char *not_retriable(const struct screen *screen)
 	if (step->state == STEP_UNKNOWN)
 		return "what this step did is not known; Enter settles that first";
 	if (!offers_answer(run_step_ask(screen->run, screen->cursor), "retry"))
-		return "only a step that failed or was interrupted, and asks about it, can be retried";
+		return "only a failed or interrupted step can be retried";
 	return NULL;
 }
 

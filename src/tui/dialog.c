@@ -406,6 +406,13 @@ static void text_done(struct screen *screen)
 		dialog_perform(screen, waits);
 }
 
+/* The dialog is about one thing only, which a capital Y does from anywhere in it and Enter never. */
+static bool about_one(const struct dialog *dialog)
+{
+	return dialog->choice_count > 0 && dialog->choices[0].guard == GUARD_CAPITAL &&
+	       dialog->kind != DIALOG_CHOOSE;
+}
+
 void dialog_enter(struct screen *screen)
 {
 	struct dialog *dialog = &screen->dialog;
@@ -418,7 +425,7 @@ void dialog_enter(struct screen *screen)
 		dialog_tick(screen);
 	else if (dialog->focus > 0 && dialog->choices[dialog->focus - 1].guard == GUARD_ENTER)
 		dialog_perform(screen, dialog->focus);
-	else if (dialog->focus == 0 && dialog->kind != DIALOG_CONFIRM && dialog->kind != DIALOG_START)
+	else if (dialog->focus == 0 && !about_one(dialog))
 		dialog_close(screen);
 	else
 		screen_refuse(screen, "Enter does nothing here: capital Y does it, Esc leaves it undone");
@@ -428,9 +435,7 @@ void dialog_enter(struct screen *screen)
 void dialog_capital(struct screen *screen)
 {
 	struct dialog *dialog = &screen->dialog;
-	const bool whole = dialog->kind == DIALOG_CONFIRM || dialog->kind == DIALOG_STOP ||
-			   dialog->kind == DIALOG_ABORT || dialog->kind == DIALOG_START;
-	const size_t focus = dialog->focus == 0 && whole ? 1 : dialog->focus;
+	const size_t focus = dialog->focus == 0 && about_one(dialog) ? 1 : dialog->focus;
 
 	if (focus == 0 || focus > dialog->choice_count || dialog->choices[focus - 1].guard != GUARD_CAPITAL)
 		screen_refuse(screen, "Y does nothing here: move to a choice, Enter does it");

@@ -119,7 +119,10 @@ void ask_text(const struct run *run, const struct ask *ask, struct lines *lines,
 {
 	const struct step *step = &run->steps[ask->step];
 
-	if (ask->title != NULL && ask->title[0] != '\0')
+	/* of an operation the line below says the same, and more */
+	if (json_str(ask->detail, "op", "")[0] != '\0' && str_eq(ask->kind, "confirm"))
+		lines_add(lines, STYLE_TEXT, width, 0, step->title);
+	else if (ask->title != NULL && ask->title[0] != '\0')
 		lines_add(lines, STYLE_BOLD, width, 0, ask->title);
 	else if (step->title[0] != '\0')
 		lines_add(lines, STYLE_BOLD, width, 0, step->title);
@@ -211,7 +214,7 @@ static void below(const struct screen *screen, struct lines *lines, int *focus)
 			 ? (int)(dialog->focus - dialog->choice_count - 1)
 			 : (int)(dialog->check_count + (dialog->focus > 0 ? dialog->focus - 1 : 0));
 	if (word)
-		lines_addf(lines, STYLE_BAD, 400, 0, "Type %s to run it, no to refuse it; Esc = do nothing",
+		lines_addf(lines, STYLE_BAD, 400, 0, "Type %s to run it, no to refuse it; Esc leaves it",
 			dialog->word);
 	else if (dialog->typing)
 		lines_addf(lines, STYLE_KEY, 400, 0, "%s; Enter = done, Esc = do nothing",
@@ -300,7 +303,7 @@ static void draw_below(const struct screen *screen, struct cells *cells, struct 
 
 void draw_dialog(const struct screen *screen, struct cells *cells)
 {
-	char title[160] = "", mode[16], right[96];
+	char title[160] = "", mode[16], left[48] = "", right[96];
 	struct lines lines;
 	int rows;
 	const bool start = screen->dialog.kind == DIALOG_START;
@@ -311,7 +314,9 @@ void draw_dialog(const struct screen *screen, struct cells *cells)
 	dialog_title(screen, title, sizeof(title));
 	mode_word(mode_name, mode);
 	const bool more = screen->dialog.scroll + rows < (int)lines.count;
-	snprintf(right, sizeof(right), "%s%s", more ? "more: PgDn  " : "", mode);
+	if (!start)
+		left_text(screen, left, sizeof(left)); /* the dialog may cover the clock */
+	snprintf(right, sizeof(right), "%s%s%s%s", more ? "more: PgDn  " : "", left, left[0] ? "  " : "", mode);
 	draw_box(cells, box, mode_style(mode_name), title, right);
 	for (int i = 0; i < rows && screen->dialog.scroll + i < (int)lines.count; i++) {
 		const struct line *line = &lines.rows[screen->dialog.scroll + i];

@@ -180,28 +180,24 @@ static void draw_tiny(const struct screen *screen, struct cells *cells)
 {
 	const struct run *run = screen->run;
 	const struct step *step = screen_step(screen);
-	char mode[16], clock[24], left[24] = "";
-	const char *word = "";
+	char mode[16], clock[24], left[48];
+	const char *word;
 
 	mode_word(run != NULL ? run->mode : NULL, mode);
 	int x = cells_text(cells, 0, 0, cells->width, mode_style(run != NULL ? run->mode : NULL), mode) + 1;
 	if (run == NULL || !run->started) {
-		cells_text(cells, x, 0, cells->width - x, STYLE_TEXT, screen->view == VIEW_HOME ? "HOME" : "…");
+		cells_text(cells, x, 0, cells->width - x, STYLE_TEXT, screen->view == VIEW_HOME ? "HOME" : "...");
 		return;
 	}
-	if (run->service_count > 0) {
-		const struct service_clock rto = run_clock(run, &run->services[0], screen->now);
-		format_clock(left, sizeof(left), rto.left_ms);
-		word = run->status == RUN_OPEN ? rto.word : run_status_name(run->status);
-		if (rto.rto_ms < 0)
-			left[0] = '\0';
-	}
-	if (step != NULL && run->ask_count > 0)
-		x += cells_textf(cells, x, 0, cells->width - x, STYLE_WARN, "ASKS ");
+	left_text(screen, left, sizeof(left));
+	word = run->status != RUN_OPEN ? run_status_name(run->status)
+	     : run->ask_count > 0     ? "ASKS"
+	     : step != NULL	      ? step_word(run, screen->cursor)
+				      : "";
+	x += cells_textf(cells, x, 0, cells->width - x, STYLE_BOLD, "%s%s%s ", left, left[0] ? " " : "", word);
 	if (step != NULL)
-		x += cells_textf(cells, x, 0, cells->width - x, STYLE_TEXT, "%s %s ", step->id,
-			format_clock(clock, sizeof(clock), step_elapsed_ms(step, screen->now)));
-	cells_textf(cells, x, 0, cells->width - x, STYLE_BOLD, "%s%s %s", left[0] ? "left " : "", left, word);
+		cells_textf(cells, x, 0, cells->width - x, STYLE_TEXT, "%s %s",
+			format_clock(clock, sizeof(clock), step_elapsed_ms(step, screen->now)), step->id);
 	if (screen->message[0] != '\0' && cells->height > 1)
 		cells_text(cells, 0, 1, cells->width, STYLE_WARN, screen->message);
 }

@@ -47,6 +47,11 @@ static const json_t *last_drill(const struct screen *screen, const char *service
 	return best;
 }
 
+static int name_width(const struct screen *screen)
+{
+	return screen->width < 80 ? 14 : screen->width < 120 ? 22 : 40;
+}
+
 static void service_text(const struct screen *screen, const json_t *row, char *out, size_t size)
 {
 	char rto[24], rpo[24], when[24] = "--";
@@ -55,7 +60,7 @@ static void service_text(const struct screen *screen, const json_t *row, char *o
 
 	if (drill != NULL)
 		age(when, sizeof(when), (screen->now.ns - json_int(drill, "started_ns", 0)) / 1000000);
-	snprintf(out, size, "%-20.20s T%" PRId64 "  %-7s %-7s %-12.12s %s %s", name, json_int(row, "tier", 0),
+	snprintf(out, size, "%-*.*s T%-3" PRId64 " %-5s %-5s %-9.9s %s %s", name_width(screen), name_width(screen), name, json_int(row, "tier", 0),
 		objective(rto, sizeof(rto), json_int(row, "rto_ms", -1)),
 		objective(rpo, sizeof(rpo), json_int(row, "rpo_ms", -1)), json_str(row, "standby", "--"),
 		when, drill != NULL ? json_str(drill, "status", "") : screen->runs != NULL ? "no drill" : "");
@@ -63,11 +68,13 @@ static void service_text(const struct screen *screen, const json_t *row, char *o
 
 static void runbook_text(const struct screen *screen, const json_t *row, char *out, size_t size)
 {
-	(void)screen;
-	snprintf(out, size, "%-28.28s v%-3" PRId64 " %.7s  %3" PRId64 " steps  %" PRId64 " dangerous%s",
-		json_str(row, "name", ""), json_int(row, "version", 0), json_str(row, "digest", ""),
-		json_int(row, "steps", 0), json_int(row, "dangerous", 0),
-		json_flag(row, "valid", true) ? "" : "  HAS MISTAKES");
+	const int room = name_width(screen) + 6;
+	char steps[64] = "HAS MISTAKES: drillbook lint";
+	if (json_flag(row, "valid", true))
+		snprintf(steps, sizeof(steps), "%2" PRId64 " steps  %" PRId64 " dangerous",
+			json_int(row, "steps", 0), json_int(row, "dangerous", 0));
+	snprintf(out, size, "%-*.*s v%-3" PRId64 " %.7s  %s", room, room, json_str(row, "name", ""),
+		json_int(row, "version", 0), json_str(row, "digest", ""), steps);
 }
 
 static void run_text(const struct screen *screen, const json_t *row, char *out, size_t size)
@@ -76,17 +83,17 @@ static void run_text(const struct screen *screen, const json_t *row, char *out, 
 	const int64_t asks = json_int(row, "asks", 0);
 
 	mode_word(json_str(row, "mode", ""), mode);
-	snprintf(out, size, "%-8s run %" PRId64 "  %-24.24s %s ago%s", mode, json_int(row, "run", 0),
-		json_str(row, "runbook", ""),
+	snprintf(out, size, "%-8s %" PRId64 "  %-*.*s %s ago%s", mode, json_int(row, "run", 0),
+		name_width(screen), name_width(screen), json_str(row, "runbook", ""),
 		age(when, sizeof(when), (screen->now.ns - json_int(row, "started_ns", 0)) / 1000000),
-		asks > 0 ? "  ! ASKS FOR AN ANSWER" : "");
+		asks > 0 ? "  ! ASKS" : "");
 }
 
 static const struct list {
 	const char *title;
 	void (*text)(const struct screen *, const json_t *, char *, size_t);
 } lists[HOME_PANES] = {
-	[HOME_SERVICES] = {"SERVICE              TIER RTO    RPO     STANDBY      LAST DRILL", service_text},
+	[HOME_SERVICES] = {"SERVICES", service_text},
 	[HOME_RUNBOOKS] = {"RUNBOOKS", runbook_text},
 	[HOME_RUNS] = {"OPEN RUNS", run_text},
 };
@@ -101,6 +108,9 @@ static int draw_list(const struct screen *screen, struct cells *cells, enum home
 	char text[512];
 
 	cells_text(cells, 3, y, cells->width - 4, focus ? STYLE_BOLD : STYLE_DIM, lists[pane].title);
+	if (pane == HOME_SERVICES && count > 0)
+		cells_text(cells, 4 + name_width(screen), y, cells->width, STYLE_DIM,
+			"TIER RTO   RPO   STANDBY   LAST DRILL");
 	if (count == 0) {
 		cells_text(cells, 30, y, cells->width - 32, STYLE_DIM, "none");
 		return 1;

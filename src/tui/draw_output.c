@@ -25,8 +25,7 @@ static void op_line(const struct screen *screen, const struct op *op, struct lin
 	char *text = xasprintf("-> %s %s  %s%s%s%s%s", op->op, op->target, words[op->state].word,
 		took[0] ? " " : "", took, op->error != NULL ? ": " : "",
 		op->error != NULL ? json_str(op->error, "text", "") : "");
-	/* one line each: what is long is cut at the edge, the dialog and the record have the whole */
-	lines_add(lines, words[op->state].style, screen->wrap ? width : 4000, 3, text);
+	lines_add(lines, words[op->state].style, width, 3, text);
 	free(text);
 }
 
@@ -93,7 +92,7 @@ static void output_title(const struct screen *screen, const struct step *step, c
 	char silent[24];
 
 	snprintf(out, size, "OUTPUT  %zu %s", screen->cursor + 1, step->id);
-	if (step->attempt > 0)
+	if (step->attempt > 1)
 		snprintf(out + strlen(out), size - strlen(out), "  attempt %lld", (long long)step->attempt);
 	if (step->state != STEP_RUNNING || view == NULL)
 		return;

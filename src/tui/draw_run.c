@@ -25,9 +25,13 @@ static void draw_header(const struct screen *screen, struct cells *cells)
 	mode_word(run->mode, mode);
 	int x = 1 + cells_text(cells, 1, 0, 16, mode_style(run->mode), mode) + 1;
 	const char *lead = screen->lead[0] ? screen->lead : run->lead;
-	snprintf(text, sizeof(text), "run %lld  v%lld %.7s%s  lead %s%s", (long long)run->id,
-		(long long)run->version, run->commit[0] ? run->commit : run->digest, run->dirty ? "*" : "", lead,
-		screen->lead_is_you ? "" : " (you watch)");
+	if (screen_narrow(screen))
+		snprintf(text, sizeof(text), "run %lld  %s %s", (long long)run->id,
+			screen->lead_is_you ? "lead" : "watch", lead);
+	else
+		snprintf(text, sizeof(text), "run %lld  v%lld %.7s%s  lead %s%s", (long long)run->id,
+			(long long)run->version, run->commit[0] ? run->commit : run->digest,
+			run->dirty ? "*" : "", lead, screen->lead_is_you ? "" : " (you watch)");
 	const int tail = text_columns(text), help = 7;
 	const char *service = run->service_count > 0 ? run->services[0].name : "";
 	const int room = width - x - tail - help - 3;
@@ -87,6 +91,19 @@ static void draw_bar(struct cells *cells, int y, const struct service_clock *clo
 	cells_text(cells, 2 + width, y, 1, STYLE_TEXT, "]");
 }
 
+void left_text(const struct screen *screen, char *out, size_t size)
+{
+	const struct service *service = screen->run != NULL && screen->run->started ? worst_service(screen) : NULL;
+	char left[24];
+
+	out[0] = '\0';
+	if (service == NULL || service->rto_ms < 0)
+		return;
+	const struct service_clock clock = run_clock(screen->run, service, screen->now);
+	snprintf(out, size, "LEFT %s%s", clock.left_ms < 0 ? "+" : "",
+		format_clock(left, sizeof(left), clock.left_ms < 0 ? -clock.left_ms : clock.left_ms));
+}
+
 /* RTO, elapsed, LEFT, word.  The columns between LEFT and the word are where the forecast will stand. */
 static void draw_clock(const struct screen *screen, struct cells *cells, int y)
 {
@@ -107,7 +124,7 @@ static void draw_clock(const struct screen *screen, struct cells *cells, int y)
 		format_clock(rto, sizeof(rto), clock.rto_ms);
 		format_clock(left, sizeof(left), clock.left_ms < 0 ? -clock.left_ms : clock.left_ms);
 		int x = 1 + cells_textf(cells, 1, y, cells->width, STYLE_TEXT, "RTO %s   elapsed %s%s   ", rto,
-					elapsed, clock.assumed ? " (t0 assumed)" : "");
+					elapsed, clock.assumed && !screen_narrow(screen) ? " (t0 assumed)" : "");
 		x += cells_textf(cells, x, y, cells->width - x, STYLE_BOLD, "LEFT ");
 		cells_textf(cells, x, y, cells->width - x, style, "%s%s", clock.left_ms < 0 ? "+" : "", left);
 		draw_bar(cells, y + 1, &clock);
@@ -122,7 +139,7 @@ static void draw_clock(const struct screen *screen, struct cells *cells, int y)
 /* ------------------------------------------------------------------ steps */
 
 /* Clocks of a step: what it takes or took, what was expected, '+' past it. */
-static void step_clocks(const struct screen *screen, const struct step *step, char *out, size_t size)
+static void step_clocks(const struct screen *screen, const struct step *step, bool gap, char *out, size_t size)
 {
 	char spent[24] = "", expected[24] = "";
 	const int64_t elapsed = step_elapsed_ms(step, screen->now);
@@ -131,21 +148,26 @@ static void step_clocks(const struct screen *screen, const struct step *step, ch
 		format_clock(spent, sizeof(spent), elapsed);
 	if (step->expect_ms > 0)
 		format_clock(expected, sizeof(expected), step->expect_ms);
-	snprintf(out, size, "%6s%s%s%s%s", spent, expected[0] ? " (" : "", expected, expected[0] ? ")" : "",
-		spent[0] && expected[0] && elapsed > step->expect_ms ? "+" : "");
+	snprintf(out, size, "%s%s%s%s%s%s", spent, gap && expected[0] ? " " : "", expected[0] ? "(" : "", expected,
+		expected[0] ? ")" : "", spent[0] && expected[0] && elapsed > step->expect_ms ? "+" : " ");
 }
 
 static void draw_step(const struct screen *screen, struct cells *cells, struct box box, int y, size_t at)
 {
 	const struct step *step = &screen->run->steps[at];
 	const bool here = at == screen->cursor;
-	const bool wide = box.width >= 60;
+	const bool wide = box.width > 60;
 	char clocks[64];
-	const int clock_width = box.width >= 36 ? 16 : 8;
 	int x = box.x;
 
-	step_clocks(screen, step, clocks, sizeof(clocks));
-	x += cells_textf(cells, x, y, 5, here ? STYLE_BOLD : STYLE_TEXT, "%c%3zu ", here ? '>' : ' ', at + 1);
+	step_clocks(screen, step, wide, clocks, sizeof(clocks));
+	if (step->state == STEP_SKIPPED && step->reason != NULL)
+		snprintf(clocks, sizeof(clocks), "%.14s ", step->reason);
+	const int clock_width = text_columns(clocks);
+	const size_t count = screen->run->step_count;
+	const int digits = count < 100 ? 2 : count < 1000 ? 3 : 5;
+	x += cells_textf(cells, x, y, digits + 2, here ? STYLE_BOLD : STYLE_TEXT, "%c%*zu ", here ? '>' : ' ', digits,
+		at + 1);
 	cells_text(cells, x, y, 4, step_style(screen->run, at), step_word(screen->run, at));
 	x += 5;
 	const int room = box.x + box.width - clock_width - 1 - x;
@@ -155,11 +177,9 @@ static void draw_step(const struct screen *screen, struct cells *cells, struct b
 	const int used = cells_textf(cells, x, y, room - mark_width, style, "%s%s%s", step->id,
 		wide && step->title[0] ? "  " : "", wide ? step->title : "");
 	cells_text(cells, x + used, y, mark_width, STYLE_BAD, mark);
-	if (step->state == STEP_SKIPPED && step->reason != NULL)
-		cells_text(cells, x + room + 1, y, clock_width, STYLE_DIM, step->reason);
-	else
-		cells_text(cells, x + room + 1, y, clock_width,
-			strchr(clocks, '+') != NULL ? STYLE_WARN : STYLE_TEXT, clocks);
+	cells_text(cells, x + room + 1, y, clock_width,
+		step->state == STEP_SKIPPED ? STYLE_DIM : strchr(clocks, '+') != NULL ? STYLE_WARN : STYLE_TEXT,
+		clocks);
 }
 
 static void steps_title(const struct screen *screen, char *out, size_t size)

@@ -239,6 +239,7 @@ void draw_output(const struct screen *screen, struct cells *cells, struct box bo
 void draw_side(const struct screen *screen, struct cells *cells, struct box box);
 void draw_box(struct cells *cells, struct box box, enum style style, const char *title, const char *right);
 enum style mode_style(const char *mode);
+void left_text(const struct screen *screen, char *out, size_t size); /* "LEFT 18:18", "" without an RTO */
 void mode_word(const char *mode, char out[16]);         /* "[DRILL]" */
 const char *step_word(const struct run *run, size_t step);
 enum style step_style(const struct run *run, size_t step);
