@@ -159,10 +159,13 @@ static json_t *steps(const struct facts *facts)
 
 	for (size_t i = 0; i < facts->run->step_count; i++) {
 		const struct step *step = &facts->run->steps[i];
-		int64_t reads = 0;
+		int64_t reads = 0, changes = 0;
 		json_t *row = json_object();
-		for (size_t k = 0; k < step->op_count; k++)
-			reads += step->ops[k].state == OP_STATE_READ;
+		for (size_t k = 0; k < step->op_count; k++) {
+			changes += step->ops[k].state != OP_STATE_READ;
+			/* now() and random() are recorded like reads, but of no target */
+			reads += step->ops[k].state == OP_STATE_READ && step->ops[k].target[0] != '\0';
+		}
 		json_put_str(row, "id", step->id);
 		json_put_str(row, "title", step->title);
 		json_put_str(row, "owner", step->owner);
@@ -178,7 +181,7 @@ static json_t *steps(const struct facts *facts)
 		json_put_str(row, "reason", step->reason);
 		json_put(row, "error", error_row(step));
 		json_put_int(row, "reads", reads);
-		json_put_int(row, "changes", (int64_t)step->op_count - reads);
+		json_put_int(row, "changes", changes);
 		put_borrowed(row, "outputs", step->outputs);
 		json_array_append_new(rows, row);
 	}

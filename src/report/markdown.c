@@ -108,8 +108,10 @@ static void objectives(struct md *md, const json_t *services)
 			continue;
 		say(md, "\nRecovery point of ");
 		text(md, json_str(row, "name", ""));
-		say(md, ": ");
-		at(md, get(get(row, "rpo"), "recovery_point"));
+		if (json_is_object(get(get(row, "rpo"), "recovery_point"))) {
+			say(md, ": ");
+			at(md, get(get(row, "rpo"), "recovery_point"));
+		}
 		say(md, ", measured by: ");
 		text(md, json_str(get(row, "rpo"), "basis", ""));
 		say(md, "\n");
@@ -189,6 +191,8 @@ static void partition(struct md *md, const json_t *service)
 	exact(md, get(sums, "sum"));
 	say(md, " |\n\n| From (UTC) | Time | Kind | Step |\n|---|--:|---|---|\n");
 	json_array_foreach(pieces, i, piece) {
+		if (json_int(piece, "ms", 0) == 0)
+			continue; /* within one millisecond: adds nothing */
 		say(md, "| ");
 		at(md, get(piece, "from"));
 		say(md, " | ");
