@@ -51,7 +51,7 @@ finish() {
 	((!checks_bad && checks_ok)) || exit 1
 	exit 0
 }
-trap finish EXIT
+trap 'bad "the test ended before its end"; finish' EXIT # not reached when finish was called
 trap 'exit 130' INT TERM HUP
 
 stage() { # stage WORKSPACE PART,…: lab, installed build, workspace, server, witness
@@ -111,7 +111,7 @@ print($1)"; }
 # The report against the count that shares nothing with the program.  $1: only orders acknowledged later.
 measured_rightly() {
 	local killed; killed=$(as_lab tail -n 1 "$DRILLBOOK_LAB/log/faults.log")
-	count "$1"
+	count "${1:-0}"
 	equal "lost orders, reported and counted" "$count_lost" "$(reported "s['rpo']['lost']")"
 	if ((count_lost)); then
 		equal "lost time (ms), reported and counted" $((killed - count_kept_at_ms)) "$(reported "s['rpo']['actual_ms']")"
