@@ -51,7 +51,7 @@ write_env() { # write_env FIRST_PORT
 		done
 		printf 'BALANCER_SOCKET: %s\n' "$LAB/run/haproxy.sock"
 		printf 'WANLINK_SOCKET: %s\n' "$LAB/run/wanlink.sock"
-		printf 'WITNESS_LOG: %s\n' "$LAB/log/witness.log"
+		printf 'WITNESS_LOG: %s\n' "$LAB/log/orders.log"
 		printf 'ZONE: lab.test\nNAME: orders.lab.test\nTSIG_KEY_NAME: drillbook\n'
 		printf 'ADDRESS_A: 192.0.2.1\nADDRESS_B: 192.0.2.2\n'
 		printf 'SQLITE_A: %s\nSQLITE_B: %s\n' "$LAB/data/site-a/orders.db" "$LAB/data/site-b/orders.db"

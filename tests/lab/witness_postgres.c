@@ -46,6 +46,12 @@ static bool answer(void)
 	}
 }
 
+/* What the server says on its way down belongs to nobody: the log holds orders only. */
+static void no_notice(void *arg, const char *text)
+{
+	(void)arg, (void)text;
+}
+
 static bool postgres_open(const char *where)
 {
 	int64_t until = witness_now_ms() + CONNECT_MS;
@@ -54,6 +60,7 @@ static bool postgres_open(const char *where)
 	conn = PQconnectStart(where);
 	if (!conn)
 		return false;
+	PQsetNoticeProcessor(conn, no_notice, NULL);
 	while (state != PGRES_POLLING_OK) {
 		if (PQstatus(conn) == CONNECTION_BAD || state == PGRES_POLLING_FAILED ||
 		    !wait_socket(state == PGRES_POLLING_READING ? POLLIN : POLLOUT, until))

@@ -60,7 +60,7 @@ stage() { # stage WORKSPACE PART,…: lab, installed build, workspace, server, w
 	lab witness start || fatal "the witness does not run"
 	until_ok 5000 acknowledged 20 || fatal "the witness has no orders acknowledged"
 }
-witness_log() { as_lab cat "$DRILLBOOK_LAB/log/witness.log"; }
+witness_log() { as_lab cat "$DRILLBOOK_LAB/log/orders.log"; }
 acknowledged() { (($(witness_log | grep -c ' ok$') >= $1)); }
 acknowledged_after() { # acknowledged_after EPOCH_MS COUNT
 	(($(witness_log | awk -v t="$1" '$3 == "ok" && $1 > t' | wc -l) >= $2))
