@@ -11,24 +11,23 @@
 
 enum { ZONE_MAX = 16 << 20, REQUEST_MS = 15000 };
 
-/* One request to the zone; query may be NULL. */
-static enum err_code zone_request(struct call *call, const struct dns_name *zone, const char *method,
-	const char *query, const char *body, struct http_reply *reply, struct err *err)
+/* One request below the server's own path. */
+static enum err_code api_request(struct call *call, const char *method, const char *path,
+	const char *body, struct http_reply *reply, struct err *err)
 {
 	const char *base = setting_string(call, "api_url");
 	const int64_t left = call_left_ms(call);
-	char name[DNS_NAME_TEXT];
 	size_t len;
 	const char *key = call_secret(call, "api_key", &len);
-	char *path = NULL, *url = NULL;
+	char *whole, *url = NULL;
 
 	buf_init(&reply->body, 1);
 	if (base == NULL || key == NULL)
 		return err_set(err, ERR_USAGE, "target \"%s\" needs the %s for method powerdns",
 			call_target(call), base == NULL ? "setting api_url" : "secret api_key");
-	path = xasprintf("/api/v1/servers/%s/zones/%s%s%s", setting_string(call, "server_id"),
-		dns_name_text(zone, name), query != NULL ? "?" : "", query != NULL ? query : "");
-	enum err_code code = http_url_join(base, path, &url, err);
+	whole = xasprintf("/api/v1/servers/%s/%s", setting_string(call, "server_id"), path);
+	enum err_code code = http_url_join(base, whole, &url, err);
+	free(whole);
 	const struct http_header headers[] = {
 		{ .name = "X-API-Key", .value = key, .secret = true },
 		{ .name = "Content-Type", .value = "application/json" },
@@ -48,11 +47,45 @@ static enum err_code zone_request(struct call *call, const struct dns_name *zone
 		code = http_perform(&request, reply, err);
 	if (code == ERR_NONE && (reply->status < 200 || reply->status > 299))
 		code = http_status_error(reply, url, err);
-	free(path);
 	free(url);
 	if (code != ERR_NONE)
 		return err_context(err, "PowerDNS");
 	return ERR_NONE;
+}
+
+/* A path of a fixed part, a name, a fixed part and perhaps another name, the names escaped.  Owned. */
+static enum err_code make_path(char **out, const char *before, const struct dns_name *name,
+	const char *between, const struct dns_name *last, struct err *err)
+{
+	struct buf path;
+	char text[DNS_NAME_TEXT];
+	enum err_code code;
+
+	buf_init(&path, HTTP_URL_MAX);
+	code = buf_addf(&path, err, "%s", before);
+	if (code == ERR_NONE)
+		code = http_escape(dns_name_text(name, text), &path, err);
+	if (code == ERR_NONE)
+		code = buf_addf(&path, err, "%s", between);
+	if (code == ERR_NONE && last != NULL)
+		code = http_escape(dns_name_text(last, text), &path, err);
+	if (code == ERR_NONE)
+		*out = xstrdup(path.data);
+	buf_release(&path);
+	return code;
+}
+
+static enum err_code api_get(struct call *call, const char *path, json_t **json, struct err *err)
+{
+	struct http_reply reply = { 0 };
+	enum err_code code = api_request(call, "GET", path, NULL, &reply, err);
+
+	if (code == ERR_NONE &&
+		json_parse(reply.body.len > 0 ? reply.body.data : "", reply.body.len, json, err) !=
+			ERR_NONE)
+		code = err_context(err, "PowerDNS");
+	http_reply_release(&reply);
+	return code;
 }
 
 /* ------------------------------------------------------------------ reading */
@@ -72,12 +105,10 @@ static enum err_code take_records(
 
 	json_array_foreach(json_object_get(rrset, "records"), i, record)
 	{
-		if (code == ERR_NONE && json_flag(record, "disabled", false))
-			code = err_set(err, ERR_PRECONDITION,
-				"the record set holds a disabled record (\"%.100s\"), which a change would "
-				"delete",
-				json_str(record, "content", ""));
-		else if (code == ERR_NONE && count == DNS_VALUES_MAX)
+		/* a server that knows no filter sends the whole zone, disabled records too */
+		if (json_flag(record, "disabled", false))
+			continue;
+		if (code == ERR_NONE && count == DNS_VALUES_MAX)
 			code = err_set(err, ERR_LIMIT, "more than %d records", DNS_VALUES_MAX);
 		if (code == ERR_NONE)
 			code = dns_rdata_normal(
@@ -119,29 +150,58 @@ static enum err_code take_zone(const json_t *zone, const struct dns_name *name, 
 	return ERR_NONE;
 }
 
+/* Filtered by name the zone comes without its disabled records, which a change would delete: the
+ * search finds them. */
+static enum err_code refuse_disabled(struct call *call, const struct dns_name *zone,
+	const struct dns_name *name, unsigned int type, struct err *err)
+{
+	struct dns_name here;
+	struct err ignored = { 0 };
+	json_t *found = NULL, *record;
+	char *path = NULL;
+	size_t i;
+	enum err_code code = make_path(&path, "search-data?max=1000&object_type=record&q=", name, "",
+		NULL, err);
+
+	if (code == ERR_NONE) {
+		path[strlen(path) - 1] = '\0'; /* it looks for names without the final dot */
+		code = api_get(call, path, &found, err);
+	}
+	json_array_foreach(found, i, record)
+	{
+		if (code == ERR_NONE && json_flag(record, "disabled", false) &&
+			str_eq(json_str(record, "type", ""), dns_type_name(type)) &&
+			dns_name_parse(json_str(record, "name", ""), &here, &ignored) == ERR_NONE &&
+			dns_name_eq(&here, name) &&
+			dns_name_parse(json_str(record, "zone", ""), &here, &ignored) == ERR_NONE &&
+			dns_name_eq(&here, zone))
+			code = err_set(err, ERR_PRECONDITION,
+				"PowerDNS: the record set holds a disabled record (%.100s), which a change "
+				"would delete",
+				json_str(record, "content", ""));
+	}
+	json_decref(found);
+	free(path);
+	return code;
+}
+
 enum err_code dns_powerdns_read(struct call *call, const struct dns_name *zone,
 	const struct dns_name *name, unsigned int type, struct dns_set *set, struct err *err)
 {
-	struct http_reply reply = { 0 };
-	struct buf query;
 	json_t *json = NULL;
-	char text[DNS_NAME_TEXT];
+	char *path = NULL;
 	enum err_code code;
 
 	*set = (struct dns_set){ .values = json_array(), .ttl = -1 };
-	buf_init(&query, HTTP_URL_MAX);
-	code = buf_addf(&query, err, "rrset_name=");
+	code = make_path(&path, "zones/", zone, "?rrset_name=", name, err);
 	if (code == ERR_NONE)
-		code = http_escape(dns_name_text(name, text), &query, err);
-	if (code == ERR_NONE)
-		code = zone_request(call, zone, "GET", query.data, NULL, &reply, err);
-	if (code == ERR_NONE)
-		code = json_parse(reply.body.len > 0 ? reply.body.data : "", reply.body.len, &json, err);
+		code = api_get(call, path, &json, err);
 	if (code == ERR_NONE)
 		code = take_zone(json, name, type, set, err);
+	if (code == ERR_NONE)
+		code = refuse_disabled(call, zone, name, type, err);
 	json_decref(json);
-	buf_release(&query);
-	http_reply_release(&reply);
+	free(path);
 	if (code != ERR_NONE)
 		err->world = WORLD_UNCHANGED; /* reading changes nothing */
 	return code;
@@ -175,6 +235,7 @@ enum err_code dns_powerdns_send(struct call *call, const struct dns_change *chan
 {
 	struct http_reply reply = { 0 };
 	struct dns_set now;
+	char *path = NULL;
 	enum err_code code =
 		dns_powerdns_read(call, &change->zone, &change->name, change->type, &now, err);
 
@@ -182,13 +243,16 @@ enum err_code dns_powerdns_send(struct call *call, const struct dns_change *chan
 		code = err_set(err, ERR_CONFLICT, "PowerDNS: the record set is not what was expected");
 		err->world = WORLD_UNCHANGED;
 	}
+	if (code == ERR_NONE)
+		code = make_path(&path, "zones/", &change->zone, "", NULL, err);
 	if (code == ERR_NONE) {
 		char *body = patch_body(change);
 
-		code = zone_request(call, &change->zone, "PATCH", NULL, body, &reply, err);
+		code = api_request(call, "PATCH", path, body, &reply, err);
 		http_reply_release(&reply);
 		free(body);
 	}
+	free(path);
 	dns_set_release(&now);
 	return code;
 }
