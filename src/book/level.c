@@ -160,6 +160,7 @@ struct leveller {
 	bool scanned;
 };
 
+/* -1 when nothing is known of it. */
 static int use_level(struct leveller *l, const char *op_name, const char *target)
 {
 	const struct operation *op =
@@ -167,7 +168,7 @@ static int use_level(struct leveller *l, const char *op_name, const char *target
 	const struct node *entry = workspace_entry(l->workspace, DOC_TARGETS, target);
 
 	if (op == NULL)
-		return LEVEL_MAX; /* nothing is known: the worst */
+		return -1;
 	for (size_t i = 0; op->effect > 0 && i < COUNT_OF(declaring); i++) {
 		const struct node *rows = node_get(entry, declaring[i].entries);
 		const char *capability = declaring[i].capability;
@@ -194,20 +195,22 @@ int step_level(const struct workspace *workspace, struct document *document,
 	struct leveller l = {
 		.workspace = workspace, .document = document, .source = source, .step = step};
 	const struct node *uses = node_get(step, "uses"), *own = node_get(step, "level");
-	int level = 0;
+	int level = 0, known = 0;
 
 	for (const struct node *op = uses != NULL ? uses->first : NULL; op != NULL; op = op->next) {
 		if (op->key == NULL)
 			continue;
 		for (const struct node *t = texts_first(op); t != NULL; t = texts_next(op, t)) {
 			const int found = use_level(&l, op->key, t->text);
-			level = found > level ? found : level;
+			const int sure = found < 0 ? 0 : found, worst = found < 0 ? LEVEL_MAX : found;
+			known = sure > known ? sure : known;
+			level = worst > level ? worst : level;
 		}
 	}
 	if (l.scanned)
 		scan_release(&l.scan);
 	if (from_uses != NULL)
-		*from_uses = level;
+		*from_uses = known;
 	if (own != NULL && level_of(own) > level)
 		level = level_of(own);
 	return level;

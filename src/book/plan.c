@@ -320,3 +320,8 @@ enum err_code workspace_plan(struct workspace *workspace, const char *name, cons
 	free(wanted.name);
 	return code;
 }
+
+json_t *workspace_target(struct workspace *workspace, const char *name)
+{
+	return workspace_entry(workspace, DOC_TARGETS, name) != NULL ? target_json(workspace, name) : NULL;
+}

@@ -87,16 +87,16 @@ static void check_name(struct check *c, const struct key *key, const struct node
 
 static void check_int(struct check *c, const struct key *key, const struct node *node)
 {
+	const bool limited = key->min != 0 || key->max != 0;
 	int64_t value;
-	char right[96];
+	char right[96] = "a whole number";
 
-	snprintf(right, sizeof(right), "a whole number");
-	if (key->min != 0 || key->max != 0)
+	if (node_int(node, &value) && (!limited || (value >= key->min && value <= key->max)))
+		return;
+	if (limited)
 		snprintf(right, sizeof(right), "a whole number from %" PRId64 " to %" PRId64, key->min,
 			key->max);
-	if (!node_int(node, &value) ||
-		((key->min != 0 || key->max != 0) && (value < key->min || value > key->max)))
-		wrong(c, node, right);
+	wrong(c, node, right);
 }
 
 static void check_bool(struct check *c, const struct key *key, const struct node *node)
@@ -139,9 +139,10 @@ static void check_choice(struct check *c, const struct key *key, const struct no
 	char right[256] = "one of", mean[128] = "";
 	size_t len = strlen(right);
 
-	for (const char *const *w = key->choices; *w != NULL; w++) {
-		if (is_scalar(node) && strcmp(node->text, *w) == 0)
+	for (const char *const *w = key->choices; is_scalar(node) && *w != NULL; w++)
+		if (strcmp(node->text, *w) == 0)
 			return;
+	for (const char *const *w = key->choices; *w != NULL; w++) {
 		const int n = snprintf(right + len, sizeof(right) - len, "%s %s",
 			w == key->choices ? "" : ",", *w);
 		len += n > 0 && (size_t)n < sizeof(right) - len ? (size_t)n : 0;
@@ -260,18 +261,24 @@ static void report_unknown(
 
 static void check_value(struct check *c, const struct key *key, const struct node *node);
 
+static void report_none_of(struct check *c, const struct shape *shape, const struct node *map)
+{
+	char all[128] = "";
+	size_t len = 0;
+
+	for (const char *const *w = shape->one_of; *w != NULL && len < sizeof(all); w++)
+		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s",
+			w == shape->one_of ? "" : w[1] == NULL ? " or " : ", ", *w);
+	problems_add(c->problems, RULE_STEP_KIND, place_of(c, map), "%s needs %s", shape->name, all);
+}
+
 /* Exactly one of shape->one_of. */
 static void check_one_of(struct check *c, const struct shape *shape, const struct node *map)
 {
 	const struct node *found = NULL;
-	char all[128] = "";
-	size_t len = 0;
 
 	for (const char *const *w = shape->one_of; *w != NULL; w++) {
 		const struct node *node = node_get(map, *w);
-		const int n = snprintf(all + len, sizeof(all) - len, "%s%s",
-			w == shape->one_of ? "" : w[1] == NULL ? " or " : ", ", *w);
-		len += n > 0 && (size_t)n < sizeof(all) - len ? (size_t)n : 0;
 		if (node != NULL && found != NULL) {
 			problems_add(c->problems, RULE_STEP_KIND, place_of_key(c, node),
 				"%s has either \"%s\" or \"%s\", not both: make it two",
@@ -281,8 +288,7 @@ static void check_one_of(struct check *c, const struct shape *shape, const struc
 		found = node != NULL ? node : found;
 	}
 	if (found == NULL)
-		problems_add(c->problems, RULE_STEP_KIND, place_of(c, map), "%s needs %s",
-			shape->name, all);
+		report_none_of(c, shape, map);
 }
 
 static void check_shape(struct check *c, const struct shape *shape, const struct node *map)

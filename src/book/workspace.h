@@ -125,7 +125,8 @@ struct step_scan {
 	bool complete;      /* every script could be read to its end */
 };
 
-/* 0..3 from uses and the author's level.  from_uses (may be NULL) gets the level before it was raised. */
+/* 0..3 from uses and the author's level; an operation nobody knows counts as 3.  from_uses (may be NULL) gets
+ * the level of the known ones alone. */
 int step_level(const struct workspace *workspace, struct document *document,
 	const struct source *source, const struct node *step, int *from_uses);
 
