@@ -445,23 +445,25 @@ char *lsn_format(uint64_t lsn, char out[32])
 
 /* The timeline in the control file is that of the last checkpoint, stale right after a
  * promotion: a primary's comes from the name of its WAL file, a standby's from what it receives
- * and has to reach. */
+ * and has to reach.  A receive LSN below what is replayed is no news from the primary: the
+ * server puts the start of a segment there before anything was received. */
 enum err_code pg_identity(struct pg *pg, json_t *into, struct err *err)
 {
 	static const char primary[] =
-		"select false as in_recovery, ('x' || "
-		"substr(pg_walfile_name(pg_current_wal_lsn()), 1,"
-		" 8))::bit(32)::int8 as timeline, system_identifier::text as system_id,"
-		" pg_current_wal_lsn() as lsn from pg_control_system()";
+		"select false as in_recovery, pg_current_wal_lsn() as lsn,"
+		" ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int8"
+		" as timeline, system_identifier::text as system_id from pg_control_system()";
 	static const char standby[] =
-		"select true as in_recovery, greatest((select received_tli from "
-		"pg_stat_wal_receiver),"
+		"select true as in_recovery,"
+		" greatest((select received_tli from pg_stat_wal_receiver),"
 		" r.min_recovery_end_timeline, c.timeline_id)::int8 as timeline,"
-		" system_identifier::text as system_id, pg_last_wal_receive_lsn() as "
-		"receive_lsn,"
+		" system_identifier::text as system_id,"
+		" case when pg_last_wal_receive_lsn() >= pg_last_wal_replay_lsn()"
+		" then pg_last_wal_receive_lsn() end as receive_lsn,"
 		" pg_last_wal_replay_lsn() as replay_lsn, pg_last_wal_replay_lsn() as lsn,"
 		" coalesce((select status from pg_stat_wal_receiver), 'none') as receiver"
-		" from pg_control_system(), pg_control_recovery() r, pg_control_checkpoint() c";
+		" from pg_control_system(), pg_control_recovery() r,"
+		" pg_control_checkpoint() c";
 	json_t *role = json_object();
 
 	enum err_code code = pg_row(pg, "select pg_is_in_recovery() as r", 0, NULL, role, err);

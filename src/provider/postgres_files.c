@@ -114,7 +114,33 @@ bool kept_is_there(const struct node *node)
 	return there;
 }
 
-/* Only what kept_save can have made. */
+bool kept_has(const struct node *node, const char *stage)
+{
+	char *beside = node_beside(node, NODE_KEPT), *path = path_join(beside, stage);
+	bool has = path_exists(path);
+
+	free(path);
+	free(beside);
+	return has;
+}
+
+enum err_code kept_put(const struct node *node, const char *stage, struct err *err)
+{
+	char *beside = node_beside(node, NODE_KEPT), *path = path_join(beside, stage);
+	enum err_code code = file_replace(path, "", 0, 0600, err);
+
+	free(path);
+	free(beside);
+	return code;
+}
+
+static bool is_ours(const char *name)
+{
+	return is_config(name) || str_eq(name, COMPLETE) || str_eq(name, KEPT_REWINDING) ||
+	       str_eq(name, KEPT_REWOUND) || str_eq(name, "pgpass");
+}
+
+/* Only what an attempt can have made. */
 static void drop_dir(const char *path, int depth)
 {
 	DIR *dir = opendir(path);
@@ -125,8 +151,7 @@ static void drop_dir(const char *path, int depth)
 			;
 		else if (depth > 0 && is_dir(name))
 			drop_dir(name, depth - 1);
-		else if (is_config(e->d_name) || str_eq(e->d_name, COMPLETE) ||
-			 str_eq(e->d_name, "pgpass"))
+		else if (is_ours(e->d_name))
 			unlink(name);
 		free(name);
 	}

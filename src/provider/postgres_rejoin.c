@@ -24,7 +24,6 @@
 enum { POLL_MS = 50 };
 
 #define PASSFILE "drillbook.pgpass"
-#define RESEED "set reseed = true to copy the whole database instead"
 
 static bool is_rejoin(const struct call *call)
 {
@@ -131,7 +130,7 @@ static enum err_code choose_way(const struct node *node, struct pg *source,
 	const char *way = "rewind";
 	bool contained = is_contained(source, control, json_int(before, "timeline", 0));
 
-	if (contained)
+	if (contained && !kept_has(node, KEPT_REWINDING))
 		way = "rejoin";
 	else if (is_rejoin(node->call))
 		return err_set(err, ERR_PRECONDITION,
@@ -265,131 +264,6 @@ out:
 	return code;
 }
 
-static enum err_code quoted(
-	struct buf *buf, const char *name, const char *value, struct err *err)
-{
-	if (value == NULL)
-		return ERR_NONE;
-	TRY(buf_addf(buf, err, "%s%s='", buf->len > 0 ? " " : "", name));
-	for (const char *c = value; *c != '\0'; c++) {
-		if (*c == '\'' || *c == '\\')
-			TRY(buf_add(buf, "\\", 1, err));
-		TRY(buf_add(buf, c, 1, err));
-	}
-	return buf_addf(buf, err, "'");
-}
-
-/* How to reach the source, without a password in it. */
-static enum err_code conninfo(struct call *call, struct buf *buf, struct err *err)
-{
-	const char *user = call_string(call, "source_user");
-	char port[24];
-
-	snprintf(port, sizeof(port), "%" PRId64, call_int(call, "source_port"));
-	TRY(quoted(buf, "host", call_string(call, "source_host"), err));
-	TRY(quoted(buf, "port", port, err));
-	TRY(quoted(buf, "user", user != NULL ? user : setting_string(call, "user"), err));
-	TRY(quoted(buf, "sslmode", setting_string(call, "sslmode"), err));
-	return quoted(buf, "connect_timeout", "10", err);
-}
-
-/* The password file for a program we run: the target's own, or one written beside the data
- * directory. */
-static enum err_code program_passfile(const struct node *node, char **out, struct err *err)
-{
-	const char *given = setting_string(node->call, "passfile");
-
-	*out = given != NULL ? xstrdup(given) : NULL;
-	if (given != NULL || call_secret(node->call, "password", NULL) == NULL)
-		return ERR_NONE;
-	*out = node_beside(node, NODE_KEPT "/pgpass");
-	return passfile_write(node, *out, err);
-}
-
-static enum err_code rewind_node(const struct node *node, struct err *err)
-{
-	const char *config = setting_string(node->call, "config_file");
-	char *server = NULL, *config_arg = NULL, *passfile = NULL;
-	struct buf buf;
-
-	buf_init(&buf, 1 << 16);
-	enum err_code code = conninfo(node->call, &buf, err);
-	if (code == ERR_NONE)
-		code = quoted(&buf, "dbname", setting_string(node->call, "database"), err);
-	if (code == ERR_NONE)
-		code = program_passfile(node, &passfile, err);
-	/* pg_rewind recovers a crashed node in single-user mode, which refuses standby mode */
-	if (code == ERR_NONE)
-		code = node_remove(node, "standby.signal", err);
-	if (code == ERR_NONE) {
-		server = xasprintf("--source-server=%s", buf.data);
-		config_arg = config != NULL ? xasprintf("--config-file=%s", config) : NULL;
-		const char *const argv[] = { "pg_rewind", "-D", node->data_dir, "-P", server,
-			config_arg, NULL };
-		code = node_tool(node, argv, passfile, 0, NULL, err);
-		if (code == ERR_FAILED) {
-			char *said = xstrdup(err->text);
-			err_set(err, ERR_FAILED, "%.500s; %s", said, RESEED);
-			free(said);
-		}
-	}
-	free(server);
-	free(config_arg);
-	free(passfile);
-	buf_release(&buf);
-	return code;
-}
-
-/* A copy beside the old directory and then one atomic exchange; the old one is kept under
- * another name. */
-static enum err_code reseed_node(const struct node *node, json_t *result, struct err *err)
-{
-	char *fresh = node_beside(node, ".reseed"), *passfile = NULL, *dsn = NULL, *kept = NULL;
-	const char *slot = call_string(node->call, "slot");
-	struct buf buf;
-
-	buf_init(&buf, 1 << 16);
-	enum err_code code = ERR_NONE;
-	if (path_exists(fresh))
-		code = err_set(err, ERR_CONFLICT,
-			"\"%s\" is there from an earlier attempt: look at it and "
-			"remove it",
-			fresh);
-	if (code == ERR_NONE)
-		code = conninfo(node->call, &buf, err);
-	if (code == ERR_NONE)
-		code = program_passfile(node, &passfile, err);
-	if (code == ERR_NONE) {
-		dsn = xasprintf("--dbname=%s", buf.data);
-		/* -c fast: a spread checkpoint would take minutes; --no-clean keeps what failed
-		 * for a look */
-		const char *const argv[] = { "pg_basebackup", dsn, "-D", fresh, "-X", "stream",
-			"-c", "fast", "-P", "-w", slot != NULL ? "-S" : NULL, slot, NULL };
-		code = node_tool(node, argv, passfile, 0, NULL, err);
-	}
-	if (code == ERR_NONE)
-		code = kept_restore(node, fresh, err);
-	if (code == ERR_NONE &&
-		renameat2(AT_FDCWD, fresh, AT_FDCWD, node->data_dir, RENAME_EXCHANGE) != 0)
-		code = err_errno(err, "cannot put \"%s\" in place", fresh);
-	if (code == ERR_NONE) {
-		char when[32];
-		snprintf(when, sizeof(when), ".replaced-%" PRId64, wall_now().ns / 1000000000);
-		kept = node_beside(node, when);
-		if (rename(fresh, kept) != 0)
-			code = err_errno(err, "cannot rename \"%s\"", fresh);
-		json_put_str(result, "kept", code == ERR_NONE ? kept : fresh);
-		call_log(node->call, "the old directory is kept as %s",
-			code == ERR_NONE ? kept : fresh);
-	}
-	free(kept);
-	free(dsn);
-	free(passfile);
-	free(fresh);
-	buf_release(&buf);
-	return code;
-}
-
 /* Configuration, password file and standby.signal; the marker of the fence goes last. */
 static enum err_code point_at_source(const struct node *node, struct err *err)
 {
@@ -400,13 +274,13 @@ static enum err_code point_at_source(const struct node *node, struct err *err)
 	struct buf buf;
 
 	buf_init(&buf, 1 << 16);
-	enum err_code code = conninfo(node->call, &buf, err);
+	enum err_code code = source_conninfo(node->call, &buf, err);
 	if (code == ERR_NONE)
-		code = quoted(&buf, "application_name",
+		code = conninfo_add(&buf, "application_name",
 			name != NULL ? name : call_target(node->call), err);
 	if (code == ERR_NONE &&
 		(given != NULL || call_secret(node->call, "password", NULL) != NULL))
-		code = quoted(&buf, "passfile", passfile, err);
+		code = conninfo_add(&buf, "passfile", passfile, err);
 	if (code == ERR_NONE && given == NULL &&
 		call_secret(node->call, "password", NULL) != NULL)
 		code = passfile_write(node, passfile, err);
@@ -425,27 +299,60 @@ static enum err_code point_at_source(const struct node *node, struct err *err)
 	return code;
 }
 
-/* Streaming and on the timeline of the source that prepare saw. */
+static enum err_code source_lsn(struct call *call, uint64_t *out, struct err *err)
+{
+	json_t *row = json_object();
+	struct pg pg;
+
+	enum err_code code = open_source(&pg, call, err);
+	if (code == ERR_NONE) {
+		code = pg_identity(&pg, row, err);
+		pg_close(&pg);
+	}
+	if (code == ERR_NONE && !lsn_parse(json_str(row, "lsn", NULL), out))
+		code = err_set(err, ERR_PROTOCOL, "the source does not tell its LSN");
+	json_decref(row);
+	return code;
+}
+
+/* Streams on (at least) timeline and has replayed wanted. */
+static bool has_arrived(const json_t *identity, int64_t timeline, uint64_t wanted)
+{
+	uint64_t replayed = 0;
+
+	return json_flag(identity, "in_recovery", false) &&
+	       str_eq(json_str(identity, "receiver", ""), "streaming") &&
+	       json_int(identity, "timeline", 0) >= timeline &&
+	       lsn_parse(json_str(identity, "replay_lsn", NULL), &replayed) &&
+	       replayed >= wanted;
+}
+
+/* Streaming alone is no proof: a node whose WAL does not fit the source's streams for a moment,
+ * too.  It has arrived when it has replayed what the source had when it began to stream. */
 static enum err_code wait_until_streaming(
 	const struct node *node, json_t *result, struct err *err)
 {
 	struct mono start = mono_now();
 	int64_t timeline = json_int(call_before(node->call), "timeline", 0);
 	enum err_code code;
+	uint64_t wanted = 0;
 	struct pg pg;
 
+	TRY(source_lsn(node->call, &wanted, err));
 	TRY(open_local(&pg, node->call, err));
-	while (true) {
-		code = pg_identity(&pg, result, err);
-		if (code != ERR_NONE ||
-			(str_eq(json_str(result, "receiver", ""), "streaming") &&
-				json_int(result, "timeline", 0) >= timeline))
-			break;
-		call_progress(node->call, -1, "started; waiting for the stream");
+	while ((code = pg_identity(&pg, result, err)) == ERR_NONE &&
+		!has_arrived(result, timeline, wanted)) {
+		call_progress(node->call, -1, "receiver %s, replayed %s",
+			json_str(result, "receiver", "none"),
+			json_str(result, "replay_lsn", "nothing"));
 		code = call_sleep(node->call, POLL_MS, err);
 		if (code != ERR_NONE) {
-			err_context(err, "\"%s\" was started but does not stream",
-				call_target(node->call));
+			err_context(err,
+				"\"%s\" was started but has not caught up (receiver %s, "
+				"replayed "
+				"%s)",
+				call_target(node->call), json_str(result, "receiver", "none"),
+				json_str(result, "replay_lsn", "nothing"));
 			break;
 		}
 	}
@@ -546,21 +453,22 @@ VERIFY(postgres_reverse_verify)
 	pg_name_unknown(evidence);
 	json_put_flag(evidence, "source_seen", source_timeline(call, &timeline) == ERR_NONE);
 	bool standby = json_flag(evidence, "in_recovery", false);
-	bool streams = str_eq(json_str(evidence, "receiver", ""), "streaming");
 	bool same = str_eq(
 		json_str(evidence, "system_id", ""), json_str(before, "system_id", NULL));
+	uint64_t wanted = 0;
 
-	if (standby && streams && same && json_int(evidence, "timeline", 0) == timeline) {
+	if (!lsn_parse(json_str(before, "lsn", NULL), &wanted))
+		wanted = 0;
+	if (same && json_int(evidence, "timeline", 0) == timeline &&
+		has_arrived(evidence, timeline, wanted)) {
 		*verdict = VERDICT_DONE;
-	} else if (!standby || !same) {
-		*verdict = VERDICT_CANNOT_TELL;
-		json_put_str(evidence, "reason",
-			standby ? "another cluster runs there" : "it runs as a primary");
-	} else if (!streams) {
-		*verdict = VERDICT_CANNOT_TELL;
-		json_put_str(
-			evidence, "reason", "it runs as a standby but does not stream (yet)");
+		return ERR_NONE;
 	}
+	*verdict = VERDICT_CANNOT_TELL;
+	json_put_str(evidence, "reason",
+		!standby ? "it runs as a primary"
+		: !same	 ? "another cluster runs there"
+			: "it runs as a standby but does not stream what the source has (yet)");
 	return ERR_NONE;
 }
 #endif

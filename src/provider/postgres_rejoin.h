@@ -12,9 +12,26 @@ enum err_code kept_restore(
 	const struct node *node, const char *data_dir, struct err *err) MUST_CHECK;
 /* An attempt has begun and has not come to its end. */
 bool kept_is_there(const struct node *node);
+/* What the attempt has come to: KEPT_REWINDING is set just before pg_rewind, KEPT_REWOUND just
+ * after. */
+#define KEPT_REWINDING "rewinding"
+#define KEPT_REWOUND "rewound"
+bool kept_has(const struct node *node, const char *stage);
+enum err_code kept_put(const struct node *node, const char *stage, struct err *err) MUST_CHECK;
 void kept_drop(const struct node *node);
 /* Writes the secret `password` as a libpq password file, 0600. */
 enum err_code passfile_write(
 	const struct node *node, const char *path, struct err *err) MUST_CHECK;
+
+/* Appends name='value' to a connection string; nothing when value is NULL. */
+enum err_code conninfo_add(
+	struct buf *buf, const char *name, const char *value, struct err *err) MUST_CHECK;
+/* How to reach the source of parameters source_*, without a password in it. */
+enum err_code source_conninfo(struct call *call, struct buf *buf, struct err *err) MUST_CHECK;
+/* Once, however often it is called before kept_drop. */
+enum err_code rewind_node(const struct node *node, struct err *err) MUST_CHECK;
+/* The old directory's new name goes into result as "kept". */
+enum err_code reseed_node(const struct node *node, json_t *result, struct err *err) MUST_CHECK;
+#define RESEED "set reseed = true to copy the whole database instead"
 
 #endif

@@ -56,14 +56,14 @@ static enum err_code heartbeat(struct pg *pg, json_t *into, struct err *err)
 static enum err_code standby_status(struct pg *pg, json_t *result, struct err *err)
 {
 	static const char sql[] =
-		"select pg_wal_lsn_diff(pg_last_wal_receive_lsn(), "
-		"pg_last_wal_replay_lsn())::int8"
-		" as lag_bytes, round(extract(epoch from clock_timestamp() -"
+		"select case when pg_last_wal_receive_lsn() >= pg_last_wal_replay_lsn() then"
+		" pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::int8"
+		" end as lag_bytes, round(extract(epoch from clock_timestamp() -"
 		" pg_last_xact_replay_timestamp()) * 1000)::int8 as replay_age_ms,"
 		" round(extract(epoch from pg_last_xact_replay_timestamp()) * 1000)::int8"
 		" as recovery_point_ms, pg_is_wal_replay_paused() as replay_paused,"
-		" exists (select from pg_stat_wal_receiver where status = 'streaming') as "
-		"streaming";
+		" exists (select from pg_stat_wal_receiver where status = 'streaming')"
+		" as streaming";
 
 	TRY(pg_row(pg, sql, 0, NULL, result, err));
 	json_put_str(result, "role", "standby");
