@@ -43,6 +43,9 @@ const char *workspace_name(const struct workspace *workspace);
  * "environments": {…}, "workspace": {"name","root","commit","dirty"}}.  Owned. */
 json_t *workspace_summary(struct workspace *workspace);
 
+/* One target with its settings, as in a plan; owned; NULL when there is none of that name. */
+json_t *workspace_target(struct workspace *workspace, const char *name);
+
 /* Everything a run needs, self-contained: docs/protocol.md "plan".  name is "failover" or "failover@v6" or
  * "failover@COMMIT" (both from Git).  params: {"name": value} given by the user, checked and completed with defaults.
  * mode: "probe" "drill" "live".  ERR_WORKSPACE (problems says where), ERR_NOT_FOUND (with a suggestion), ERR_USAGE (parameters). */

@@ -134,12 +134,13 @@ static bool check_journal(const struct args *args)
 	return true;
 }
 
-static json_t *doctor_request(const json_t *plan_targets, const char *target, const char *root)
+static json_t *doctor_request(json_t *row, const char *target, const char *root)
 {
-	json_t *request = json_object();
+	json_t *request = json_object(), *targets = json_object();
 
+	json_put(targets, target, row);
 	json_put_str(request, "target", target);
-	json_object_set(request, "targets", (json_t *)(uintptr_t)plan_targets);
+	json_put(request, "targets", targets);
 	json_put_str(request, "phase", "probe");
 	json_put_str(request, "workspace", root);
 	return request;
@@ -168,18 +169,18 @@ static int check_target(const struct args *args, const char *target, struct err 
 
 	if (desk_open(&desk, args, err) != ERR_NONE)
 		return -1;
-	json_t *summary = workspace_summary(desk.workspace), *answer = NULL;
-	const json_t *targets = json_object_get(summary, "targets");
+	json_t *row = NULL, *answer = NULL;
 	char *worker = path_libexec("worker"), *input = NULL;
 	const char *argv[] = {worker, "--call", NULL};
 	struct child child = {.argv = argv, .timeout_ms = 60000};
 	if (desk_trusted(&desk, err) != ERR_NONE)
 		goto out;
-	if (json_object_get(targets, target) == NULL) {
+	row = workspace_target(desk.workspace, target);
+	if (row == NULL) {
 		err_set(err, ERR_NOT_FOUND, "the workspace has no target \"%s\"", target);
 		goto out;
 	}
-	json_t *request = doctor_request(targets, target, workspace_root(desk.workspace));
+	json_t *request = doctor_request(row, target, workspace_root(desk.workspace));
 	input = json_line(request);
 	json_decref(request);
 	child.input = input;
@@ -189,7 +190,6 @@ static int check_target(const struct args *args, const char *target, struct err 
 	child_release(&child);
 out:
 	json_decref(answer);
-	json_decref(summary);
 	free(input);
 	free(worker);
 	desk_close(&desk);

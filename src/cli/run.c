@@ -58,7 +58,8 @@ static int run(const struct args *args, struct err *err)
 	if (desk_trusted(&desk, err) != ERR_NONE ||
 		cli_plan(&desk, args, args->words[0], mode ? mode : "drill", &plan, err) != ERR_NONE)
 		goto out;
-	home = workspace_summary(desk.workspace);
+	if (!cli_plain(args))
+		home = workspace_summary(desk.workspace);
 	if (start_request(args, plan, &request, err) != ERR_NONE ||
 		client_open(&client, args->data_dir, CLIENT_START_SERVER, err) != ERR_NONE)
 		goto out;
