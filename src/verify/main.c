@@ -155,7 +155,8 @@ static void read_seals(struct check *check, const char *path)
 
 int main(int argc, char **argv)
 {
-	struct check check = {.only = -1};
+	static struct check check = {.only = -1}; /* lives as long as the program, like all it points to */
+	static char *path;
 	bool json = false, seal_out = false;
 	const char *place = NULL, *seal_file = NULL;
 	struct stat st;
@@ -183,7 +184,7 @@ int main(int argc, char **argv)
 		return fputs(usage, stderr), EXIT_USAGE;
 	if (seal_file != NULL)
 		read_seals(&check, seal_file);
-	char *path = stat(place, &st) == 0 && S_ISDIR(st.st_mode) ? text_of("%s/%s", place, "journal.db")
+	path = stat(place, &st) == 0 && S_ISDIR(st.st_mode) ? text_of("%s/%s", place, "journal.db")
 								    : text_of("%s%s", place, "");
 	open_journal(&check, path);
 	check_events(&check);
