@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# There and back, twice: failover drills that lose nothing, failbacks, in a row, on real systems.
+# There and back, twice: failover drills that lose nothing because the standby is synchronous, failbacks, in a row, on real systems.
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/check.sh"
 stage orders pg,balancer,pdns,knot
 
 turn=1
 for round in first second; do
+	check "site b is a synchronous standby" lab sync on
 	drill failover
 	equal "the $round failover's exit status" 0 "$drill_status"
 	turn=$((turn + 1))
