@@ -269,7 +269,7 @@ enum err_code tsig_verify(const struct dns_message *answer, const struct tsig_ke
 		return refusal(t.error, key, &t, now, err);
 	}
 	if (!dns_name_eq(&r->name, &key->name) || !dns_name_eq(&algorithm, &key->algorithm) ||
-		r->class != DNS_CLASS_ANY)
+		r->class != DNS_CLASS_ANY || r->ttl != 0)
 		return err_set(err, ERR_AUTH, "the answer is signed with another key");
 	TRY(check_mac(answer, r, &t, key, request, err));
 	const int64_t skew = (int64_t)t.time - now.ns / 1000000000;
