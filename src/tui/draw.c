@@ -38,7 +38,9 @@ const char *step_word(const struct run *run, size_t step)
 	static const char *const kinds[] = {[KIND_SCRIPT] = "-", [KIND_MANUAL] = "man",
 		[KIND_DECIDE] = "dec", [KIND_WAIT] = "wait"};
 
-	if (run->steps[step].state == STEP_RUNNING && run_step_ask(run, step) != NULL)
+	const enum step_state state = run->steps[step].state;
+
+	if ((state == STEP_RUNNING || state == STEP_PENDING) && run_step_ask(run, step) != NULL)
 		return "ASK";
 	if (run->steps[step].state == STEP_PENDING)
 		return kinds[run->steps[step].kind];

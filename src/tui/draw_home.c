@@ -130,9 +130,13 @@ static int draw_list(const struct screen *screen, struct cells *cells, enum home
 static void draw_head(const struct screen *screen, struct cells *cells)
 {
 	const json_t *space = json_object_get(screen->home, "workspace");
-	char clock[32];
+	char clock[32], commit[32] = "";
 	const int width = cells->width;
 	int64_t asking = 0;
+
+	if (json_str(space, "commit", "")[0] != '\0')
+		snprintf(commit, sizeof(commit), "@%.7s%s", json_str(space, "commit", ""),
+			json_flag(space, "dirty", false) ? "*" : "");
 
 	for (size_t i = 0; i < home_count(screen, HOME_RUNS); i++)
 		asking += json_int(home_row(screen, HOME_RUNS, i), "asks", 0) > 0;
@@ -140,8 +144,7 @@ static void draw_head(const struct screen *screen, struct cells *cells)
 	clock[19] = 'Z';
 	clock[20] = '\0';
 	cells_text(cells, 1, 0, 8, STYLE_BOLD, "[----]");
-	cells_textf(cells, 8, 0, width - 28, STYLE_BOLD, "HOME  workspace %s @%.7s%s", json_str(space, "name", "--"),
-		json_str(space, "commit", "--"), json_flag(space, "dirty", false) ? "*" : "");
+	cells_textf(cells, 8, 0, width - 28, STYLE_BOLD, "HOME  workspace %s %s", json_str(space, "name", "--"), commit);
 	cells_right(cells, width - 7, 0, 6, STYLE_KEY, "?help");
 	cells_text(cells, width - 17, 0, 9, STYLE_TEXT, clock + 11);
 	cells_textf(cells, 1, 1, width - 2, asking > 0 ? STYLE_WARN : STYLE_TEXT,

@@ -231,9 +231,9 @@ static bool draw_state_line(const struct screen *screen, struct cells *cells, in
 		return true;
 	}
 	if (run->status != RUN_OPEN) {
-		cells_textf(cells, 1, y, width, run->status == RUN_DONE ? STYLE_GOOD : STYLE_BAD, "RUN %s%s%s",
+		cells_textf(cells, 1, y, width, run->status == RUN_DONE ? STYLE_GOOD : STYLE_BAD, "RUN %s%s%s   (drillbook report %lld)",
 			run_status_name(run->status), run->reason != NULL && run->reason[0] ? ": " : "",
-			run->reason != NULL ? run->reason : "");
+			run->reason != NULL ? run->reason : "", (long long)run->id);
 		return true;
 	}
 	if (run->aborting || run->paused) {

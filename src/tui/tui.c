@@ -232,7 +232,7 @@ static enum err_code frame(struct tui *tui, struct err *err)
 	TRY(send_requests(tui, err));
 	screen_draw(&tui->screen, &tui->cells);
 	terminal_paint(tui->term, &tui->cells, tui->redraw);
-	tui->redraw = tui->dirty = false;
+	tui->redraw = tui->dirty = tui->told_idle = false;
 	tui->frame_ms = now_ms(tui);
 	return ERR_NONE;
 }
