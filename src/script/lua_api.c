@@ -30,7 +30,11 @@ const char *format_args(lua_State *lua, int first)
 	lua_remove(lua, -2);
 	for (int i = 0; i < count; i++)
 		lua_pushvalue(lua, first + i);
-	lua_call(lua, count, 1);
+	if (sandbox_pcall(lua, count, 1, 0) != LUA_OK) {
+		struct failure failure; /* raised anew: the line is that of the caller, which is Lua */
+		failure_read(lua, -1, &failure);
+		failure_usage(lua, "%s", failure.err.text);
+	}
 	return lua_tostring(lua, -1);
 }
 
@@ -239,14 +243,15 @@ static int api_wait_until(lua_State *lua)
 {
 	const bool given = !lua_isfunction(lua, 2);
 	const int function = given ? 3 : 2;
+
+	if (!lua_isfunction(lua, function))
+		return failure_usage(lua, "wait_until(timeout, [interval,] function)");
 	const int64_t timeout_ms = arg_duration(lua, 1, "wait_until: timeout");
 	const int64_t interval_ms = given ? arg_duration(lua, 2, "wait_until: interval") : INTERVAL_MS;
 	const struct mono begin = mono_now();
 	struct failure failure = {.err.code = ERR_TIMEOUT};
 	char spelled[32];
 
-	if (!lua_isfunction(lua, function))
-		return failure_usage(lua, "wait_until(timeout, [interval,] function)");
 	for (;;) {
 		lua_settop(lua, function);
 		lua_pushvalue(lua, function);

@@ -7,7 +7,8 @@
 static const char failure_key[] = "drillbook.failure";
 enum { LEVELS_MAX = 20 };
 
-/* The innermost line of the author's: C functions between (attempt, pcall) have none. */
+/* The innermost line of the author's: C functions between (attempt, pcall) have none, and the installed library
+ * speaks for whoever called it. */
 static void find_where(lua_State *lua, char *where, size_t size)
 {
 	lua_Debug frame;
@@ -15,10 +16,11 @@ static void find_where(lua_State *lua, char *where, size_t size)
 	where[0] = '\0';
 	for (int level = 0; level < LEVELS_MAX && lua_getstack(lua, level, &frame); level++) {
 		lua_getinfo(lua, "Sl", &frame);
-		if (frame.currentline > 0) {
-			snprintf(where, size, "%s:%d", frame.short_src, frame.currentline);
+		if (frame.currentline <= 0)
+			continue;
+		snprintf(where, size, "%s:%d", frame.short_src, frame.currentline);
+		if (!str_starts(frame.short_src, "library/"))
 			return;
-		}
 	}
 }
 
