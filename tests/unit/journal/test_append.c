@@ -279,6 +279,23 @@ static void a_reader_cannot_write(void **state)
 	journal_close(writer);
 }
 
+/* The hot path: a commit is one page of the log, two where the table grows; no index, no projection. */
+static void an_event_costs_one_page(void **state)
+{
+	struct place *place = *state;
+	struct journal *journal = open_ok(place->dir, JOURNAL_WRITE);
+
+	append_ok(journal, run_started(1, "failover", "drill", 1, "p"));
+	append_ok(journal, event_of(1, EVENT_STEP_STARTED, step_payload(0, 1, NULL)));
+	const int before = journal->wal_frames;
+	for (int i = 0; i < 100; i++) {
+		append_ok(journal, event_of(1, EVENT_OP_INTENT, intent(1, 0, 1, i)));
+		append_ok(journal, event_of(1, EVENT_OP_RESULT, result(1, 0, 1, i, true)));
+	}
+	assert_in_range(journal->wal_frames - before, 200, 300);
+	journal_close(journal);
+}
+
 static void limits(void **state)
 {
 	struct place *place = *state;
@@ -315,6 +332,7 @@ int main(void)
 		T(the_file_holds_its_own_rules),
 		T(a_stale_writer_is_fenced),
 		T(a_reader_cannot_write),
+		T(an_event_costs_one_page),
 		T(limits),
 	};
 
