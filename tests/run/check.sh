@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # check.sh: what the end-to-end drills share.  Sourced; needs DRILLBOOK_BUILD (tests/suite sets it).
 #
+# CHECK_KEEP=DIR keeps the logs and the journal of a test that failed.
 # Each test has a lab of its own, which ends with the test however the test ends (--with $$).
 
 set -u -o pipefail
@@ -44,6 +45,7 @@ finish() {
 	trap - EXIT
 	if ((checks_bad)); then
 		as_lab tail -n 15 "$DRILLBOOK_LAB"/log/{server,pg-a,pg-b,haproxy,follower}.log 2>/dev/null
+		[[ -z ${CHECK_KEEP:-} ]] || cp -r "$DRILLBOOK_LAB/log" "$DRILLBOOK_LAB/drillbook" "$CHECK_KEEP/" # for a closer look
 	fi
 	lab down 2>/dev/null || checks_bad=$((checks_bad + 1))
 	[[ ! -e $DRILLBOOK_LAB ]] || { printf 'NOT OK  %s is still there\n' "$DRILLBOOK_LAB"; checks_bad=$((checks_bad + 1)); }
