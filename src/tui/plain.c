@@ -110,23 +110,41 @@ static enum err_code take_messages(struct plain *plain, struct err *err)
 
 /* ------------------------------------------------------------------ the operator */
 
-static enum err_code read_lines(struct plain *plain, struct err *err)
+static bool more_input(const struct plain *plain)
+{
+	struct pollfd p = {.fd = fileno(plain->options->in), .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN) != 0;
+}
+
+/* Everything that is there: a terminal hands out one line at a time, and a paste must be seen as a whole. */
+static void read_all(struct plain *plain)
 {
 	char bytes[4096];
-	const ssize_t n = read(fileno(plain->options->in), bytes, sizeof(bytes));
+	struct err err = {0};
 
-	if (n <= 0) {
-		plain->in_closed = n == 0 || errno != EINTR;
-		return ERR_NONE;
-	}
-	if (buf_add(&plain->in, bytes, (size_t)n, err) != ERR_NONE) {
-		buf_clear(&plain->in); /* a line this long is no answer */
-		return ERR_NONE;
-	}
+	do {
+		const ssize_t n = read(fileno(plain->options->in), bytes, sizeof(bytes));
+		if (n <= 0) {
+			plain->in_closed = n == 0 || errno != EINTR;
+			return;
+		}
+		if (buf_add(&plain->in, bytes, (size_t)n, &err) != ERR_NONE) {
+			buf_clear(&plain->in); /* this much is no answer */
+			return;
+		}
+	} while (more_input(plain));
+}
+
+static enum err_code read_lines(struct plain *plain, struct err *err)
+{
 	char *newline;
+	bool alone = true;
+
+	read_all(plain);
 	while (plain->in.len > 0 && (newline = memchr(plain->in.data, '\n', plain->in.len)) != NULL) {
 		const size_t len = (size_t)(newline - plain->in.data);
-		const bool alone = len + 1 == plain->in.len;
+		alone = alone && len + 1 == plain->in.len;
 		char *line = xasprintf("%.*s", (int)len, plain->in.data);
 		buf_consume(&plain->in, len + 1);
 		const enum err_code code = plain_typed(plain, line, alone, err);
@@ -169,6 +187,7 @@ static enum err_code turn(struct plain *plain, struct err *err)
 	struct pollfd fds[2] = {{.fd = client_fd(plain->options->client), .events = POLLIN},
 		{.fd = reads ? fileno(plain->options->in) : -1, .events = POLLIN}};
 
+	fflush(plain->options->out);
 	poll(fds, COUNT_OF(fds), plain->asked_server ? 0 : 1000);
 	plain->asked_server = false;
 	take_interrupt(plain);
@@ -178,7 +197,6 @@ static enum err_code turn(struct plain *plain, struct err *err)
 	if (plain->caught_up && !plain->ended)
 		TRY(plain_asks(plain, err));
 	plain_still(plain);
-	fflush(plain->options->out);
 	return ERR_NONE;
 }
 
@@ -218,7 +236,7 @@ static enum err_code finish(struct plain *plain, enum err_code code, struct err 
 
 enum err_code plain_run(const struct plain_options *options, int *exit_status, struct err *err)
 {
-	struct plain plain = {.options = options, .run = run_new(), .still_checked = mono_now()};
+	struct plain plain = {.options = options, .run = run_new(), .asked_server = true};
 	struct sigaction interrupt = {.sa_handler = on_interrupt}, before;
 	struct err why = {0};
 

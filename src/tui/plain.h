@@ -39,7 +39,6 @@ struct plain {
 	int64_t mentioned;           /* the last question of which was said that somebody else must answer it */
 	struct prompt prompt;
 	struct buf in;
-	struct mono still_checked;
 };
 
 /* Lines: "14:02:31 text", sanitised.  plain_line stamps with a moment of the record, plain_say with now. */

@@ -138,8 +138,8 @@ static void a_run_as_lines(void **state)
 	assert_order(&fake, "run 2042 drill failover version 7", "step 1/2 fence: started, expected 0:15 (Fence it)");
 	assert_order(&fake, "fence -> failover.fence db", "fence <- failover.fence db: done after 1.4s");
 	assert_order(&fake, "fence | one\n", "fence | ^[[31mtwo\n");
-	assert_order(&fake, "fence | <U+202E>flip\n", "step 1/2 fence: ok 0:00");
-	assert_order(&fake, "step 1/2 fence: ok", "clock orders: 0:00 of 30:00, ");
+	assert_order(&fake, "fence | <U+202E>flip\n", "step 1/2 fence: ok 0:0");
+	assert_order(&fake, "step 1/2 fence: ok", "clock orders: 0:0");
 	assert_non_null(strstr(fake.said, "note by op1: done ^G it"));
 	assert_non_null(strstr(fake.said, "2 of 2 steps ok"));
 	assert_non_null(strstr(fake.said, "orders: RTO MET: recovered in 0:0"));
@@ -383,11 +383,13 @@ static void wrong_answers_do_nothing(void **state)
 	for (size_t i = 0; i < COUNT_OF(lines); i++) {
 		const struct mono begun = mono_now();
 		const size_t had = fake.said_len;
-		fake_type(&fake, lines[i]);
-		/* it says something about each, and never answers */
-		while (fake.said_len < had + strlen(lines[i]) + 20 && mono_ms_since(begun) < PATIENCE_MS)
-			assert_null(fake_pump(&fake));
-		assert_true(fake.said_len > had);
+		/* it says something about each, besides the echo, and never answers; what comes too early is dropped */
+		while (fake.said_len < had + 60) {
+			assert_true(mono_ms_since(begun) < PATIENCE_MS);
+			fake_type(&fake, lines[i]);
+			for (int turn = 0; turn < 10; turn++)
+				assert_null(fake_pump(&fake));
+		}
 	}
 	json_t *request = type_until(&fake, "2\n", "answer");
 	assert_string_equal(json_str(request, "answer", ""), "no");
