@@ -17,6 +17,23 @@ const char *const sandbox_words[] = {"attempt", "bytes", "clock", "detected", "d
 
 /* ------------------------------------------------------------------ arguments */
 
+/* A text whose values do not fit its format, most often a nil, is shown with the values behind it: what a step wants to
+ * say never ends a recovery. */
+static const char *format_anyhow(lua_State *lua, int first, int count)
+{
+	luaL_Buffer text;
+
+	luaL_buffinit(lua, &text);
+	for (int i = 0; i < count; i++) {
+		luaL_addstring(&text, i == 0 ? "" : i == 1 ? " [" : ", ");
+		luaL_tolstring(lua, first + i, NULL);
+		luaL_addvalue(&text);
+	}
+	luaL_addchar(&text, ']');
+	luaL_pushresult(&text);
+	return lua_tostring(lua, -1);
+}
+
 const char *format_args(lua_State *lua, int first)
 {
 	const int count = lua_gettop(lua) - first + 1;
@@ -31,9 +48,8 @@ const char *format_args(lua_State *lua, int first)
 	for (int i = 0; i < count; i++)
 		lua_pushvalue(lua, first + i);
 	if (sandbox_pcall(lua, count, 1, 0) != LUA_OK) {
-		struct failure failure; /* raised anew: the line is that of the caller, which is Lua */
-		failure_read(lua, -1, &failure);
-		failure_usage(lua, "%s", failure.err.text);
+		lua_pop(lua, 1);
+		return format_anyhow(lua, first, count);
 	}
 	return lua_tostring(lua, -1);
 }

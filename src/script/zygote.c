@@ -235,5 +235,11 @@ int zygote_main(void)
 			serve(&zygote);
 		waiting = bury(&zygote);
 	}
+	/* its workers see their own channels close */
+	for (struct forked *next; zygote.workers != NULL; zygote.workers = next) {
+		next = zygote.workers->next;
+		free(zygote.workers);
+	}
+	wire_release(&zygote.wire);
 	return 0;
 }

@@ -203,6 +203,7 @@ static UNUSED void run_end(struct run *run)
 {
 	run_exited(run);
 	json_decref(run->exited);
+	run->exited = NULL;
 	wire_release(&run->wire);
 	close(run->channel);
 	close(run->output);

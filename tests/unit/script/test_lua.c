@@ -148,7 +148,8 @@ static const struct {
 	{"fail('standby is %d bytes behind', 5)", "FAILED", "standby is 5 bytes behind"},
 	{"fail()", "FAILED", "failed"},
 	{"fail('100%')", "FAILED", "100%"},
-	{"fail('%d', 'x')", "USAGE", "failover.yaml:31: bad argument"},
+	{"fail('%d', 'x')", "FAILED", "%d [x]"}, /* what it wants to say is said anyhow */
+	{"fail('%s and %d', nil, nil)", "FAILED", "%s and %d [nil, nil]"},
 	{"\n\nlocal x = nil + 1", "SCRIPT", "failover.yaml:33: attempt to perform arithmetic"},
 	{"local x = = 1", "SCRIPT", "failover.yaml:31: unexpected symbol"},
 	{"if true then", "SCRIPT", "failover.yaml:31: 'end' expected"},
