@@ -98,6 +98,9 @@ request() { # request TARGET OP ARGS PHASE BEFORE
 call() {
 	ANSWER=$(request "$1" "$2" "${3:-"{}"}" "${4:-run}" "${5:-}" | "$WORKER" --call 2>log/call)
 	STATUS=$?
+	if grep -qE 'Sanitizer|runtime error:' log/call; then
+		note "a sanitizer found something in $2" 1 "$(<log/call)"
+	fi
 	return 0
 }
 note() { # note WHAT STATUS [DETAIL]
