@@ -1,0 +1,68 @@
+# bash completion for drillbook.  tests/tools/manuals compares it with drillbook --help.
+
+# The options of each command.
+declare -A _drillbook_options=(
+	[tui]="--suggest --mode --param"
+	[run]="--mode --param --plain --approve --confirm --impact --note --detach --json"
+	[attach]="--watch --plain --approve --confirm"
+	[list]="--json"
+	[show]="--log --offline --json --param"
+	[lint]="--json"
+	[trust]="--remove"
+	[plan]="--mode --param --json"
+	[history]="--json --runbook --service --mode --limit"
+	[report]="--format --json"
+	[verify]="--json --run --seal --seal-out"
+	[doctor]=""
+	[providers]="--json"
+	[schema]=""
+	[server]="--force --foreground --json"
+)
+_drillbook_global="--workspace --data --no-color --help"
+
+# First column of a section of `drillbook list`; nothing is executed in a workspace for it.
+_drillbook_names() {
+	"${_drillbook_call[@]}" list 2>/dev/null | awk -v head="$1" '$1 == head {on = 1; next} NF == 0 {on = 0} on {print $1}'
+}
+
+_drillbook() {
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word words="" i
+	local _drillbook_call=(drillbook)
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case $word in
+		--workspace | --data) _drillbook_call+=("$word" "${COMP_WORDS[i + 1]}"); ((++i)) ;;
+		-*) ;;
+		*) [[ -v _drillbook_options[$word] ]] && { command=$word; break; } ;;
+		esac
+	done
+	case $previous in
+	--workspace | --data) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+	--seal) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+	--mode) words="probe drill live" ;;
+	--format) words="md json" ;;
+	--suggest | --runbook) words=$(_drillbook_names RUNBOOK) ;;
+	--service) words=$(_drillbook_names SERVICE) ;;
+	--param | --approve | --confirm | --impact | --note | --limit | --run) return ;;
+	*)
+		if [[ $current == -* ]]; then
+			words="$_drillbook_global ${_drillbook_options[${command:-doctor}]}"
+			[[ -n $command ]] || words+=" --version"
+		else
+			case $command in
+			"") words=${!_drillbook_options[*]} ;;
+			run | show | lint | plan) words=$(_drillbook_names RUNBOOK) ;;
+			attach | report) words="last $("${_drillbook_call[@]}" history 2>/dev/null | awk '$1 == "MODE" {on = 1; next} on {print $2}')" ;;
+			trust) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+			providers) words=$("${_drillbook_call[@]}" providers 2>/dev/null | awk -F: '/^[a-z]/ {print $1}') ;;
+			schema) words="drillbook services targets drills runbook" ;;
+			server) words="start stop status" ;;
+			esac
+		fi
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+
+complete -F _drillbook drillbook
