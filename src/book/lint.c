@@ -23,7 +23,8 @@ static void unknown_entry(const struct workspace *workspace, enum kind kind, enu
 
 static bool service_known(const struct workspace *workspace, const char *name)
 {
-	return workspace_entry(workspace, DOC_SERVICES, name) != NULL;
+	return workspace_entry(workspace, DOC_SERVICES, name) != NULL ||
+	       !workspace_readable(workspace, DOC_SERVICES);
 }
 
 static void unknown_service(const struct workspace *workspace, struct place place,

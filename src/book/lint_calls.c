@@ -22,6 +22,8 @@ static void unknown_target(
 	struct names names = {0};
 	char mean[128];
 
+	if (!workspace_readable(lint->workspace, DOC_TARGETS))
+		return;
 	workspace_entries(lint->workspace, DOC_TARGETS, &names);
 	did_you_mean(mean, sizeof(mean), target, names.rows, names.count);
 	names_release(&names);
@@ -131,7 +133,8 @@ static void check_arg(struct lint *lint, const struct script *script, const stru
 		catalog_field_names(op->params, op->param_count, &names);
 		did_you_mean(mean, sizeof(mean), arg->name, names.rows, names.count);
 		names_release(&names);
-		problems_add(lint->problems, RULE_UNKNOWN_PARAMETER, place,
+		problems_add(lint->problems, RULE_UNKNOWN_PARAMETER,
+			script_place(script, arg->name_line, arg->name_column),
 			"%s has no parameter \"%.60s\"%s", op->op, arg->name, mean);
 		return;
 	}

@@ -18,7 +18,8 @@ static void check_environment(struct target_lint *t)
 	char mean[128];
 
 	if (texts_first(environment) == NULL || environment->kind != NODE_SCALAR ||
-		workspace_entry(t->workspace, DOC_DRILLBOOK, environment->text) != NULL)
+		workspace_entry(t->workspace, DOC_DRILLBOOK, environment->text) != NULL ||
+		!workspace_readable(t->workspace, DOC_DRILLBOOK))
 		return;
 	workspace_entries(t->workspace, DOC_DRILLBOOK, &names);
 	did_you_mean(mean, sizeof(mean), environment->text, names.rows, names.count);

@@ -221,7 +221,8 @@ static void read_table(struct scanner *s, size_t i, struct lua_call *call)
 	call->args_known = true;
 	for (i++; !is(s, i, "}") && tok(s, i)->kind != TOKEN_END; i++) {
 		if (tok(s, i)->kind == TOKEN_NAME && is(s, i + 1, "=")) {
-			struct lua_arg arg = {.name = name_at(s, i)};
+			struct lua_arg arg = {.name = name_at(s, i),
+				.name_line = tok(s, i)->line, .name_column = tok(s, i)->column};
 			i = read_value(s, i + 2, &arg, &clear);
 			add_arg(s, call, arg);
 		} else {

@@ -13,7 +13,7 @@ struct lua_arg {
 	enum literal literal;    /* NONE = an expression */
 	const char *text;        /* of a string */
 	int64_t number;          /* of an int; also duration("30s"), bytes("1MiB") */
-	unsigned line, column;
+	unsigned name_line, name_column, line, column; /* of the value */
 };
 
 /* capability.verb somewhere in the source: called, given to attempt or pcall, or only named. */

@@ -31,6 +31,11 @@ const struct node *workspace_entry(
 	return entry != NULL && entry->kind == NODE_MAP ? entry : NULL;
 }
 
+bool workspace_readable(const struct workspace *workspace, enum kind kind)
+{
+	return workspace->docs[kind] == NULL || workspace->docs[kind]->root != NULL;
+}
+
 void workspace_entries(const struct workspace *workspace, enum kind kind, struct names *out)
 {
 	const struct node *map = entries(workspace, kind);

@@ -144,7 +144,8 @@ static enum err_code from_entry(
 	struct names names = {0};
 	char mean[128], right[192];
 
-	if (text != NULL && workspace_entry(v->workspace, kind, text) != NULL) {
+	if (text != NULL && (workspace_entry(v->workspace, kind, text) != NULL ||
+				    !workspace_readable(v->workspace, kind))) {
 		*v->out = json_copy((json_t *)(uintptr_t)v->given);
 		return ERR_NONE;
 	}

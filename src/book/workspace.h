@@ -89,6 +89,8 @@ char *workspace_find(const char *dir);
 
 /* The entry of services:, targets:, environments:, …; NULL when there is none.  name may be NULL. */
 const struct node *workspace_entry(const struct workspace *workspace, enum kind kind, const char *name);
+/* False when the file is there and could not be read: then nothing can be said of its names. */
+bool workspace_readable(const struct workspace *workspace, enum kind kind);
 void workspace_entries(const struct workspace *workspace, enum kind kind, struct names *out);
 struct document *workspace_runbook(const struct workspace *workspace, const char *name);
 const struct provider *target_provider(const struct workspace *workspace, const char *target);

@@ -63,6 +63,11 @@ static const struct {
 	{"did not find expected ',' or '}'", "a { is not closed: write , or }"},
 	{"did not find expected ',' or ']'", "a [ is not closed: write , or ]"},
 	{"found unexpected end of stream", "a quote is not closed"},
+	{"did not find expected node content",
+		"a value was expected here: a [ or { before it is not closed"},
+	{"found unknown escape character",
+		"this escape does not exist: write \\\\ for a backslash, or use single quotes"},
+	{"found duplicate %YAML directive", "%YAML twice: keep one"},
 	{"did not find expected alphabetic or numeric character",
 		"text that starts with * or & must stand in quotes"},
 	{"control characters are not allowed", "a control character: remove it"},
@@ -95,6 +100,18 @@ static struct place place_of_offset(
 	return place;
 }
 
+static bool line_has(const char *bytes, size_t len, unsigned line, const char *what)
+{
+	const char *at = bytes, *end = bytes + len;
+
+	for (; line > 1 && at < end; line--) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		at = newline != NULL ? newline + 1 : end;
+	}
+	const char *newline = memchr(at, '\n', (size_t)(end - at));
+	return memmem(at, (size_t)((newline != NULL ? newline : end) - at), what, strlen(what)) != NULL;
+}
+
 static void report_syntax(struct loader *l, const char *bytes, size_t len)
 {
 	const yaml_parser_t *p = &l->parser;
@@ -102,7 +119,11 @@ static void report_syntax(struct loader *l, const char *bytes, size_t len)
 		? place_of_offset(l, bytes, len, p->problem_offset)
 		: at(l, p->problem_mark);
 
-	problems_add(l->problems, RULE_YAML, place, "%s", own_words(p->problem));
+	const char *words = own_words(p->problem);
+	/* the commonest reason for a { that is not closed */
+	if (strstr(words, "is not closed") != NULL && line_has(bytes, len, place.line, "${"))
+		words = "in { } put ${NAME} in quotes: \"${NAME}\"";
+	problems_add(l->problems, RULE_YAML, place, "%s", words);
 }
 
 /* ------------------------------------------------------------------ building */
@@ -407,6 +428,7 @@ int64_t yaml_peek_int(const char *bytes, size_t len, const char *key, int64_t fa
 	start(&l, bytes, len);
 	while (!done && depth >= 0 && depth <= DEPTH_MAX && yaml_parser_parse(&l.parser, &event)) {
 		if (event.type == YAML_MAPPING_START_EVENT || event.type == YAML_SEQUENCE_START_EVENT) {
+			done = depth == 0 && event.type == YAML_SEQUENCE_START_EVENT;
 			depth++;
 			wanted = false;
 		} else if (event.type == YAML_MAPPING_END_EVENT ||
@@ -417,11 +439,9 @@ int64_t yaml_peek_int(const char *bytes, size_t len, const char *key, int64_t fa
 			const char *text = (const char *)event.data.scalar.value;
 			const struct node value = {.text = text, .kind = NODE_SCALAR,
 				.len = (uint32_t)event.data.scalar.length};
-			if (wanted) {
-				if (!node_int(&value, &fallback))
-					wanted = false;
-				done = true;
-			}
+			done = wanted;
+			if (wanted)
+				node_int(&value, &fallback); /* which stays when it is none */
 			wanted = is_key && strcmp(text, key) == 0;
 			is_key = !is_key;
 		}
