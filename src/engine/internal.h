@@ -109,7 +109,7 @@ struct live_step {
 	json_t *output;         /* the output file as last reported */
 	bool previewed;         /* a human saw the list of its changes and said yes */
 	char *confirmed;        /* digest a human said yes to */
-	int64_t deadline_ms;
+	const char *waiting;    /* phase to be started once the secrets are there; static, NULL = none */
 };
 
 struct live {
@@ -121,6 +121,7 @@ struct live {
 	struct live_step *steps;
 	size_t low;             /* no step before it can start any more */
 	int active;             /* steps that run now */
+	int waiting;            /* of them, those that wait for the secrets */
 	bool dirty, ending, sealed;
 	int secrets_fd;         /* sealed memfd, -1 = none yet */
 	bool secrets_needed, secrets_pending;

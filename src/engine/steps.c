@@ -89,6 +89,12 @@ static void run_phase(struct live *live, size_t step, const char *phase)
 	struct err err = {0};
 	json_t *payload = named(live, step);
 
+	if (live->secrets_needed && live->secrets_fd < 0) { /* after a restart: live_advance gets them first */
+		live->steps[step].waiting = phase;
+		live->waiting++;
+		json_decref(payload);
+		return;
+	}
 	json_put_str(payload, "phase", phase);
 	live_emit(live, EVENT_STEP_PHASE, payload, NULL);
 	if (worker_run_phase(live, step, phase, &err) == ERR_NONE)
@@ -280,6 +286,10 @@ void step_finish(struct live *live, size_t index, enum step_state outcome, json_
 
 	if (step->state == STEP_RUNNING)
 		live->active--;
+	if (own->waiting != NULL) {
+		own->waiting = NULL;
+		live->waiting--;
+	}
 	json_put_str(payload, "outcome", step_state_name(outcome));
 	if (own->output != NULL)
 		json_object_set(payload, "output", own->output);
@@ -754,6 +764,14 @@ void live_advance(struct live *live)
 		json_put_str(payload, "reason", err.text);
 		live_emit(live, EVENT_RUN_PAUSED, payload, NULL);
 		return;
+	}
+	for (size_t i = 0; i < run->step_count && live->waiting > 0; i++) {
+		const char *phase = live->steps[i].waiting;
+		if (phase == NULL)
+			continue;
+		live->steps[i].waiting = NULL;
+		live->waiting--;
+		run_phase(live, i, phase);
 	}
 	while (live->low < run->step_count && done_with(&run->steps[live->low]))
 		live->low++;

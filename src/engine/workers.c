@@ -374,8 +374,9 @@ static json_t *replay_list(const struct step *step)
 		json_put_digest(row, op);
 		if (op->error != NULL)
 			json_object_set(row, "error", (json_t *)(uintptr_t)op->error);
-		else if (op->result != NULL)
-			json_object_set(row, "result", (json_t *)(uintptr_t)op->result);
+		else /* settled by a human's word there is none: the script sees an empty table */
+			json_put(row, "result", op->result != NULL ? json_incref((json_t *)(uintptr_t)op->result)
+								   : json_object());
 		json_array_append_new(list, row);
 	}
 	return list;

@@ -10,6 +10,7 @@ no_workers() { [[ -z $(workers) ]]; }
 crash() { # crash server|everything
 	local startup run result pid
 	stage orders pg,balancer,pdns,knot
+	lab sync on || fatal "site b is no synchronous standby"
 	# a stopped startup process holds the promotion half way, for as long as the test wants
 	startup=$(pgrep -P "$(lab pid pg-b)" -f startup) || fatal "b has no startup process"
 	kill -STOP "$startup"
