@@ -2,26 +2,10 @@
  *
  * One function per kind of event, found through a table.  Strings and JSON in the state are borrowed from the
  * payloads, which the run keeps; the only copies are of what an event's header says. */
-#include "drillbook/record.h"
+#include "fold.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct run_private {
-	json_t *payloads; /* array: everything borrowed from lives here */
-	struct arena arena;
-	size_t ask_cap, note_cap;
-	json_t *index;    /* step id -> position */
-	bool erased;      /* a payload is missing: what refers to it may refer to nothing */
-};
-
-struct fold {
-	struct run *run;
-	const struct event *event;
-	const json_t *data;
-	struct step *step; /* the step the payload names, or NULL */
-	struct err *err;
-};
 
 struct run *run_new(void)
 {
@@ -408,140 +392,6 @@ static enum err_code step_finished(struct fold *fold)
 	return ERR_NONE;
 }
 
-/* ------------------------------------------------------------------ operations */
-
-/* An ordinal identifies a call within an attempt.  A key outlives attempts: the same operation proposed again
- * after an UNKNOWN or an interruption takes the place of its earlier self. */
-static struct op *op_at(struct fold *fold, bool create)
-{
-	struct step *step = fold->step;
-	const int64_t ordinal = json_int(fold->data, "ordinal", -1);
-	const int64_t attempt = json_int(fold->data, "attempt", -1);
-	const char *key = json_str(fold->data, "key", "");
-
-	for (size_t i = step->op_count; i-- > 0;)
-		if ((step->ops[i].ordinal == ordinal && step->ops[i].attempt == attempt) ||
-			(create && key[0] != '\0' && str_eq(step->ops[i].key, key))) {
-			step->ops[i].attempt = attempt;
-			return &step->ops[i];
-		}
-	if (!create)
-		return NULL;
-	if ((step->op_count & (step->op_count - 1)) == 0)
-		step->ops = xrealloc(step->ops,
-			(step->op_count ? step->op_count * 2 : 1) * sizeof(*step->ops));
-	struct op *op = &step->ops[step->op_count++];
-	*op = (struct op){.attempt = attempt, .ordinal = ordinal, .key = key, .op = "", .target = "",
-		.effect = "", .digest = ""};
-	return op;
-}
-
-static void op_describe(struct op *op, const struct fold *fold)
-{
-	const json_t *data = fold->data;
-
-	op->key = json_str(data, "key", "");
-	op->op = json_str(data, "op", "");
-	op->target = json_str(data, "target", "");
-	op->effect = json_str(data, "effect", "read");
-	op->digest = json_str(data, "digest", "");
-	op->args = json_object_get(data, "args");
-	op->before = json_object_get(data, "before");
-	op->undo = json_object_get(data, "undo");
-	op->idempotent = json_flag(data, "idempotent", false);
-	op->journaled = fold->event->wall;
-}
-
-static void op_outcome(struct op *op, const struct fold *fold, enum op_state state)
-{
-	op->state = state;
-	op->result = json_object_get(fold->data, "result");
-	op->error = json_object_get(fold->data, "error");
-	op->began.ns = json_int(fold->data, "began_ns", op->began.ns);
-	op->ended.ns = json_int(fold->data, "ended_ns", fold->event->wall.ns);
-}
-
-static enum err_code op_read(struct fold *fold)
-{
-	struct op *op = op_at(fold, true);
-
-	op_describe(op, fold);
-	op_outcome(op, fold, OP_STATE_READ);
-	return ERR_NONE;
-}
-
-static enum err_code op_intent(struct fold *fold)
-{
-	struct op *op = op_at(fold, true);
-
-	op_describe(op, fold);
-	op->state = json_flag(fold->data, "allowed", false) ? OP_STATE_ALLOWED : OP_STATE_PROPOSED;
-	op->settled = false;
-	op->result = op->error = NULL;
-	return ERR_NONE;
-}
-
-static enum err_code op_known(struct fold *fold, struct op **out)
-{
-	*out = op_at(fold, fold->run->private->erased);
-	return *out != NULL ? ERR_NONE
-			    : err_set(fold->err, ERR_PROTOCOL, "\"%s\" has no intent with ordinal %lld",
-				      fold->step->id, (long long)json_int(fold->data, "ordinal", -1));
-}
-
-static enum err_code op_allowed(struct fold *fold)
-{
-	struct op *op;
-
-	TRY(op_known(fold, &op));
-	op->state = OP_STATE_ALLOWED;
-	return ERR_NONE;
-}
-
-static enum err_code op_refused(struct fold *fold)
-{
-	struct op *op;
-
-	TRY(op_known(fold, &op));
-	op->state = OP_STATE_REFUSED;
-	return ERR_NONE;
-}
-
-static enum err_code op_result(struct fold *fold)
-{
-	struct op *op;
-	const json_t *error = json_object_get(fold->data, "error");
-
-	TRY(op_known(fold, &op));
-	if (json_flag(fold->data, "ok", false))
-		op_outcome(op, fold, OP_STATE_DONE);
-	else
-		op_outcome(op, fold, world_from_name(json_str(error, "world", "unknown")) == WORLD_UNKNOWN
-				     ? OP_STATE_UNKNOWN : OP_STATE_FAILED);
-	return ERR_NONE;
-}
-
-static enum err_code op_unknown(struct fold *fold)
-{
-	struct op *op;
-
-	TRY(op_known(fold, &op));
-	op->state = OP_STATE_UNKNOWN;
-	return ERR_NONE;
-}
-
-static enum err_code op_settled(struct fold *fold)
-{
-	struct op *op;
-
-	TRY(op_known(fold, &op));
-	op->settled = true;
-	op->settled_by = json_str(fold->data, "by", "");
-	op_outcome(op, fold, str_eq(json_str(fold->data, "verdict", ""), "done") ? OP_STATE_DONE
-										  : OP_STATE_FAILED);
-	return ERR_NONE;
-}
-
 /* ------------------------------------------------------------------ services and notes */
 
 static struct service *named_service(struct fold *fold)
@@ -626,13 +476,13 @@ static const struct {
 	[EVENT_STEP_ASKED] = {step_asked, STEP},
 	[EVENT_STEP_ANSWERED] = {step_answered, STEP},
 	[EVENT_STEP_FINISHED] = {step_finished, STEP},
-	[EVENT_OP_READ] = {op_read, STEP},
-	[EVENT_OP_INTENT] = {op_intent, STEP},
-	[EVENT_OP_ALLOWED] = {op_allowed, STEP},
-	[EVENT_OP_REFUSED] = {op_refused, STEP},
-	[EVENT_OP_RESULT] = {op_result, STEP},
-	[EVENT_OP_UNKNOWN] = {op_unknown, STEP},
-	[EVENT_OP_SETTLED] = {op_settled, STEP},
+	[EVENT_OP_READ] = {fold_op_read, STEP},
+	[EVENT_OP_INTENT] = {fold_op_intent, STEP},
+	[EVENT_OP_ALLOWED] = {fold_op_allowed, STEP},
+	[EVENT_OP_REFUSED] = {fold_op_refused, STEP},
+	[EVENT_OP_RESULT] = {fold_op_result, STEP},
+	[EVENT_OP_UNKNOWN] = {fold_op_unknown, STEP},
+	[EVENT_OP_SETTLED] = {fold_op_settled, STEP},
 	[EVENT_SERVICE_MARKED] = {service_marked, DATA},
 	[EVENT_RECOVERY_MEASURED] = {recovery_measured, DATA},
 	[EVENT_NOTE_ADDED] = {note_added, PLAIN},
