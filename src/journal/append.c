@@ -1,8 +1,9 @@
 /* append.c: one write transaction.
  *
- * A batch is first folded and hashed, then written: a batch that cannot follow what is on disk is refused before
- * anything of it is there, so that its neighbours in a group commit do not suffer.  What is known of a chain (head, fold) is
- * ahead of the disk while a transaction is open; whenever something fails it is forgotten and read again. */
+ * A batch is first folded and hashed, then written: a batch that cannot follow what is on disk
+ * is refused before anything of it is there, so that its neighbours in a group commit do not
+ * suffer.  What is known of a chain (head, fold) is ahead of the disk while a transaction is
+ * open; whenever something fails it is forgotten and read again. */
 #include "internal.h"
 
 #include <signal.h>
@@ -76,7 +77,8 @@ static enum err_code chain_tail(struct journal *journal, struct chain *chain, st
 		chain->next_pos = (sqlite3_column_int64(tail, 0) & 0xffffffff) + 1;
 		if (!db_sha(tail, 1, &chain->head))
 			code = err_set(err, ERR_JOURNAL,
-				"the last event of chain %lld in \"%s\" is damaged; run drillbook verify",
+				"the last event of chain %lld in \"%s\" is damaged; run "
+				"drillbook verify",
 				(long long)chain->id, journal->path);
 	} else if (step != SQLITE_DONE) {
 		code = db_error(journal->db, err, "read");
@@ -86,14 +88,15 @@ static enum err_code chain_tail(struct journal *journal, struct chain *chain, st
 }
 
 /* *out moves when another chain is got. */
-static enum err_code chain_get(struct journal *journal, int64_t id, struct chain **out, struct err *err)
+static enum err_code chain_get(
+	struct journal *journal, int64_t id, struct chain **out, struct err *err)
 {
 	for (size_t i = 0; i < journal->chain_count; i++)
 		if (journal->chains[i].id == id) {
 			*out = &journal->chains[i];
 			return ERR_NONE;
 		}
-	struct chain chain = {.id = id};
+	struct chain chain = { .id = id };
 	TRY(chain_tail(journal, &chain, err));
 	if (id != 0 && chain.next_pos > 0)
 		TRY(folded_load(journal, id, &chain.folded, err));
@@ -101,8 +104,8 @@ static enum err_code chain_get(struct journal *journal, int64_t id, struct chain
 		chain.folded = folded_new();
 	if (journal->chain_count == journal->chain_cap) {
 		journal->chain_cap = journal->chain_cap ? journal->chain_cap * 2 : 8;
-		journal->chains =
-			xrealloc(journal->chains, journal->chain_cap * sizeof(*journal->chains));
+		journal->chains = xrealloc(
+			journal->chains, journal->chain_cap * sizeof(*journal->chains));
 	}
 	journal->chains[journal->chain_count] = chain;
 	*out = &journal->chains[journal->chain_count++];
@@ -111,7 +114,8 @@ static enum err_code chain_get(struct journal *journal, int64_t id, struct chain
 
 /* ------------------------------------------------------------------ the transaction */
 
-static enum err_code step_statement(struct journal *journal, enum statement which, struct err *err)
+static enum err_code step_statement(
+	struct journal *journal, enum statement which, struct err *err)
 {
 	sqlite3_stmt *statement;
 
@@ -119,7 +123,8 @@ static enum err_code step_statement(struct journal *journal, enum statement whic
 	return db_run(journal->db, statement, err);
 }
 
-/* J12: an older server that was stopped and continued finds a newer epoch and may not write again. */
+/* J12: an older server that was stopped and continued finds a newer epoch and may not write
+ * again. */
 static enum err_code fence(struct journal *journal, struct err *err)
 {
 	sqlite3_stmt *statement;
@@ -133,7 +138,8 @@ static enum err_code fence(struct journal *journal, struct err *err)
 		return db_error(journal->db, err, "read");
 	if (newest != journal->epoch)
 		return err_set(err, ERR_HELD,
-			"a newer server (epoch %lld) has taken over this journal; this one (epoch %lld) may not write "
+			"a newer server (epoch %lld) has taken over this journal; this one "
+			"(epoch %lld) may not write "
 			"to it any more",
 			(long long)newest, (long long)journal->epoch);
 	return ERR_NONE;
@@ -154,7 +160,7 @@ enum err_code append_begin(struct journal *journal, struct err *err)
 
 void append_rollback(struct journal *journal)
 {
-	struct err ignored = {0};
+	struct err ignored = { 0 };
 
 	/* after some errors SQLite has already rolled back */
 	if (!sqlite3_get_autocommit(journal->db) &&
@@ -186,8 +192,10 @@ struct ready { /* an event as it will be written */
 	struct sha256 payload_sha, hash;
 };
 
-/* A seal may leave out what only the journal knows in the moment of writing: the chain's length and head (J8). */
-static enum err_code fill_seal(struct journal *journal, const struct event *event, struct err *err)
+/* A seal may leave out what only the journal knows in the moment of writing: the chain's length
+ * and head (J8). */
+static enum err_code fill_seal(
+	struct journal *journal, const struct event *event, struct err *err)
 {
 	const int64_t run = json_int(event->payload, "run", 0);
 	struct chain *chain;
@@ -197,12 +205,13 @@ static enum err_code fill_seal(struct journal *journal, const struct event *even
 		return err_set(err, ERR_PROTOCOL, "a seal must name its run");
 	TRY(chain_get(journal, run, &chain, err));
 	if (chain->next_pos == 0)
-		return err_set(err, ERR_PROTOCOL, "run %lld cannot be sealed: it has no events", (long long)run);
+		return err_set(err, ERR_PROTOCOL, "run %lld cannot be sealed: it has no events",
+			(long long)run);
 	sha256_hex(chain->head, head);
 	if (!str_eq(json_str(event->payload, "head", head), head) ||
 		json_int(event->payload, "events", chain->next_pos) != chain->next_pos)
-		return err_set(err, ERR_PROTOCOL, "the seal of run %lld does not name its last event",
-			(long long)run);
+		return err_set(err, ERR_PROTOCOL,
+			"the seal of run %lld does not name its last event", (long long)run);
 	json_put_int(event->payload, "events", chain->next_pos);
 	json_put_str(event->payload, "head", head);
 	return ERR_NONE;
@@ -210,9 +219,10 @@ static enum err_code fill_seal(struct journal *journal, const struct event *even
 
 static enum err_code check_event(struct event *event, struct err *err)
 {
-	if (event->kind < 0 || event->kind >= EVENT_COUNT || event->chain < 0 || event->chain > CHAIN_MAX)
-		return err_set(err, ERR_PROTOCOL, "not an event: kind %d in chain %lld", (int)event->kind,
-			(long long)event->chain);
+	if (event->kind < 0 || event->kind >= EVENT_COUNT || event->chain < 0 ||
+		event->chain > CHAIN_MAX)
+		return err_set(err, ERR_PROTOCOL, "not an event: kind %d in chain %lld",
+			(int)event->kind, (long long)event->chain);
 	if (event_kinds[event->kind].ledger != (event->chain == 0))
 		return err_set(err, ERR_PROTOCOL, "\"%s\" does not belong into chain %lld",
 			event_kinds[event->kind].name, (long long)event->chain);
@@ -222,7 +232,7 @@ static enum err_code check_event(struct event *event, struct err *err)
 		return err_set(err, ERR_PROTOCOL, "the payload of \"%s\" is not an object",
 			event_kinds[event->kind].name);
 	if (event->actor.uid < 0) /* as it will be read back */
-		event->actor = (struct actor){.uid = PERSON_PROGRAM, .name = "drillbook"};
+		event->actor = (struct actor){ .uid = PERSON_PROGRAM, .name = "drillbook" };
 	return ERR_NONE;
 }
 
@@ -238,8 +248,8 @@ static void make_hash(struct ready *ready, const struct chain *chain)
 }
 
 /* Folds, names, hashes.  Nothing but a new person's name is written. */
-static enum err_code make_ready(struct journal *journal, struct event *event, struct ready *ready, bool *broken,
-	struct err *err)
+static enum err_code make_ready(struct journal *journal, struct event *event,
+	struct ready *ready, bool *broken, struct err *err)
 {
 	struct sha256 person;
 	struct chain *chain;
@@ -258,13 +268,16 @@ static enum err_code make_ready(struct journal *journal, struct event *event, st
 		return err->code;
 	}
 	ready->id = event_id(event->chain, event->pos);
-	ready->header_len = header_write(ready->header, sizeof(ready->header), event, program ? NULL : &person);
+	ready->header_len = header_write(
+		ready->header, sizeof(ready->header), event, program ? NULL : &person);
 	if (ready->header_len < 0)
-		return err_set(err, ERR_PROTOCOL, "an event's boot id \"%.40s\" is none", event->boot);
+		return err_set(
+			err, ERR_PROTOCOL, "an event's boot id \"%.40s\" is none", event->boot);
 	ready->payload = json_line(event->payload);
 	ready->payload_len = strlen(ready->payload);
 	if (ready->payload_len > PAYLOAD_MAX_BYTES)
-		return err_set(err, ERR_LIMIT, "the payload of \"%s\" has %zu bytes; %d are allowed",
+		return err_set(err, ERR_LIMIT,
+			"the payload of \"%s\" has %zu bytes; %d are allowed",
 			event_kinds[event->kind].name, ready->payload_len, PAYLOAD_MAX_BYTES);
 	ready->payload_sha = sha256_of(ready->payload, ready->payload_len);
 	make_hash(ready, chain);
@@ -311,8 +324,8 @@ static enum err_code write_batch(struct journal *journal, const struct event *ev
 	return ERR_NONE;
 }
 
-enum err_code append_batch(struct journal *journal, struct event *events, size_t count, bool *broken,
-	struct err *err)
+enum err_code append_batch(struct journal *journal, struct event *events, size_t count,
+	bool *broken, struct err *err)
 {
 	struct ready *ready = xmalloc((count + 1) * sizeof(*ready));
 	enum err_code code = ERR_NONE;
@@ -341,13 +354,14 @@ enum err_code append_batch(struct journal *journal, struct event *events, size_t
 	return code;
 }
 
-enum err_code append_content(struct journal *journal, const void *bytes, size_t len, struct sha256 *out,
-	struct err *err)
+enum err_code append_content(struct journal *journal, const void *bytes, size_t len,
+	struct sha256 *out, struct err *err)
 {
 	sqlite3_stmt *row;
 
 	if (len > CONTENT_MAX_BYTES)
-		return err_set(err, ERR_LIMIT, "%zu bytes to keep; %d are allowed", len, CONTENT_MAX_BYTES);
+		return err_set(err, ERR_LIMIT, "%zu bytes to keep; %d are allowed", len,
+			CONTENT_MAX_BYTES);
 	*out = sha256_of(bytes, len);
 	TRY(db_statement(journal, ST_KEEP, &row, err));
 	db_bind_bytes(row, 1, out->b, SHA256_BYTES);
@@ -355,9 +369,11 @@ enum err_code append_content(struct journal *journal, const void *bytes, size_t 
 	return db_run(journal->db, row, err);
 }
 
-/* ------------------------------------------------------------------ from outside the writer thread */
+/* ------------------------------------------------------------------ from outside the writer
+ * thread */
 
-enum err_code journal_append(struct journal *journal, struct event *events, size_t count, struct err *err)
+enum err_code journal_append(
+	struct journal *journal, struct event *events, size_t count, struct err *err)
 {
 	enum err_code code;
 	bool broken;
@@ -377,8 +393,8 @@ enum err_code journal_append(struct journal *journal, struct event *events, size
 	return code;
 }
 
-enum err_code journal_keep(struct journal *journal, const void *bytes, size_t len, struct sha256 *out,
-	struct err *err)
+enum err_code journal_keep(struct journal *journal, const void *bytes, size_t len,
+	struct sha256 *out, struct err *err)
 {
 	enum err_code code;
 

@@ -10,13 +10,15 @@ static const struct {
 	int code;
 	const char *words;
 } reasons[] = {
-	{SQLITE_FULL, "no space left on the device; free some, what was recorded before is safe"},
-	{SQLITE_READONLY, "the file or its directory is read-only"},
-	{SQLITE_PERM, "not allowed; check who owns the data directory"},
-	{SQLITE_CANTOPEN, "cannot be opened; check that the directory exists and who owns it"},
-	{SQLITE_NOTADB, "not a drillbook journal"},
-	{SQLITE_CORRUPT, "the file is damaged; keep a copy and run drillbook verify"},
-	{SQLITE_BUSY, "another process is writing to it"},
+	{ SQLITE_FULL,
+		"no space left on the device; free some, what was recorded before is safe" },
+	{ SQLITE_READONLY, "the file or its directory is read-only" },
+	{ SQLITE_PERM, "not allowed; check who owns the data directory" },
+	{ SQLITE_CANTOPEN,
+		"cannot be opened; check that the directory exists and who owns it" },
+	{ SQLITE_NOTADB, "not a drillbook journal" },
+	{ SQLITE_CORRUPT, "the file is damaged; keep a copy and run drillbook verify" },
+	{ SQLITE_BUSY, "another process is writing to it" },
 };
 
 enum err_code db_error(sqlite3 *db, struct err *err, const char *fmt, ...)
@@ -59,29 +61,37 @@ static const char *const texts[ST_COUNT] = {
 	[ST_COMMIT] = "COMMIT",
 	[ST_ROLLBACK] = "ROLLBACK",
 	[ST_EPOCH] = "SELECT epoch FROM epoch WHERE id = 1",
-	[ST_INSERT] = "INSERT INTO event(id, header, payload, payload_sha, hash) VALUES(?1, ?2, ?3, ?4, ?5)",
-	[ST_TAIL] = "SELECT id, hash FROM event WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1",
-	[ST_KEEP] = "INSERT INTO content(sha, bytes) VALUES(?1, ?2)"
-		    " ON CONFLICT(sha) DO UPDATE SET bytes = excluded.bytes WHERE bytes IS NULL",
+	[ST_INSERT] = "INSERT INTO event(id, header, payload, payload_sha, hash) VALUES(?1, "
+		      "?2, ?3, ?4, ?5)",
+	[ST_TAIL] = "SELECT id, hash FROM event WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC "
+		    "LIMIT 1",
+	[ST_KEEP] =
+		"INSERT INTO content(sha, bytes) VALUES(?1, ?2)"
+		" ON CONFLICT(sha) DO UPDATE SET bytes = excluded.bytes WHERE bytes IS NULL",
 	[ST_PERSON] = "INSERT INTO person(digest, salt, uid, name) VALUES(?1, ?2, ?3, ?4)",
-	[ST_RUN] = "INSERT OR REPLACE INTO run VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+	[ST_RUN] = "INSERT OR REPLACE INTO run VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+		   "?11, ?12,"
 		   " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
-	[ST_SERVICE] = "INSERT OR REPLACE INTO service VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+	[ST_SERVICE] = "INSERT OR REPLACE INTO service VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+		       "?9, ?10, ?11,"
 		       " ?12, ?13, ?14, ?15, ?16, ?17)",
 	[ST_STEP] = "INSERT OR REPLACE INTO step VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-	[ST_OPERATION] = "INSERT OR REPLACE INTO operation VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+	[ST_OPERATION] = "INSERT OR REPLACE INTO operation VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, "
+			 "?8, ?9, ?10,"
 			 " ?11, ?12)",
-	[ST_PACE_GET] = "SELECT recent FROM pace WHERE runbook = ?1 AND mode = ?2 AND step = ?3",
+	[ST_PACE_GET] =
+		"SELECT recent FROM pace WHERE runbook = ?1 AND mode = ?2 AND step = ?3",
 	[ST_PACE_PUT] = "INSERT OR REPLACE INTO pace VALUES(?1, ?2, ?3, ?4)",
 	[ST_PACE_DROP] = "DELETE FROM pace WHERE runbook = ?1 AND mode = ?2 AND step = ?3",
 };
 
-enum err_code db_statement(struct journal *journal, enum statement which, sqlite3_stmt **out, struct err *err)
+enum err_code db_statement(
+	struct journal *journal, enum statement which, sqlite3_stmt **out, struct err *err)
 {
 	sqlite3_stmt **kept = &journal->statements[which];
 
-	if (*kept == NULL && sqlite3_prepare_v3(journal->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT,
-				     kept, NULL) != SQLITE_OK)
+	if (*kept == NULL && sqlite3_prepare_v3(journal->db, texts[which], -1,
+				     SQLITE_PREPARE_PERSISTENT, kept, NULL) != SQLITE_OK)
 		return db_error(journal->db, err, "use");
 	*out = *kept;
 	return ERR_NONE;
@@ -128,8 +138,9 @@ enum err_code db_int(sqlite3 *db, const char *sql, int64_t *out, struct err *err
 	if (step == SQLITE_ROW)
 		*out = sqlite3_column_int64(statement, 0);
 	else
-		code = step == SQLITE_DONE ? err_set(err, ERR_NOT_FOUND, "the journal has no such row")
-					   : db_error(db, err, "read");
+		code = step == SQLITE_DONE
+			       ? err_set(err, ERR_NOT_FOUND, "the journal has no such row")
+			       : db_error(db, err, "read");
 	sqlite3_finalize(statement);
 	return code;
 }

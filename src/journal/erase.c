@@ -1,21 +1,25 @@
 /* erase.c: what leaves the record, and the epoch.
  *
- * Erasing leaves the digest, so that the chain stays whole (J5).  The pages are wiped (secure_delete) and the log in which
- * older copies stand is emptied and written over.  A backup of the file is out of reach. */
+ * Erasing leaves the digest, so that the chain stays whole (J5).  The pages are wiped
+ * (secure_delete) and the log in which older copies stand is emptied and written over.  A
+ * backup of the file is out of reach. */
 #include "internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static enum err_code erasable(const struct event *event, const struct folded *folded, struct err *err)
+static enum err_code erasable(
+	const struct event *event, const struct folded *folded, struct err *err)
 {
 	if (folded->run->status == RUN_OPEN)
 		return err_set(err, ERR_PRECONDITION,
-			"run %lld is still open; what a running recovery stands on cannot be erased",
+			"run %lld is still open; what a running recovery stands on cannot be "
+			"erased",
 			(long long)event->chain);
 	if (event->kind == EVENT_RUN_STARTED || event->kind == EVENT_RUN_ENDED)
 		return err_set(err, ERR_FORBIDDEN,
-			"\"%s\" cannot be erased: without it the rest of the run cannot be read",
+			"\"%s\" cannot be erased: without it the rest of the run cannot be "
+			"read",
 			event_kinds[event->kind].name);
 	return ERR_NONE;
 }
@@ -39,17 +43,18 @@ static enum err_code find_event(void *arg, const struct event *event, struct err
 	return ERR_NONE;
 }
 
-static enum err_code erase_event(struct journal *journal, int64_t chain, int64_t pos, struct err *err)
+static enum err_code erase_event(
+	struct journal *journal, int64_t chain, int64_t pos, struct err *err)
 {
-	struct wanted wanted = {.pos = pos};
+	struct wanted wanted = { .pos = pos };
 	struct folded *folded = NULL;
 	char sql[128];
 	enum err_code code;
 
 	TRY(events_visit(journal, journal->db, chain, pos, find_event, &wanted, err));
 	if (!wanted.found)
-		return err_set(err, ERR_NOT_FOUND, "there is no event %lld in run %lld", (long long)pos,
-			(long long)chain);
+		return err_set(err, ERR_NOT_FOUND, "there is no event %lld in run %lld",
+			(long long)pos, (long long)chain);
 	TRY(folded_load(journal, chain, &folded, err));
 	code = erasable(&wanted.event, folded, err);
 	if (code != ERR_NONE)
@@ -82,12 +87,14 @@ static enum err_code erase_end(struct journal *journal, enum err_code code, stru
 	return wal_wipe(journal, err);
 }
 
-enum err_code journal_erase_payload(struct journal *journal, int64_t chain, int64_t pos, struct err *err)
+enum err_code journal_erase_payload(
+	struct journal *journal, int64_t chain, int64_t pos, struct err *err)
 {
 	enum err_code code;
 
 	if (chain == 0)
-		return err_set(err, ERR_FORBIDDEN, "the ledger cannot be erased: seals stand in it");
+		return err_set(
+			err, ERR_FORBIDDEN, "the ledger cannot be erased: seals stand in it");
 	pthread_mutex_lock(&journal->write_lock);
 	code = append_begin(journal, err);
 	if (code == ERR_NONE)
@@ -97,8 +104,8 @@ enum err_code journal_erase_payload(struct journal *journal, int64_t chain, int6
 }
 
 /* Runs a change of one row with up to two bound values; ERR_NOT_FOUND when it changed none. */
-static enum err_code erase_row(struct journal *journal, const char *sql, const struct sha256 *digest,
-	const struct actor *actor, struct err *err)
+static enum err_code erase_row(struct journal *journal, const char *sql,
+	const struct sha256 *digest, const struct actor *actor, struct err *err)
 {
 	sqlite3_stmt *row;
 	enum err_code code;
@@ -112,7 +119,8 @@ static enum err_code erase_row(struct journal *journal, const char *sql, const s
 	}
 	code = db_run(journal->db, row, err);
 	if (code == ERR_NONE && sqlite3_changes(journal->db) == 0)
-		code = err_set(err, ERR_NOT_FOUND, "the journal has nothing like that to erase");
+		code = err_set(
+			err, ERR_NOT_FOUND, "the journal has nothing like that to erase");
 	sqlite3_finalize(row);
 	return code;
 }
@@ -124,7 +132,8 @@ enum err_code journal_erase_kept(struct journal *journal, struct sha256 digest, 
 	pthread_mutex_lock(&journal->write_lock);
 	code = append_begin(journal, err);
 	if (code == ERR_NONE) {
-		code = erase_row(journal, "UPDATE content SET bytes = NULL WHERE sha = ?1 AND bytes IS NOT NULL",
+		code = erase_row(journal,
+			"UPDATE content SET bytes = NULL WHERE sha = ?1 AND bytes IS NOT NULL",
 			&digest, NULL, err);
 		code = erase_end(journal, code, err);
 	}
@@ -132,7 +141,8 @@ enum err_code journal_erase_kept(struct journal *journal, struct sha256 digest, 
 	return code;
 }
 
-enum err_code journal_erase_person(struct journal *journal, const struct actor *actor, struct err *err)
+enum err_code journal_erase_person(
+	struct journal *journal, const struct actor *actor, struct err *err)
 {
 	enum err_code code;
 
@@ -140,8 +150,9 @@ enum err_code journal_erase_person(struct journal *journal, const struct actor *
 	code = append_begin(journal, err);
 	if (code == ERR_NONE) {
 		code = erase_row(journal,
-			"UPDATE person SET salt = NULL, uid = NULL, name = NULL WHERE uid = ?1 AND name = ?2", NULL,
-			actor, err);
+			"UPDATE person SET salt = NULL, uid = NULL, name = NULL WHERE uid = ?1 "
+			"AND name = ?2",
+			NULL, actor, err);
 		people_release(&journal->people);
 		if (code == ERR_NONE) /* the name also stands in rows about runs */
 			code = journal_rebuild(journal, err);

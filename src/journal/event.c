@@ -16,9 +16,10 @@ int header_write(char *out, size_t size, const struct event *event, const struct
 		return -1;
 	if (person != NULL)
 		sha256_hex(*person, hex);
-	const int n = snprintf(out, size, "1 %lld %lld %s %lld %lld %s %lld %s", (long long)event->chain,
-		(long long)event->pos, event_kinds[event->kind].name, (long long)event->wall.ns,
-		(long long)event->mono.ns, boot_len > 0 ? event->boot : "-", (long long)event->epoch, hex);
+	const int n = snprintf(out, size, "1 %lld %lld %s %lld %lld %s %lld %s",
+		(long long)event->chain, (long long)event->pos, event_kinds[event->kind].name,
+		(long long)event->wall.ns, (long long)event->mono.ns,
+		boot_len > 0 ? event->boot : "-", (long long)event->epoch, hex);
 	return n > 0 && (size_t)n < size ? n : -1;
 }
 
@@ -34,7 +35,8 @@ static bool number(const char *text, int64_t *out)
 
 enum { F_FORMAT, F_CHAIN, F_POS, F_KIND, F_WALL, F_MONO, F_BOOT, F_EPOCH, F_PERSON, F_COUNT };
 
-bool header_parse(const char *header, size_t len, struct event *out, char person_hex[SHA256_HEX])
+bool header_parse(
+	const char *header, size_t len, struct event *out, char person_hex[SHA256_HEX])
 {
 	char copy[HEADER_MAX_BYTES], *field[F_COUNT], *rest = copy;
 	size_t count = 0;
@@ -53,11 +55,13 @@ bool header_parse(const char *header, size_t len, struct event *out, char person
 		return false;
 	if (strlen(field[F_BOOT]) >= sizeof(out->boot) || strlen(field[F_PERSON]) >= SHA256_HEX)
 		return false;
-	snprintf(out->boot, sizeof(out->boot), "%s", strcmp(field[F_BOOT], "-") ? field[F_BOOT] : "");
+	snprintf(out->boot, sizeof(out->boot), "%s",
+		strcmp(field[F_BOOT], "-") ? field[F_BOOT] : "");
 	memcpy(person_hex, field[F_PERSON], strlen(field[F_PERSON]) + 1);
 	return number(field[F_CHAIN], &out->chain) && number(field[F_POS], &out->pos) &&
-		number(field[F_WALL], &out->wall.ns) && number(field[F_MONO], &out->mono.ns) &&
-		number(field[F_EPOCH], &out->epoch) && event_kind_find(field[F_KIND], &out->kind);
+	       number(field[F_WALL], &out->wall.ns) && number(field[F_MONO], &out->mono.ns) &&
+	       number(field[F_EPOCH], &out->epoch) &&
+	       event_kind_find(field[F_KIND], &out->kind);
 }
 
 /* ------------------------------------------------------------------ persons (J7) */
@@ -65,7 +69,7 @@ bool header_parse(const char *header, size_t len, struct event *out, char person
 void people_release(struct people *people)
 {
 	free(people->list);
-	*people = (struct people){0};
+	*people = (struct people){ 0 };
 }
 
 static void people_add(struct people *people, const struct person *person)
@@ -83,13 +87,14 @@ static enum err_code people_load(struct people *people, sqlite3 *db, struct err 
 	people_release(people);
 	TRY(db_prepare(db, "SELECT digest, uid, name FROM person", &rows, err));
 	while ((step = sqlite3_step(rows)) == SQLITE_ROW) {
-		struct person person = {.uid = PERSON_ERASED, .name = "(erased)"};
+		struct person person = { .uid = PERSON_ERASED, .name = "(erased)" };
 		if (!db_sha(rows, 0, &person.digest))
 			continue;
 		if (sqlite3_column_type(rows, 1) == SQLITE_INTEGER) {
 			const char *name = (const char *)sqlite3_column_text(rows, 2);
 			person.uid = sqlite3_column_int64(rows, 1);
-			snprintf(person.name, sizeof(person.name), "%s", name != NULL ? name : "");
+			snprintf(person.name, sizeof(person.name), "%s",
+				name != NULL ? name : "");
 		}
 		people_add(people, &person);
 	}
@@ -99,7 +104,8 @@ static enum err_code people_load(struct people *people, sqlite3 *db, struct err 
 	return code;
 }
 
-static enum err_code person_insert(struct journal *journal, struct person *person, struct err *err)
+static enum err_code person_insert(
+	struct journal *journal, struct person *person, struct err *err)
 {
 	unsigned char salt[SALT_BYTES];
 	char text[128];
@@ -108,7 +114,8 @@ static enum err_code person_insert(struct journal *journal, struct person *perso
 
 	TRY(random_bytes(salt, sizeof(salt), err));
 	TRY(db_statement(journal, ST_PERSON, &insert, err));
-	const int n = snprintf(text, sizeof(text), "%lld %s", (long long)person->uid, person->name);
+	const int n =
+		snprintf(text, sizeof(text), "%lld %s", (long long)person->uid, person->name);
 	stream = sha256_new();
 	sha256_add(stream, salt, sizeof(salt));
 	sha256_add(stream, text, (size_t)n);
@@ -120,11 +127,13 @@ static enum err_code person_insert(struct journal *journal, struct person *perso
 	return db_run(journal->db, insert, err);
 }
 
-enum err_code person_for(struct journal *journal, const struct actor *actor, struct sha256 *out, struct err *err)
+enum err_code person_for(
+	struct journal *journal, const struct actor *actor, struct sha256 *out, struct err *err)
 {
-	struct person person = {.uid = actor->uid};
+	struct person person = { .uid = actor->uid };
 
-	snprintf(person.name, sizeof(person.name), "%.*s", (int)sizeof(actor->name), actor->name);
+	snprintf(person.name, sizeof(person.name), "%.*s", (int)sizeof(actor->name),
+		actor->name);
 	if (journal->people.count == 0)
 		TRY(people_load(&journal->people, journal->db, err));
 	for (size_t i = 0; i < journal->people.count; i++) {
@@ -152,10 +161,10 @@ static const struct person *person_find(const struct people *people, const char 
 	return NULL;
 }
 
-static enum err_code actor_fill(struct people *people, sqlite3 *db, const char *hex, struct actor *actor,
-	struct err *err)
+static enum err_code actor_fill(struct people *people, sqlite3 *db, const char *hex,
+	struct actor *actor, struct err *err)
 {
-	*actor = (struct actor){.uid = PERSON_PROGRAM, .name = "drillbook"};
+	*actor = (struct actor){ .uid = PERSON_PROGRAM, .name = "drillbook" };
 	if (strcmp(hex, "-") == 0)
 		return ERR_NONE;
 	const struct person *person = person_find(people, hex);
@@ -164,29 +173,32 @@ static enum err_code actor_fill(struct people *people, sqlite3 *db, const char *
 		person = person_find(people, hex);
 	}
 	actor->uid = person != NULL ? person->uid : PERSON_ERASED;
-	snprintf(actor->name, sizeof(actor->name), "%s", person != NULL ? person->name : "(unknown)");
+	snprintf(actor->name, sizeof(actor->name), "%s",
+		person != NULL ? person->name : "(unknown)");
 	return ERR_NONE;
 }
 
 /* ------------------------------------------------------------------ rows */
 
-static enum err_code damaged(const struct journal *journal, int64_t id, const char *what, struct err *err)
+static enum err_code damaged(
+	const struct journal *journal, int64_t id, const char *what, struct err *err)
 {
 	return err_set(err, ERR_JOURNAL,
 		"event %lld of chain %lld in \"%s\": %s; keep a copy and run drillbook verify",
 		(long long)(id & 0xffffffff), (long long)(id >> 32), journal->path, what);
 }
 
-static enum err_code row_read(struct journal *journal, sqlite3 *db, sqlite3_stmt *row, struct event *out,
-	struct err *err)
+static enum err_code row_read(struct journal *journal, sqlite3 *db, sqlite3_stmt *row,
+	struct event *out, struct err *err)
 {
 	struct people *people = db == journal->db ? &journal->people : &journal->readers_people;
 	const int64_t id = sqlite3_column_int64(row, 0);
 	const char *header = sqlite3_column_blob(row, 1);
 	char hex[SHA256_HEX];
 
-	*out = (struct event){0};
-	if (header == NULL || !header_parse(header, (size_t)sqlite3_column_bytes(row, 1), out, hex))
+	*out = (struct event){ 0 };
+	if (header == NULL ||
+		!header_parse(header, (size_t)sqlite3_column_bytes(row, 1), out, hex))
 		return damaged(journal, id, "its header cannot be read", err);
 	if (event_id(out->chain, out->pos) != id)
 		return damaged(journal, id, "it stands at another place than it names", err);
@@ -194,8 +206,10 @@ static enum err_code row_read(struct journal *journal, sqlite3 *db, sqlite3_stmt
 	if (sqlite3_column_type(row, 2) == SQLITE_NULL)
 		return ERR_NONE;
 	const char *payload = sqlite3_column_blob(row, 2);
-	if (payload == NULL || json_parse(payload, (size_t)sqlite3_column_bytes(row, 2), &out->payload, err) !=
-				       ERR_NONE || !json_is_object(out->payload)) {
+	if (payload == NULL ||
+		json_parse(payload, (size_t)sqlite3_column_bytes(row, 2), &out->payload, err) !=
+			ERR_NONE ||
+		!json_is_object(out->payload)) {
 		event_release(out);
 		return damaged(journal, id, "its payload cannot be read", err);
 	}
@@ -203,15 +217,16 @@ static enum err_code row_read(struct journal *journal, sqlite3 *db, sqlite3_stmt
 }
 
 enum err_code events_visit(struct journal *journal, sqlite3 *db, int64_t chain, int64_t from,
-	enum err_code (*visit)(void *arg, const struct event *event, struct err *err), void *arg,
-	struct err *err)
+	enum err_code (*visit)(void *arg, const struct event *event, struct err *err),
+	void *arg, struct err *err)
 {
 	sqlite3_stmt *rows;
 	enum err_code code = ERR_NONE;
 	int step;
 
-	TRY(db_prepare(db, "SELECT id, header, payload FROM event WHERE id BETWEEN ?1 AND ?2 ORDER BY id", &rows,
-		err));
+	TRY(db_prepare(db,
+		"SELECT id, header, payload FROM event WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+		&rows, err));
 	sqlite3_bind_int64(rows, 1, event_id(chain, from < 0 ? 0 : from));
 	sqlite3_bind_int64(rows, 2, event_id(chain, 0xffffffff));
 	while (code == ERR_NONE && (step = sqlite3_step(rows)) != SQLITE_DONE) {

@@ -1,12 +1,13 @@
-/* fold.c: a run being folded for its rows: the state of the record room plus what only the events' own stamps tell
- * (how long each attempt took, by the clock that suspend and NTP do not touch). */
+/* fold.c: a run being folded for its rows: the state of the record room plus what only the
+ * events' own stamps tell (how long each attempt took, by the clock that suspend and NTP do not
+ * touch). */
 #include "internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Events after which the run's row reads otherwise; the hot ones (reads, intents, results, steps) are not here, so that
- * they cost one page of the log each. */
+/* Events after which the run's row reads otherwise; the hot ones (reads, intents, results,
+ * steps) are not here, so that they cost one page of the log each. */
 static const bool changes_row[EVENT_COUNT] = {
 	[EVENT_RUN_STARTED] = true,
 	[EVENT_RUN_RESUMED] = true,
@@ -55,13 +56,14 @@ static void note_attempt(struct folded *folded, size_t index, const struct event
 
 	if (folded->attempt_count == folded->attempt_cap) {
 		folded->attempt_cap = folded->attempt_cap ? folded->attempt_cap * 2 : 16;
-		folded->attempts =
-			xrealloc(folded->attempts, folded->attempt_cap * sizeof(*folded->attempts));
+		folded->attempts = xrealloc(
+			folded->attempts, folded->attempt_cap * sizeof(*folded->attempts));
 	}
 	folded->attempts[folded->attempt_count++] = (struct attempt){
 		.step = index,
 		.number = json_int(event->payload, "attempt", step->attempt),
-		.duration_ms = elapsed_ms(step->started_boot, step->started_mono.ns, step->started, event),
+		.duration_ms = elapsed_ms(
+			step->started_boot, step->started_mono.ns, step->started, event),
 		.whole_ms = elapsed_ms(first->boot, first->mono_ns, step->first_started, event),
 		.outcome = step->state,
 		.started = step->started,
@@ -87,7 +89,8 @@ static void observe(struct folded *folded, const struct event *event)
 	}
 	if (event->kind == EVENT_STEP_FINISHED && step != NULL)
 		note_attempt(folded, (size_t)(step - run->steps), event);
-	if (changes_row[event->kind] || run->ask_count != folded->asks || (operation && folded->unknown > 0) ||
+	if (changes_row[event->kind] || run->ask_count != folded->asks ||
+		(operation && folded->unknown > 0) ||
 		(event->kind == EVENT_OP_RESULT && !json_flag(event->payload, "ok", false)))
 		folded->dirty = true;
 }
@@ -105,8 +108,8 @@ static enum err_code fold_visit(void *arg, const struct event *event, struct err
 	return folded_apply(arg, event, err);
 }
 
-static enum err_code fold_chain(struct journal *journal, sqlite3 *db, int64_t chain, struct folded **out,
-	struct err *err)
+static enum err_code fold_chain(struct journal *journal, sqlite3 *db, int64_t chain,
+	struct folded **out, struct err *err)
 {
 	struct folded *folded = folded_new();
 	const enum err_code code = events_visit(journal, db, chain, 0, fold_visit, folded, err);
@@ -120,7 +123,8 @@ static enum err_code fold_chain(struct journal *journal, sqlite3 *db, int64_t ch
 	return ERR_NONE;
 }
 
-enum err_code folded_load(struct journal *journal, int64_t chain, struct folded **out, struct err *err)
+enum err_code folded_load(
+	struct journal *journal, int64_t chain, struct folded **out, struct err *err)
 {
 	TRY(fold_chain(journal, journal->db, chain, out, err));
 	if (*out != NULL) {
@@ -131,7 +135,8 @@ enum err_code folded_load(struct journal *journal, int64_t chain, struct folded 
 	return ERR_NONE;
 }
 
-enum err_code journal_run(struct journal *journal, int64_t run, struct run **out, struct err *err)
+enum err_code journal_run(
+	struct journal *journal, int64_t run, struct run **out, struct err *err)
 {
 	struct folded *folded = NULL;
 	enum err_code code;
@@ -152,11 +157,12 @@ enum err_code journal_run(struct journal *journal, int64_t run, struct run **out
 }
 
 enum err_code journal_events(struct journal *journal, int64_t chain, int64_t from,
-	enum err_code (*visit)(void *arg, const struct event *event, struct err *err), void *arg,
-	struct err *err)
+	enum err_code (*visit)(void *arg, const struct event *event, struct err *err),
+	void *arg, struct err *err)
 {
 	pthread_mutex_lock(&journal->read_lock);
-	const enum err_code code = events_visit(journal, journal->reader, chain, from, visit, arg, err);
+	const enum err_code code =
+		events_visit(journal, journal->reader, chain, from, visit, arg, err);
 	pthread_mutex_unlock(&journal->read_lock);
 	return code;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 struct journal_tuning journal_tuning = {
+	.reserve_bytes = 4 * 1024 * 1024,
 	.wal_bytes = 4 * 1024 * 1024,
 	.checkpoint_frames = 1000,
 	.synchronous = "FULL",
@@ -30,7 +31,8 @@ static void recursive_mutex(pthread_mutex_t *mutex)
 
 static enum err_code connect_to(const char *path, int flags, sqlite3 **out, struct err *err)
 {
-	const int code = sqlite3_open_v2(path, out, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	const int code = sqlite3_open_v2(
+		path, out, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 
 	if (*out == NULL)
 		base_die("out of memory");
@@ -40,8 +42,10 @@ static enum err_code connect_to(const char *path, int flags, sqlite3 **out, stru
 	return ERR_NONE;
 }
 
-/* A file that is none of ours is refused before anything in it is touched.  *fresh: it is empty. */
-static enum err_code identity_check(struct journal *journal, sqlite3 *db, bool *fresh, struct err *err)
+/* A file that is none of ours is refused before anything in it is touched.  *fresh: it is
+ * empty. */
+static enum err_code identity_check(
+	struct journal *journal, sqlite3 *db, bool *fresh, struct err *err)
 {
 	int64_t application = 0, version = 0, tables = 0;
 
@@ -52,20 +56,24 @@ static enum err_code identity_check(struct journal *journal, sqlite3 *db, bool *
 	if (*fresh)
 		return ERR_NONE;
 	if (application != APPLICATION_ID)
-		return err_set(err, ERR_JOURNAL, "\"%s\" is another program's database, not a drillbook journal",
+		return err_set(err, ERR_JOURNAL,
+			"\"%s\" is another program's database, not a drillbook journal",
 			journal->path);
 	if (version > SCHEMA_VERSION)
 		return err_set(err, ERR_JOURNAL,
-			"the journal \"%s\" was written by a newer drillbook (schema %lld, this one knows %d); use "
+			"the journal \"%s\" was written by a newer drillbook (schema %lld, "
+			"this one knows %d); use "
 			"that version",
 			journal->path, (long long)version, SCHEMA_VERSION);
 	if (version < SCHEMA_VERSION)
-		return err_set(err, ERR_JOURNAL, "the journal \"%s\" has the unknown schema %lld", journal->path,
+		return err_set(err, ERR_JOURNAL,
+			"the journal \"%s\" has the unknown schema %lld", journal->path,
 			(long long)version);
 	return ERR_NONE;
 }
 
-/* One transaction, so that a death in the middle leaves an empty file, which the next opening takes for fresh. */
+/* One transaction, so that a death in the middle leaves an empty file, which the next opening
+ * takes for fresh. */
 static enum err_code create_schema(struct journal *journal, struct err *err)
 {
 	char stamp[128];
@@ -75,8 +83,9 @@ static enum err_code create_schema(struct journal *journal, struct err *err)
 	code = db_exec(journal->db, schema_base, err);
 	if (code == ERR_NONE)
 		code = db_exec(journal->db, schema_projections, err);
-	snprintf(stamp, sizeof(stamp), "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
-		APPLICATION_ID, SCHEMA_VERSION);
+	snprintf(stamp, sizeof(stamp),
+		"PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", APPLICATION_ID,
+		SCHEMA_VERSION);
 	if (code == ERR_NONE)
 		code = db_exec(journal->db, stamp, err);
 	if (code != ERR_NONE)
@@ -96,11 +105,13 @@ static enum err_code set_up_writer(struct journal *journal, struct err *err)
 	TRY(db_exec(journal->db, "PRAGMA journal_mode = WAL", err));
 	if (fresh)
 		TRY(create_schema(journal, err));
-	return db_int(journal->db, "SELECT epoch FROM epoch WHERE id = 1", &journal->epoch, err);
+	return db_int(
+		journal->db, "SELECT epoch FROM epoch WHERE id = 1", &journal->epoch, err);
 }
 
-/* The file is made by us, so that it and the files SQLite makes beside it are 0600 whatever the umask.  One
- * that exists is not touched: closing a second descriptor would drop the POSIX locks of this whole process. */
+/* The file is made by us, so that it and the files SQLite makes beside it are 0600 whatever the
+ * umask.  One that exists is not touched: closing a second descriptor would drop the POSIX
+ * locks of this whole process. */
 static enum err_code make_file(const char *path, struct err *err)
 {
 	const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -138,22 +149,25 @@ static enum err_code open_read(struct journal *journal, struct err *err)
 	bool fresh;
 
 	if (!path_exists(journal->path))
-		return err_set(err, ERR_NOT_FOUND, "there is no journal in \"%s\" yet", journal->dir);
+		return err_set(
+			err, ERR_NOT_FOUND, "there is no journal in \"%s\" yet", journal->dir);
 	TRY(connect_to(journal->path, SQLITE_OPEN_READONLY, &journal->reader, err));
 	int keep = 1;
 	sqlite3_file_control(journal->reader, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
 	TRY(identity_check(journal, journal->reader, &fresh, err));
 	if (fresh)
-		return err_set(err, ERR_NOT_FOUND, "the journal in \"%s\" is still empty", journal->dir);
+		return err_set(err, ERR_NOT_FOUND, "the journal in \"%s\" is still empty",
+			journal->dir);
 	return ERR_NONE;
 }
 
-enum err_code journal_open(struct journal **out, const char *dir, enum journal_mode mode, struct err *err)
+enum err_code journal_open(
+	struct journal **out, const char *dir, enum journal_mode mode, struct err *err)
 {
 	struct journal *journal = xmalloc(sizeof(*journal));
 	enum err_code code;
 
-	*journal = (struct journal){.mode = mode, .lock_fd = -1};
+	*journal = (struct journal){ .mode = mode, .lock_fd = -1 };
 	journal->dir = xstrdup(dir);
 	journal->path = path_join(dir, "journal.db");
 	recursive_mutex(&journal->write_lock);
@@ -175,7 +189,8 @@ void journal_close(struct journal *journal)
 		append_rollback(journal);
 	for (size_t i = 0; i < ST_COUNT; i++)
 		sqlite3_finalize(journal->statements[i]);
-	sqlite3_close(journal->reader); /* first: the last connection to close empties the WAL */
+	sqlite3_close(
+		journal->reader); /* first: the last connection to close empties the WAL */
 	sqlite3_close(journal->db);
 	chains_clear(journal);
 	people_release(&journal->people);

@@ -1,8 +1,8 @@
 /* project.c: the rows that queries read, all of them recreated by journal_rebuild.
  *
- * An open run has its `run` and `service` rows only, rewritten when they change; `step`, `operation` and `pace` are
- * written when the run ends.  Both ways, live and rebuild, come through project_run with the same fold, which is why they
- * give the same rows. */
+ * An open run has its `run` and `service` rows only, rewritten when they change; `step`,
+ * `operation` and `pace` are written when the run ends.  Both ways, live and rebuild, come
+ * through project_run with the same fold, which is why they give the same rows. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static struct wall assumed_t0(const struct run *run)
 /* The worst of all services' objectives. */
 static enum verdict_word verdict(const struct run *run)
 {
-	bool seen[OBJECTIVE_NOT_MEASURED + 1] = {false};
+	bool seen[OBJECTIVE_NOT_MEASURED + 1] = { false };
 
 	for (size_t i = 0; i < run->service_count; i++) {
 		seen[service_rto(run, &run->services[i])] = true;
@@ -66,7 +66,8 @@ static enum err_code write_run(struct journal *journal, const struct run *run, s
 	return db_run(journal->db, row, err);
 }
 
-static enum err_code write_service(struct journal *journal, const struct run *run, size_t seq, struct err *err)
+static enum err_code write_service(
+	struct journal *journal, const struct run *run, size_t seq, struct err *err)
 {
 	const struct service *service = &run->services[seq];
 	sqlite3_stmt *row;
@@ -82,7 +83,8 @@ static enum err_code write_service(struct journal *journal, const struct run *ru
 	db_bind_int_or_null(row, 8, service->restored.ns, 0);
 	db_bind_int_or_null(row, 9, service->verified.ns, 0);
 	if (service->verified.ns != 0)
-		sqlite3_bind_int64(row, 10, run_clock(run, service, service->verified).elapsed_ms);
+		sqlite3_bind_int64(
+			row, 10, run_clock(run, service, service->verified).elapsed_ms);
 	db_bind_text(row, 11, objective_name(service_rto(run, service)));
 	db_bind_int_or_null(row, 12, service->lost, -1);
 	db_bind_int_or_null(row, 13, service->measured ? service->acknowledged : -1, -1);
@@ -111,8 +113,8 @@ static enum err_code write_attempt(struct journal *journal, const struct run *ru
 	return db_run(journal->db, row, err);
 }
 
-static enum err_code write_operation(struct journal *journal, int64_t run, size_t seq, const struct op *op,
-	struct err *err)
+static enum err_code write_operation(
+	struct journal *journal, int64_t run, size_t seq, const struct op *op, struct err *err)
 {
 	sqlite3_stmt *row;
 
@@ -154,7 +156,8 @@ static size_t passes_parse(const char *text, struct pass passes[PACE_KEPT])
 	return count;
 }
 
-/* By number of run, so that the order in which runs end does not matter and a rebuild gives the same. */
+/* By number of run, so that the order in which runs end does not matter and a rebuild gives the
+ * same. */
 static size_t passes_insert(struct pass passes[PACE_KEPT], size_t count, struct pass added)
 {
 	size_t at = 0;
@@ -205,7 +208,8 @@ static enum err_code read_pace(struct journal *journal, struct pace *pace, struc
 	bind_pace(row, pace);
 	pace->count = 0;
 	if (sqlite3_step(row) == SQLITE_ROW)
-		pace->count = passes_parse((const char *)sqlite3_column_text(row, 0), pace->passes);
+		pace->count =
+			passes_parse((const char *)sqlite3_column_text(row, 0), pace->passes);
 	return db_run(journal->db, row, err); /* resets; says so when the step above failed */
 }
 
@@ -216,8 +220,9 @@ static enum err_code put_pace(struct journal *journal, const struct pace *pace, 
 	sqlite3_stmt *row;
 
 	for (size_t i = 0; i < pace->count; i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%lld:%lld", i ? " " : "",
-			(long long)pace->passes[i].run, (long long)pace->passes[i].ms);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%lld:%lld",
+			i ? " " : "", (long long)pace->passes[i].run,
+			(long long)pace->passes[i].ms);
 	TRY(db_statement(journal, pace->count > 0 ? ST_PACE_PUT : ST_PACE_DROP, &row, err));
 	bind_pace(row, pace);
 	if (pace->count > 0)
@@ -225,17 +230,17 @@ static enum err_code put_pace(struct journal *journal, const struct pace *pace, 
 	return db_run(journal->db, row, err);
 }
 
-/* ms < 0: this run has no good pass of the step (any more).  *lost: a pass that an older run could fill was taken
- * from a full list. */
-static enum err_code write_pace(struct journal *journal, const struct run *run, const struct step *step,
-	int64_t ms, bool *lost, struct err *err)
+/* ms < 0: this run has no good pass of the step (any more).  *lost: a pass that an older run
+ * could fill was taken from a full list. */
+static enum err_code write_pace(struct journal *journal, const struct run *run,
+	const struct step *step, int64_t ms, bool *lost, struct err *err)
 {
-	struct pace pace = {.runbook = run->runbook, .mode = run->mode, .step = step->id};
+	struct pace pace = { .runbook = run->runbook, .mode = run->mode, .step = step->id };
 
 	TRY(read_pace(journal, &pace, err));
 	const size_t before = pace.count;
 	if (ms >= 0)
-		pace.count = passes_insert(pace.passes, before, (struct pass){run->id, ms});
+		pace.count = passes_insert(pace.passes, before, (struct pass){ run->id, ms });
 	else
 		pace.count = passes_remove(pace.passes, before, run->id);
 	if (ms < 0 && pace.count == before)
@@ -245,7 +250,8 @@ static enum err_code write_pace(struct journal *journal, const struct run *run, 
 }
 
 /* The last successful pass of each step that ended well. */
-static enum err_code write_paces(struct journal *journal, const struct folded *folded, struct err *err)
+static enum err_code write_paces(
+	struct journal *journal, const struct folded *folded, struct err *err)
 {
 	const struct run *run = folded->run;
 	int64_t *whole = xmalloc((run->step_count + 1) * sizeof(*whole));
@@ -262,16 +268,19 @@ static enum err_code write_paces(struct journal *journal, const struct folded *f
 	for (size_t i = 0; i < run->step_count && code == ERR_NONE; i++)
 		code = write_pace(journal, run, &run->steps[i], whole[i], &lost, err);
 	free(whole);
-	return code == ERR_NONE && lost ? project_paces(journal, run->runbook, run->mode, err) : code;
+	return code == ERR_NONE && lost ? project_paces(journal, run->runbook, run->mode, err)
+					: code;
 }
 
-enum err_code project_paces(struct journal *journal, const char *runbook, const char *mode, struct err *err)
+enum err_code project_paces(
+	struct journal *journal, const char *runbook, const char *mode, struct err *err)
 {
 	sqlite3_stmt *rows;
 	enum err_code code;
 	int step = SQLITE_DONE;
 
-	TRY(db_prepare(journal->db, "DELETE FROM pace WHERE runbook = ?1 AND mode = ?2", &rows, err));
+	TRY(db_prepare(
+		journal->db, "DELETE FROM pace WHERE runbook = ?1 AND mode = ?2", &rows, err));
 	db_bind_text(rows, 1, runbook);
 	db_bind_text(rows, 2, mode);
 	code = db_run(journal->db, rows, err);
@@ -279,7 +288,9 @@ enum err_code project_paces(struct journal *journal, const char *runbook, const 
 	if (code != ERR_NONE)
 		return code;
 	TRY(db_prepare(journal->db,
-		"SELECT id FROM run WHERE runbook = ?1 AND mode = ?2 AND status <> 'open' ORDER BY id", &rows, err));
+		"SELECT id FROM run WHERE runbook = ?1 AND mode = ?2 AND status <> 'open' "
+		"ORDER BY id",
+		&rows, err));
 	db_bind_text(rows, 1, runbook);
 	db_bind_text(rows, 2, mode);
 	while (code == ERR_NONE && (step = sqlite3_step(rows)) == SQLITE_ROW) {
@@ -301,12 +312,14 @@ static enum err_code forget_end(struct journal *journal, int64_t run, struct err
 {
 	char sql[128];
 
-	snprintf(sql, sizeof(sql), "DELETE FROM step WHERE run = %lld; DELETE FROM operation WHERE run = %lld",
+	snprintf(sql, sizeof(sql),
+		"DELETE FROM step WHERE run = %lld; DELETE FROM operation WHERE run = %lld",
 		(long long)run, (long long)run);
 	return db_exec(journal->db, sql, err);
 }
 
-static enum err_code write_end(struct journal *journal, const struct folded *folded, struct err *err)
+static enum err_code write_end(
+	struct journal *journal, const struct folded *folded, struct err *err)
 {
 	const struct run *run = folded->run;
 
@@ -338,11 +351,13 @@ enum err_code project_run(struct journal *journal, struct folded *folded, struct
 /* ------------------------------------------------------------------ rebuild */
 
 /* A run that cannot be folded keeps a row that says so: hiding it would be worse. */
-static enum err_code write_unreadable(struct journal *journal, int64_t id, const char *why, struct err *err)
+static enum err_code write_unreadable(
+	struct journal *journal, int64_t id, const char *why, struct err *err)
 {
 	sqlite3_stmt *row;
 
-	TRY(db_prepare(journal->db, "INSERT INTO run(id, status, reason) VALUES(?1, 'unreadable', ?2)", &row, err));
+	TRY(db_prepare(journal->db,
+		"INSERT INTO run(id, status, reason) VALUES(?1, 'unreadable', ?2)", &row, err));
 	sqlite3_bind_int64(row, 1, id);
 	db_bind_text(row, 2, why);
 	const enum err_code code = db_run(journal->db, row, err);
@@ -353,7 +368,7 @@ static enum err_code write_unreadable(struct journal *journal, int64_t id, const
 static enum err_code rebuild_run(struct journal *journal, int64_t id, struct err *err)
 {
 	struct folded *folded = NULL;
-	struct err why = {0};
+	struct err why = { 0 };
 	enum err_code code;
 
 	if (folded_load(journal, id, &folded, &why) != ERR_NONE || folded == NULL)

@@ -1,4 +1,5 @@
-/* query.c: questions about the journal: chains, contents, runs, paces.  All through the reader. */
+/* query.c: questions about the journal: chains, contents, runs, paces.  All through the reader.
+ */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -11,32 +12,36 @@ enum err_code journal_next_run(struct journal *journal, int64_t *out, struct err
 	int64_t largest = 0;
 
 	pthread_mutex_lock(&journal->read_lock);
-	const enum err_code code =
-		db_int(journal->reader, "SELECT coalesce(max(id), 0) FROM event", &largest, err);
+	const enum err_code code = db_int(
+		journal->reader, "SELECT coalesce(max(id), 0) FROM event", &largest, err);
 	pthread_mutex_unlock(&journal->read_lock);
 	*out = (largest >> 32) + 1;
 	return code;
 }
 
-enum err_code journal_head(struct journal *journal, int64_t chain, int64_t *pos, struct sha256 *hash,
-	struct err *err)
+enum err_code journal_head(struct journal *journal, int64_t chain, int64_t *pos,
+	struct sha256 *hash, struct err *err)
 {
 	sqlite3_stmt *row = NULL;
 	enum err_code code;
 
 	pthread_mutex_lock(&journal->read_lock);
 	code = db_prepare(journal->reader,
-		"SELECT id, hash FROM event WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1", &row, err);
+		"SELECT id, hash FROM event WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT "
+		"1",
+		&row, err);
 	if (code == ERR_NONE) {
 		sqlite3_bind_int64(row, 1, event_id(chain, 0));
 		sqlite3_bind_int64(row, 2, event_id(chain, 0xffffffff));
 		const int step = sqlite3_step(row);
 		if (step == SQLITE_DONE)
-			code = err_set(err, ERR_NOT_FOUND, "chain %lld has no events", (long long)chain);
+			code = err_set(err, ERR_NOT_FOUND, "chain %lld has no events",
+				(long long)chain);
 		else if (step != SQLITE_ROW)
 			code = db_error(journal->reader, err, "read");
 		else if (!db_sha(row, 1, hash))
-			code = err_set(err, ERR_JOURNAL, "the head of chain %lld is damaged", (long long)chain);
+			code = err_set(err, ERR_JOURNAL, "the head of chain %lld is damaged",
+				(long long)chain);
 		else
 			*pos = sqlite3_column_int64(row, 0) & 0xffffffff;
 	}
@@ -45,7 +50,8 @@ enum err_code journal_head(struct journal *journal, int64_t chain, int64_t *pos,
 	return code;
 }
 
-enum err_code journal_kept(struct journal *journal, struct sha256 digest, struct buf *out, struct err *err)
+enum err_code journal_kept(
+	struct journal *journal, struct sha256 digest, struct buf *out, struct err *err)
 {
 	sqlite3_stmt *row = NULL;
 	enum err_code code;
@@ -53,7 +59,8 @@ enum err_code journal_kept(struct journal *journal, struct sha256 digest, struct
 
 	buf_init(out, CONTENT_MAX_BYTES + 1);
 	pthread_mutex_lock(&journal->read_lock);
-	code = db_prepare(journal->reader, "SELECT bytes FROM content WHERE sha = ?1", &row, err);
+	code = db_prepare(
+		journal->reader, "SELECT bytes FROM content WHERE sha = ?1", &row, err);
 	if (code == ERR_NONE) {
 		db_bind_bytes(row, 1, digest.b, SHA256_BYTES);
 		const int step = sqlite3_step(row);
@@ -61,10 +68,11 @@ enum err_code journal_kept(struct journal *journal, struct sha256 digest, struct
 			code = db_error(journal->reader, err, "read");
 		else if (step == SQLITE_DONE || sqlite3_column_type(row, 0) == SQLITE_NULL)
 			code = err_set(err, ERR_NOT_FOUND, "content %s is not in the journal%s",
-				sha256_hex(digest, hex), step == SQLITE_ROW ? " any more: it was erased" : "");
+				sha256_hex(digest, hex),
+				step == SQLITE_ROW ? " any more: it was erased" : "");
 		else
-			code = buf_add(out, sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0),
-				err);
+			code = buf_add(out, sqlite3_column_blob(row, 0),
+				(size_t)sqlite3_column_bytes(row, 0), err);
 	}
 	sqlite3_finalize(row);
 	pthread_mutex_unlock(&journal->read_lock);
@@ -92,19 +100,24 @@ static json_t *row_object(sqlite3_stmt *row)
 }
 
 static const char runs_sql[] =
-	"SELECT r.id AS run, r.runbook, r.title, r.version, r.mode, r.workspace, r.commit_id AS 'commit',"
-	" r.status, r.reason, coalesce(s.name, r.service) AS service, r.lead, r.started_by, r.started_ns, r.ended_ns, r.t0_ns, r.asks, r.unknown,"
-	" r.wall_used, r.verdict, r.exit_status, s.rta_ms, s.rto_ms, s.rto, s.rpa_ms, s.rpo_ms, s.rpo, s.lost, s.unit"
+	"SELECT r.id AS run, r.runbook, r.title, r.version, r.mode, r.workspace, r.commit_id "
+	"AS 'commit',"
+	" r.status, r.reason, coalesce(s.name, r.service) AS service, r.lead, r.started_by, "
+	"r.started_ns, r.ended_ns, r.t0_ns, r.asks, r.unknown,"
+	" r.wall_used, r.verdict, r.exit_status, s.rta_ms, s.rto_ms, s.rto, s.rpa_ms, "
+	"s.rpo_ms, s.rpo, s.lost, s.unit"
 	" FROM run r LEFT JOIN service s ON s.run = r.id AND s.seq = "
 	/* the service that was asked for stands in the row, else the first */
 	"coalesce((SELECT min(seq) FROM service WHERE name = ?2 AND run = r.id), 0)"
 	" WHERE r.id < ?1%s%s%s%s ORDER BY r.id DESC LIMIT ?5";
 
 static const char services_sql[] =
-	"SELECT name, tier, owner, rto_ms, rpo_ms, restored_ns, verified_ns, rta_ms, rto, lost, acknowledged, unit,"
+	"SELECT name, tier, owner, rto_ms, rpo_ms, restored_ns, verified_ns, rta_ms, rto, "
+	"lost, acknowledged, unit,"
 	" rpa_ms, rpo, basis FROM service WHERE run = ?1 ORDER BY seq";
 
-static enum err_code add_services(struct journal *journal, sqlite3_stmt *rows, json_t *run, struct err *err)
+static enum err_code add_services(
+	struct journal *journal, sqlite3_stmt *rows, json_t *run, struct err *err)
 {
 	json_t *services = json_array();
 	int step;
@@ -117,7 +130,8 @@ static enum err_code add_services(struct journal *journal, sqlite3_stmt *rows, j
 	return step == SQLITE_DONE ? ERR_NONE : db_error(journal->reader, err, "read");
 }
 
-static enum err_code collect_runs(struct journal *journal, sqlite3_stmt *rows, json_t *out, struct err *err)
+static enum err_code collect_runs(
+	struct journal *journal, sqlite3_stmt *rows, json_t *out, struct err *err)
 {
 	sqlite3_stmt *services;
 	enum err_code code = ERR_NONE;
@@ -135,8 +149,8 @@ static enum err_code collect_runs(struct journal *journal, sqlite3_stmt *rows, j
 	return code;
 }
 
-enum err_code journal_runs(struct journal *journal, const struct journal_filter *filter, json_t **out,
-	struct err *err)
+enum err_code journal_runs(struct journal *journal, const struct journal_filter *filter,
+	json_t **out, struct err *err)
 {
 	char sql[sizeof(runs_sql) + 256];
 	sqlite3_stmt *rows = NULL;
@@ -150,13 +164,15 @@ enum err_code journal_runs(struct journal *journal, const struct journal_filter 
 	pthread_mutex_lock(&journal->read_lock);
 	code = db_prepare(journal->reader, sql, &rows, err);
 	if (code == ERR_NONE) {
-		sqlite3_bind_int64(rows, 1, filter->before_run > 0 ? filter->before_run : INT64_MAX);
+		sqlite3_bind_int64(
+			rows, 1, filter->before_run > 0 ? filter->before_run : INT64_MAX);
 		db_bind_text(rows, 2, filter->service);
 		db_bind_text(rows, 3, filter->runbook);
 		db_bind_text(rows, 4, filter->mode);
-		sqlite3_bind_int64(rows, 5, filter->limit <= 0	      ? RUNS_DEFAULT
-					    : filter->limit > RUNS_MAX ? RUNS_MAX
-								       : filter->limit);
+		sqlite3_bind_int64(rows, 5,
+			filter->limit <= 0	   ? RUNS_DEFAULT
+			: filter->limit > RUNS_MAX ? RUNS_MAX
+						   : filter->limit);
 		code = collect_runs(journal, rows, runs, err);
 	}
 	sqlite3_finalize(rows);
@@ -191,7 +207,8 @@ static json_t *pace_object(const char *recent, int64_t runs)
 	size_t count = 0;
 	json_t *object = json_object(), *list = json_array();
 
-	while (recent != NULL && *recent != '\0' && count < PACE_KEPT && (int64_t)count < runs) {
+	while (recent != NULL && *recent != '\0' && count < PACE_KEPT &&
+		(int64_t)count < runs) {
 		char *end;
 		const char *colon = strchr(recent, ':');
 		if (colon == NULL)
@@ -211,8 +228,8 @@ static json_t *pace_object(const char *recent, int64_t runs)
 	return object;
 }
 
-enum err_code journal_step_times(struct journal *journal, const char *runbook, const char *mode, int64_t runs,
-	json_t **out, struct err *err)
+enum err_code journal_step_times(struct journal *journal, const char *runbook, const char *mode,
+	int64_t runs, json_t **out, struct err *err)
 {
 	sqlite3_stmt *rows = NULL;
 	json_t *steps = json_object();
@@ -220,8 +237,8 @@ enum err_code journal_step_times(struct journal *journal, const char *runbook, c
 	int step = SQLITE_DONE;
 
 	pthread_mutex_lock(&journal->read_lock);
-	code = db_prepare(journal->reader, "SELECT step, recent FROM pace WHERE runbook = ?1 AND mode = ?2", &rows,
-		err);
+	code = db_prepare(journal->reader,
+		"SELECT step, recent FROM pace WHERE runbook = ?1 AND mode = ?2", &rows, err);
 	if (code == ERR_NONE) {
 		db_bind_text(rows, 1, runbook);
 		db_bind_text(rows, 2, mode);

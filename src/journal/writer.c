@@ -3,9 +3,10 @@
  *   submit ──▶ queue ──▶ [ one transaction of all that waits ] ──▶ done ──▶ collect
  *                 SOON: for at most 2 ms, in case company comes          (wake after each)
  *
- * Order is kept: batches are written, and come out, as they were submitted.  A batch that cannot follow what is
- * recorded fails alone.  A transaction that cannot be written fails with everything queued behind it: what the caller
- * meant those to follow is not there.  Nothing is tried again here; what is submitted later is. */
+ * Order is kept: batches are written, and come out, as they were submitted.  A batch that
+ * cannot follow what is recorded fails alone.  A transaction that cannot be written fails with
+ * everything queued behind it: what the caller meant those to follow is not there.  Nothing is
+ * tried again here; what is submitted later is. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -13,9 +14,10 @@
 #include <time.h>
 
 enum {
-	GROUP_MAX = 1024,      /* batches in one transaction: bounds how long the first waits for the last */
-	IDLE_MS = 200,         /* quiet for so long: move the log into the file */
-	IDLE_FRAMES = 16,      /* not worth it below */
+	GROUP_MAX = 1024, /* batches in one transaction: bounds how long the first waits for the
+			     last */
+	IDLE_MS = 200,	  /* quiet for so long: move the log into the file */
+	IDLE_FRAMES = 16, /* not worth it below */
 };
 
 struct batch {
@@ -69,7 +71,8 @@ static struct batch *list_take(struct list *list)
 	return batch;
 }
 
-/* Condition variables wait on CLOCK_MONOTONIC; tests may have put another clock under mono_now. */
+/* Condition variables wait on CLOCK_MONOTONIC; tests may have put another clock under mono_now.
+ */
 static int64_t ticks_ns(void)
 {
 	struct timespec t;
@@ -81,14 +84,16 @@ static int64_t ticks_ns(void)
 /* False at the deadline. */
 static bool wait_until(struct journal_writer *writer, int64_t deadline_ns)
 {
-	const struct timespec t = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
+	const struct timespec t = { .tv_sec = deadline_ns / 1000000000,
+		.tv_nsec = deadline_ns % 1000000000 };
 
 	return pthread_cond_timedwait(&writer->changed, &writer->lock, &t) == 0;
 }
 
 /* ------------------------------------------------------------------ one transaction */
 
-static enum err_code keep_row(struct journal *journal, const json_t *row, bool *broken, struct err *err)
+static enum err_code keep_row(
+	struct journal *journal, const json_t *row, bool *broken, struct err *err)
 {
 	const char *hex = json_str(row, "sha256", "");
 	struct sha256 named, stored;
@@ -96,9 +101,11 @@ static enum err_code keep_row(struct journal *journal, const json_t *row, bool *
 	unsigned char *bytes = base64_decode(json_str(row, "base64", ""), &len);
 	enum err_code code;
 
-	if (bytes == NULL || !sha256_parse(hex, &named) || !sha256_eq(sha256_of(bytes, len), named)) {
+	if (bytes == NULL || !sha256_parse(hex, &named) ||
+		!sha256_eq(sha256_of(bytes, len), named)) {
 		free(bytes);
-		return err_set(err, ERR_PROTOCOL, "bytes to keep are not those of the digest \"%.64s\"", hex);
+		return err_set(err, ERR_PROTOCOL,
+			"bytes to keep are not those of the digest \"%.64s\"", hex);
 	}
 	code = append_content(journal, bytes, len, &stored, err);
 	*broken = code != ERR_NONE && code != ERR_LIMIT;
@@ -106,14 +113,14 @@ static enum err_code keep_row(struct journal *journal, const json_t *row, bool *
 	return code;
 }
 
-static enum err_code write_one(struct journal *journal, struct batch *batch, bool *broken, struct err *err)
+static enum err_code write_one(
+	struct journal *journal, struct batch *batch, bool *broken, struct err *err)
 {
 	size_t i;
 	json_t *row;
 
 	*broken = false;
-	json_array_foreach (batch->keep, i, row)
-		TRY(keep_row(journal, row, broken, err));
+	json_array_foreach(batch->keep, i, row) TRY(keep_row(journal, row, broken, err));
 	return append_batch(journal, batch->done.events, batch->done.count, broken, err);
 }
 
@@ -122,7 +129,7 @@ static enum err_code write_group(struct journal *journal, struct batch *group, s
 {
 	TRY(append_begin(journal, err));
 	for (struct batch *batch = group; batch != NULL; batch = batch->next) {
-		struct err why = {0};
+		struct err why = { 0 };
 		bool broken;
 		batch->done.code = write_one(journal, batch, &broken, &why);
 		if (batch->done.code == ERR_NONE)
@@ -195,7 +202,8 @@ static void finish_group(struct journal_writer *writer, struct batch *group, enu
 	writer->urgent = 0;
 }
 
-/* Waits until there is something to write; does the housekeeping of quiet moments.  False: end. */
+/* Waits until there is something to write; does the housekeeping of quiet moments.  False: end.
+ */
 static bool wait_for_work(struct journal_writer *writer)
 {
 	struct journal *journal = writer->journal;
@@ -213,7 +221,8 @@ static bool wait_for_work(struct journal_writer *writer)
 			pthread_mutex_unlock(&writer->lock);
 			pthread_mutex_lock(&journal->write_lock);
 			wal_checkpoint(journal);
-			journal->wal_frames = 0; /* when it failed: not again before the next commit */
+			journal->wal_frames =
+				0; /* when it failed: not again before the next commit */
 			pthread_mutex_unlock(&journal->write_lock);
 			pthread_mutex_lock(&writer->lock);
 			quiet = false;
@@ -233,7 +242,7 @@ static void *writer_main(void *arg)
 	pthread_mutex_lock(&writer->lock);
 	while (wait_for_work(writer)) {
 		struct batch *group = take_group(writer);
-		struct err why = {0};
+		struct err why = { 0 };
 		pthread_mutex_unlock(&writer->lock);
 
 		pthread_mutex_lock(&journal->write_lock);
@@ -245,7 +254,8 @@ static void *writer_main(void *arg)
 		pthread_mutex_unlock(&writer->lock);
 		if (writer->wake != NULL)
 			writer->wake(writer->arg);
-		pthread_mutex_lock(&journal->write_lock); /* after the wake: nobody waits for this */
+		pthread_mutex_lock(
+			&journal->write_lock); /* after the wake: nobody waits for this */
 		if (journal->wal_frames > journal_tuning.checkpoint_frames)
 			wal_checkpoint(journal);
 		pthread_mutex_unlock(&journal->write_lock);
@@ -257,8 +267,8 @@ static void *writer_main(void *arg)
 
 /* ------------------------------------------------------------------ the caller's side */
 
-enum err_code journal_writer_new(struct journal_writer **out, struct journal *journal, void (*wake)(void *arg),
-	void *arg, struct err *err)
+enum err_code journal_writer_new(struct journal_writer **out, struct journal *journal,
+	void (*wake)(void *arg), void *arg, struct err *err)
 {
 	struct journal_writer *writer;
 	pthread_condattr_t attr;
@@ -266,7 +276,7 @@ enum err_code journal_writer_new(struct journal_writer **out, struct journal *jo
 	if (journal->mode != JOURNAL_WRITE)
 		return err_set(err, ERR_FORBIDDEN, "the journal is open for reading only");
 	writer = xmalloc(sizeof(*writer));
-	*writer = (struct journal_writer){.journal = journal, .wake = wake, .arg = arg};
+	*writer = (struct journal_writer){ .journal = journal, .wake = wake, .arg = arg };
 	list_init(&writer->queue);
 	list_init(&writer->done);
 	pthread_mutex_init(&writer->lock, NULL);
@@ -282,12 +292,12 @@ enum err_code journal_writer_new(struct journal_writer **out, struct journal *jo
 	return ERR_NONE;
 }
 
-void journal_submit(struct journal_writer *writer, const struct event *events, size_t count, json_t *keep,
-	enum journal_urgency urgency, void *token)
+void journal_submit(struct journal_writer *writer, const struct event *events, size_t count,
+	json_t *keep, enum journal_urgency urgency, void *token)
 {
 	struct batch *batch = xmalloc(sizeof(*batch));
 
-	*batch = (struct batch){.keep = keep, .urgency = urgency, .submitted_ns = ticks_ns()};
+	*batch = (struct batch){ .keep = keep, .urgency = urgency, .submitted_ns = ticks_ns() };
 	batch->done.token = token;
 	batch->done.count = count;
 	batch->done.events = xmalloc((count + 1) * sizeof(*events));
@@ -318,7 +328,7 @@ void journal_done_free(struct journal_done *done)
 	for (size_t i = 0; i < done->count; i++)
 		event_release(&done->events[i]);
 	free(done->events);
-	*done = (struct journal_done){0};
+	*done = (struct journal_done){ 0 };
 }
 
 void journal_writer_free(struct journal_writer *writer)
@@ -339,9 +349,11 @@ void journal_writer_free(struct journal_writer *writer)
 	free(writer);
 }
 
-void journal_writer_counts(const struct journal_writer *writer, int64_t *commits, int64_t *events)
+void journal_writer_counts(
+	const struct journal_writer *writer, int64_t *commits, int64_t *events)
 {
-	pthread_mutex_t *lock = (pthread_mutex_t *)&writer->lock; /* counting changes nothing a caller sees */
+	pthread_mutex_t *lock =
+		(pthread_mutex_t *)&writer->lock; /* counting changes nothing a caller sees */
 
 	pthread_mutex_lock(lock);
 	*commits = writer->commits;

@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const ledger_kinds[] = {"server.started", "server.stopped", "run.sealed"};
-static const char *const run_kinds[] = {"run.started", "run.resumed", "run.paused", "run.continued",
-	"run.aborting", "run.ended", "lead.taken", "clock.set", "step.started", "step.phase", "step.asked",
-	"step.answered", "step.finished", "op.read", "op.intent", "op.allowed", "op.refused", "op.result",
-	"op.unknown", "op.settled", "service.marked", "recovery.measured", "note.added"};
+static const char *const ledger_kinds[] = { "server.started", "server.stopped", "run.sealed" };
+static const char *const run_kinds[] = { "run.started", "run.resumed", "run.paused",
+	"run.continued", "run.aborting", "run.ended", "lead.taken", "clock.set", "step.started",
+	"step.phase", "step.asked", "step.answered", "step.finished", "op.read", "op.intent",
+	"op.allowed", "op.refused", "op.result", "op.unknown", "op.settled", "service.marked",
+	"recovery.measured", "note.added" };
 
 static bool one_of(const char *word, const char *const *list, size_t count)
 {
@@ -70,7 +71,8 @@ static const char *header_fault(struct row *row)
 	if (boot == 0 || boot > 36 || strspn(row->field[6], "0123456789abcdefABCDEF-") != boot)
 		return "its boot id is none";
 	if (strcmp(row->field[8], "-") != 0 &&
-		(strlen(row->field[8]) != HEX || strspn(row->field[8], "0123456789abcdef") != HEX))
+		(strlen(row->field[8]) != HEX ||
+			strspn(row->field[8], "0123456789abcdef") != HEX))
 		return "the digest of its person is none";
 	return NULL;
 }
@@ -81,15 +83,18 @@ static const char *kind_fault(const struct row *row)
 	const char *kind = row->field[3];
 
 	if (row->chain == 0)
-		return ONE_OF(kind, ledger_kinds) ? NULL : "its kind does not belong into the ledger";
+		return ONE_OF(kind, ledger_kinds) ? NULL
+						  : "its kind does not belong into the ledger";
 	if (!ONE_OF(kind, run_kinds))
 		return "its kind does not belong into a run";
 	if ((row->pos == 0) != (strcmp(kind, "run.started") == 0))
-		return row->pos == 0 ? "the run does not begin with its start" : "a run cannot start twice";
+		return row->pos == 0 ? "the run does not begin with its start"
+				     : "a run cannot start twice";
 	return NULL;
 }
 
-/* J3, J4.  previous becomes this event's hash as it is stored, so that one fault is named once. */
+/* J3, J4.  previous becomes this event's hash as it is stored, so that one fault is named once.
+ */
 static const char *hash_fault(const struct row *row, unsigned char previous[DIGEST])
 {
 	unsigned char digest[DIGEST];
@@ -104,11 +109,14 @@ static const char *hash_fault(const struct row *row, unsigned char previous[DIGE
 	sha_end(&sha, digest);
 	memcpy(previous, row->hash, DIGEST);
 	if (memcmp(digest, row->hash, DIGEST) != 0)
-		return "its hash does not follow from the event before it and its own header and payload";
+		return "its hash does not follow from the event before it and its own header "
+		       "and payload";
 	if (row->erased)
 		return NULL;
 	sha_of(row->payload, row->payload_len, digest);
-	return memcmp(digest, row->payload_sha, DIGEST) != 0 ? "its payload is not the one that was written" : NULL;
+	return memcmp(digest, row->payload_sha, DIGEST) != 0
+		       ? "its payload is not the one that was written"
+		       : NULL;
 }
 
 /* Is there a row under this digest? */
@@ -130,42 +138,50 @@ static bool row_exists(struct check *check, const char *sql, const char *hex)
 
 void learn_seal(struct check *check, int64_t pos, struct span payload)
 {
-	struct seal seal = {.pos = pos};
+	struct seal seal = { .pos = pos };
 
 	if (!is_integer(member(payload, "run"), &seal.run) ||
 		!is_integer(member(payload, "events"), &seal.events) ||
 		!is_digest(member(payload, "head"), seal.head) || seal.events < 1 ||
 		seal.run < (pos < 0 ? 0 : 1)) {
 		if (pos < 0)
-			quit(EXIT_USAGE, "a line of the seal file is not {\"run\", \"events\", \"head\"}", NULL);
+			quit(EXIT_USAGE,
+				"a line of the seal file is not {\"run\", \"events\", "
+				"\"head\"}",
+				NULL);
 		problem(check, 0, pos, "a seal that does not say what it seals");
 		return;
 	}
-	check->seals = need(realloc(check->seals, (check->seal_count + 1) * sizeof(*check->seals)));
+	check->seals =
+		need(realloc(check->seals, (check->seal_count + 1) * sizeof(*check->seals)));
 	check->seals[check->seal_count++] = seal;
 }
 
 static void learn_output(struct check *check, const struct row *row, struct span payload)
 {
 	struct span output = member(payload, "output");
-	struct output one = {.run = row->chain, .pos = row->pos};
+	struct output one = { .run = row->chain, .pos = row->pos };
 
 	if (check->outputs_dir == NULL || output.at == NULL || *output.at != '{')
 		return;
-	if (!is_string(member(output, "file"), one.file, sizeof(one.file)) || one.file[0] == '\0')
+	if (!is_string(member(output, "file"), one.file, sizeof(one.file)) ||
+		one.file[0] == '\0')
 		return; /* the attempt printed nothing */
-	if (!is_integer(member(output, "bytes"), &one.bytes) || !is_digest(member(output, "sha256"), one.sha) ||
-		one.file[0] == '/' || strstr(one.file, "..") != NULL) {
-		problem(check, row->chain, row->pos, "it names an output file without saying what is in it");
+	if (!is_integer(member(output, "bytes"), &one.bytes) ||
+		!is_digest(member(output, "sha256"), one.sha) || one.file[0] == '/' ||
+		strstr(one.file, "..") != NULL) {
+		problem(check, row->chain, row->pos,
+			"it names an output file without saying what is in it");
 		return;
 	}
-	check->outputs = need(realloc(check->outputs, (check->output_count + 1) * sizeof(*check->outputs)));
+	check->outputs = need(
+		realloc(check->outputs, (check->output_count + 1) * sizeof(*check->outputs)));
 	check->outputs[check->output_count++] = one;
 }
 
 static void learn(struct check *check, struct chain *chain, const struct row *row)
 {
-	const struct span payload = {row->payload, row->payload + row->payload_len};
+	const struct span payload = { row->payload, row->payload + row->payload_len };
 	const char *kind = row->field[3];
 	char plan[HEX + 1];
 
@@ -173,16 +189,19 @@ static void learn(struct check *check, struct chain *chain, const struct row *ro
 		chain->ended = true;
 	if (row->erased) {
 		if (row->chain == 0 || row->pos == 0 || strcmp(kind, "run.ended") == 0)
-			problem(check, row->chain, row->pos, "its payload is gone, but this kind cannot be erased");
+			problem(check, row->chain, row->pos,
+				"its payload is gone, but this kind cannot be erased");
 		return;
 	}
 	if (strcmp(kind, "run.sealed") == 0)
 		learn_seal(check, row->pos, payload);
 	if (strcmp(kind, "step.finished") == 0)
 		learn_output(check, row, payload);
-	if (strcmp(kind, "run.started") == 0 && is_digest(member(payload, "plan"), plan) && /* J10 */
+	if (strcmp(kind, "run.started") == 0 &&
+		is_digest(member(payload, "plan"), plan) && /* J10 */
 		!row_exists(check, "SELECT 1 FROM content WHERE sha = ?1", plan))
-		problem(check, row->chain, row->pos, "the plan it ran is not in the journal any more");
+		problem(check, row->chain, row->pos,
+			"the plan it ran is not in the journal any more");
 }
 
 const unsigned char *digest_column(sqlite3_stmt *statement, int column)
@@ -194,7 +213,7 @@ const unsigned char *digest_column(sqlite3_stmt *statement, int column)
 
 static void read_row(sqlite3_stmt *statement, struct row *row)
 {
-	*row = (struct row){.id = sqlite3_column_int64(statement, 0)};
+	*row = (struct row){ .id = sqlite3_column_int64(statement, 0) };
 	row->chain = row->id >> 32;
 	row->pos = row->id & 0xffffffff;
 	row->header = sqlite3_column_blob(statement, 1);
@@ -220,8 +239,9 @@ struct chain *chain_at(struct check *check, int64_t id)
 
 static struct chain *chain_begin(struct check *check, int64_t id)
 {
-	check->chains = need(realloc(check->chains, (check->chain_count + 1) * sizeof(*check->chains)));
-	check->chains[check->chain_count] = (struct chain){.id = id};
+	check->chains =
+		need(realloc(check->chains, (check->chain_count + 1) * sizeof(*check->chains)));
+	check->chains[check->chain_count] = (struct chain){ .id = id };
 	return &check->chains[check->chain_count++];
 }
 
@@ -245,7 +265,7 @@ static int by_place(const void *a, const void *b)
 /* The first seal, in order, that names this place or a later one. */
 static size_t seal_from(const struct check *check, int64_t run, int64_t events)
 {
-	const struct seal wanted = {.run = run, .events = events};
+	const struct seal wanted = { .run = run, .events = events };
 	size_t low = 0, high = check->seal_count;
 
 	while (low < high) {
@@ -269,13 +289,14 @@ static void meet_seal(struct chain *chain, int64_t pos, struct seal *seal)
 		chain->sealed = pos + 1;
 }
 
-/* Compares with every seal that names this place of this chain.  Only seals from outside name a place of the ledger;
- * they are the first of the list as long as the ledger is read. */
+/* Compares with every seal that names this place of this chain.  Only seals from outside name a
+ * place of the ledger; they are the first of the list as long as the ledger is read. */
 static void meet_seals(struct check *check, struct chain *chain, int64_t pos)
 {
 	const size_t count = chain->id == 0 ? check->seals_outside : check->seal_count;
 
-	for (size_t i = chain->id == 0 ? 0 : seal_from(check, chain->id, pos + 1); i < count; i++) {
+	for (size_t i = chain->id == 0 ? 0 : seal_from(check, chain->id, pos + 1); i < count;
+		i++) {
 		struct seal *seal = &check->seals[i];
 		if (seal->run == chain->id && seal->events == pos + 1)
 			meet_seal(chain, pos, seal);
@@ -291,7 +312,8 @@ static void check_person(struct check *check, const struct row *row)
 	if (strcmp(row->field[8], "-") == 0 || strcmp(row->field[8], last) == 0)
 		return;
 	if (!row_exists(check, "SELECT 1 FROM person WHERE digest = ?1", row->field[8]))
-		problem(check, row->chain, row->pos, "the person who acted has no row any more"); /* J7 */
+		problem(check, row->chain, row->pos,
+			"the person who acted has no row any more"); /* J7 */
 	else
 		memcpy(last, row->field[8], sizeof(last));
 }
@@ -300,7 +322,8 @@ static void check_row(struct check *check, struct chain *chain, struct row *row)
 {
 	if (row->pos != chain->events) { /* J1 */
 		char *what = NULL;
-		if (asprintf(&what, "%lld event(s) before it are missing", (long long)(row->pos - chain->events)) < 0)
+		if (asprintf(&what, "%lld event(s) before it are missing",
+			    (long long)(row->pos - chain->events)) < 0)
 			quit(EXIT_CANNOT_READ, "out of memory", NULL);
 		chain->broken = true;
 		found(&check->problems, chain->id, row->pos, what);
@@ -328,7 +351,8 @@ void check_events(struct check *check)
 	int step;
 	int64_t expected = 1;
 
-	if (sqlite3_prepare_v2(check->db, "SELECT id, header, payload, payload_sha, hash FROM event ORDER BY id", -1,
+	if (sqlite3_prepare_v2(check->db,
+		    "SELECT id, header, payload, payload_sha, hash FROM event ORDER BY id", -1,
 		    &rows, NULL) != SQLITE_OK)
 		quit(EXIT_CANNOT_READ, "cannot read the events", sqlite3_errmsg(check->db));
 	while ((step = sqlite3_step(rows)) == SQLITE_ROW) {
@@ -338,12 +362,18 @@ void check_events(struct check *check)
 			continue;
 		}
 		if (chain == NULL || chain->id != row.chain) {
-			if (row.chain > 0 && (chain == NULL || chain->id == 0) && check->seal_count > 0)
-				qsort(check->seals, check->seal_count, sizeof(*check->seals), by_place);
+			if (row.chain > 0 && (chain == NULL || chain->id == 0) &&
+				check->seal_count > 0)
+				qsort(check->seals, check->seal_count, sizeof(*check->seals),
+					by_place);
 			chain = chain_begin(check, row.chain);
-			for (; row.chain > 0 && expected < row.chain && check->notes.count < 100; expected++)
-				found(&check->notes, expected, -1, need(strdup("this number has no events: never "
-					"written, or taken out before it was sealed"))); /* J11 */
+			for (; row.chain > 0 && expected < row.chain &&
+				check->notes.count < 100;
+				expected++)
+				found(&check->notes, expected, -1,
+					need(strdup("this number has no events: never "
+						    "written, or taken out before it was "
+						    "sealed"))); /* J11 */
 			if (row.chain > 0)
 				expected = row.chain + 1;
 		}
@@ -365,8 +395,9 @@ void check_seals(struct check *check)
 		if (!seal->met) {
 			const struct chain *chain = chain_at(check, seal->run);
 			found(&check->problems, seal->run, seal->events - 1,
-				text_of(chain == NULL ? "all its events are gone: %s names them%s"
-						      : "its end was cut off: %s names this event%s",
+				text_of(chain == NULL
+						? "all its events are gone: %s names them%s"
+						: "its end was cut off: %s names this event%s",
 					source, ""));
 		} else if (seal->bad) {
 			found(&check->problems, seal->run, seal->events - 1,

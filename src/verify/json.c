@@ -1,5 +1,6 @@
-/* json.c: finding members in JSON text, nothing more.  Nothing is copied or built; a container is skipped by counting
- * its brackets outside of strings, so that no depth of nesting costs anything. */
+/* json.c: finding members in JSON text, nothing more.  Nothing is copied or built; a container
+ * is skipped by counting its brackets outside of strings, so that no depth of nesting costs
+ * anything. */
 #include "verify.h"
 
 #include <errno.h>
@@ -21,7 +22,8 @@ static const char *skip_string(const char *p, const char *end)
 	return p < end ? p + 1 : NULL;
 }
 
-/* The end of the value at p, or NULL.  Containers are skipped by counting brackets outside of strings. */
+/* The end of the value at p, or NULL.  Containers are skipped by counting brackets outside of
+ * strings. */
 static const char *skip_value(const char *p, const char *end)
 {
 	int depth = 0;
@@ -60,7 +62,7 @@ static bool next_item(struct span *rest, struct span *key, struct span *value)
 		const char *after = *p == '"' ? skip_string(p, rest->end) : NULL;
 		if (after == NULL)
 			return false;
-		*key = (struct span){p + 1, after - 1};
+		*key = (struct span){ p + 1, after - 1 };
 		p = skip_space(after, rest->end);
 		if (p >= rest->end || *p != ':')
 			return false;
@@ -69,7 +71,7 @@ static bool next_item(struct span *rest, struct span *key, struct span *value)
 	const char *after = skip_value(p, rest->end);
 	if (after == NULL)
 		return false;
-	*value = (struct span){p, after};
+	*value = (struct span){ p, after };
 	rest->at = after;
 	return true;
 }
@@ -77,7 +79,8 @@ static bool next_item(struct span *rest, struct span *key, struct span *value)
 static struct span inside(struct span container)
 {
 	return container.at == NULL || container.at == container.end
-		? container : (struct span){container.at + 1, container.end};
+		       ? container
+		       : (struct span){ container.at + 1, container.end };
 }
 
 struct span member(struct span object, const char *name)
@@ -85,11 +88,12 @@ struct span member(struct span object, const char *name)
 	struct span rest = inside(object), key, value;
 
 	if (object.at == NULL || object.at >= object.end || *object.at != '{')
-		return (struct span){0};
+		return (struct span){ 0 };
 	while (next_item(&rest, &key, &value))
-		if ((size_t)(key.end - key.at) == strlen(name) && memcmp(key.at, name, strlen(name)) == 0)
+		if ((size_t)(key.end - key.at) == strlen(name) &&
+			memcmp(key.at, name, strlen(name)) == 0)
 			return value;
-	return (struct span){0};
+	return (struct span){ 0 };
 }
 
 bool is_integer(struct span value, int64_t *out)
@@ -123,5 +127,5 @@ bool is_string(struct span value, char *out, size_t size)
 bool is_digest(struct span value, char out[HEX + 1])
 {
 	return is_string(value, out, HEX + 1) && strlen(out) == HEX &&
-		strspn(out, "0123456789abcdef") == HEX;
+	       strspn(out, "0123456789abcdef") == HEX;
 }

@@ -1,8 +1,9 @@
 /* main.c: verify checks a journal from the outside.
  *
- * This program was written from docs/journal-format.md and uses nothing of drillbook: no header, no library but libc and
- * SQLite, its own SHA-256, its own reading of JSON.  Keep it so: a mistake that writer and checker share is one that
- * nobody sees.  J1 to J11 are the numbered invariants of that page. */
+ * This program was written from docs/journal-format.md and uses nothing of drillbook: no
+ * header, no library but libc and SQLite, its own SHA-256, its own reading of JSON.  Keep it
+ * so: a mistake that writer and checker share is one that nobody sees.  J1 to J11 are the
+ * numbered invariants of that page. */
 #include "verify.h"
 
 #include <errno.h>
@@ -36,8 +37,9 @@ char *text_of(const char *fmt, const char *a, const char *b)
 
 void found(struct findings *findings, int64_t run, int64_t pos, char *owned)
 {
-	findings->list = need(realloc(findings->list, (findings->count + 1) * sizeof(*findings->list)));
-	findings->list[findings->count++] = (struct finding){run, pos, owned};
+	findings->list =
+		need(realloc(findings->list, (findings->count + 1) * sizeof(*findings->list)));
+	findings->list[findings->count++] = (struct finding){ run, pos, owned };
 }
 
 void problem(struct check *check, int64_t run, int64_t pos, const char *what)
@@ -80,19 +82,20 @@ static char *uri_of(const char *path, const char *query)
 static bool try_open(struct check *check, const char *path, const char *query)
 {
 	char *uri = uri_of(path, query);
-	const int code = sqlite3_open_v2(uri, &check->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+	const int code =
+		sqlite3_open_v2(uri, &check->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
 
 	free(uri);
 	sqlite3_busy_timeout(check->db, 5000);
 	/* one moment for all that follows */
-	if (code == SQLITE_OK && sqlite3_exec(check->db, "BEGIN; SELECT 1 FROM sqlite_master", NULL, NULL, NULL) ==
-					 SQLITE_OK)
+	if (code == SQLITE_OK && sqlite3_exec(check->db, "BEGIN; SELECT 1 FROM sqlite_master",
+					 NULL, NULL, NULL) == SQLITE_OK)
 		return true;
 	return false;
 }
 
-/* A file without a log beside it is nobody's at work: nothing is created next to the evidence.  On a medium that
- * cannot be written to, the file is read as it lies. */
+/* A file without a log beside it is nobody's at work: nothing is created next to the evidence.
+ * On a medium that cannot be written to, the file is read as it lies. */
 static void open_journal(struct check *check, const char *path)
 {
 	char *wal = text_of("%s%s", path, "-wal");
@@ -106,7 +109,8 @@ static void open_journal(struct check *check, const char *path)
 		if (alone || (sqlite3_errcode(check->db) & 0xff) == SQLITE_NOTADB)
 			quit(EXIT_CANNOT_READ, "cannot read the journal", why);
 		quit(EXIT_CANNOT_READ,
-			"cannot read the journal with its log; copy journal.db, -wal and -shm to a directory that can "
+			"cannot read the journal with its log; copy journal.db, -wal and -shm "
+			"to a directory that can "
 			"be written to",
 			why);
 	}
@@ -121,7 +125,8 @@ static void open_journal(struct check *check, const char *path)
 static const char usage[] =
 	"usage: verify [--json] [--run N] [--seal FILE] [--seal-out] JOURNAL [OUTPUTS]\n"
 	"\n"
-	"Checks a drillbook journal against docs/journal-format.md, sharing no code with the program that wrote it.\n"
+	"Checks a drillbook journal against docs/journal-format.md, sharing no code with the "
+	"program that wrote it.\n"
 	"\n"
 	"  JOURNAL      the data directory, or journal.db itself; may be in use\n"
 	"  OUTPUTS      the directory of step outputs: check those files too\n"
@@ -144,7 +149,7 @@ static void read_seals(struct check *check, const char *path)
 	while ((len = getline(&line, &cap, file)) > 0) {
 		const char *start = skip_space(line, line + len);
 		if (start < line + len)
-			learn_seal(check, -1, (struct span){start, line + len});
+			learn_seal(check, -1, (struct span){ start, line + len });
 	}
 	free(line);
 	fclose(file);
@@ -155,7 +160,9 @@ static void read_seals(struct check *check, const char *path)
 
 int main(int argc, char **argv)
 {
-	static struct check check = {.only = -1}; /* lives as long as the program, like all it points to */
+	static struct check check = {
+		.only = -1
+	}; /* lives as long as the program, like all it points to */
 	static char *path;
 	bool json = false, seal_out = false;
 	const char *place = NULL, *seal_file = NULL;
@@ -168,8 +175,8 @@ int main(int argc, char **argv)
 			seal_out = true;
 		else if (strcmp(argv[i], "--seal") == 0 && i + 1 < argc)
 			seal_file = argv[++i];
-		else if (strcmp(argv[i], "--run") == 0 && i + 1 < argc && canonical(argv[i + 1], &check.only) &&
-			check.only > 0)
+		else if (strcmp(argv[i], "--run") == 0 && i + 1 < argc &&
+			 canonical(argv[i + 1], &check.only) && check.only > 0)
 			i++;
 		else if (strcmp(argv[i], "--help") == 0)
 			return fputs(usage, stdout) < 0;
@@ -184,8 +191,9 @@ int main(int argc, char **argv)
 		return fputs(usage, stderr), EXIT_USAGE;
 	if (seal_file != NULL)
 		read_seals(&check, seal_file);
-	path = stat(place, &st) == 0 && S_ISDIR(st.st_mode) ? text_of("%s/%s", place, "journal.db")
-								    : text_of("%s%s", place, "");
+	path = stat(place, &st) == 0 && S_ISDIR(st.st_mode)
+		       ? text_of("%s/%s", place, "journal.db")
+		       : text_of("%s%s", place, "");
 	open_journal(&check, path);
 	check_events(&check);
 	check_seals(&check);

@@ -35,8 +35,8 @@ static void json_findings(const char *name, const struct findings *findings)
 {
 	printf(",\"%s\":[", name);
 	for (size_t i = 0; i < findings->count; i++) {
-		printf("%s{\"run\":%lld,\"pos\":%lld,\"what\":", i ? "," : "", (long long)findings->list[i].run,
-			(long long)findings->list[i].pos);
+		printf("%s{\"run\":%lld,\"pos\":%lld,\"what\":", i ? "," : "",
+			(long long)findings->list[i].run, (long long)findings->list[i].pos);
 		json_text(findings->list[i].what);
 		putchar('}');
 	}
@@ -49,18 +49,22 @@ void tell_json(const struct check *check, const char *path)
 
 	printf("{\"ok\":%s,\"journal\":", check->problems.count == 0 ? "true" : "false");
 	json_text(path);
-	printf(",\"events\":%lld,\"contents\":%lld,\"contents_erased\":%lld,\"persons\":%lld,\"persons_erased\":%lld,"
+	printf(",\"events\":%lld,\"contents\":%lld,\"contents_erased\":%lld,\"persons\":%lld,"
+	       "\"persons_erased\":%lld,"
 	       "\"outputs\":%lld,\"chains\":[",
-		(long long)check->events, (long long)check->contents, (long long)check->contents_erased,
-		(long long)check->persons, (long long)check->persons_erased, (long long)check->output_files);
+		(long long)check->events, (long long)check->contents,
+		(long long)check->contents_erased, (long long)check->persons,
+		(long long)check->persons_erased, (long long)check->output_files);
 	for (size_t i = 0, n = 0; i < check->chain_count; i++) {
 		const struct chain *chain = &check->chains[i];
 		if (!is_wanted(check, chain->id))
 			continue;
 		to_hex(chain->head, hex);
-		printf("%s{\"run\":%lld,\"events\":%lld,\"sealed\":%lld,\"erased\":%lld,\"state\":\"%s\",\"head\":\"%s\"}",
-			n++ ? "," : "", (long long)chain->id, (long long)chain->events, (long long)chain->sealed,
-			(long long)chain->erased, chain_word(chain), hex);
+		printf("%s{\"run\":%lld,\"events\":%lld,\"sealed\":%lld,\"erased\":%lld,"
+		       "\"state\":\"%s\",\"head\":\"%s\"}",
+			n++ ? "," : "", (long long)chain->id, (long long)chain->events,
+			(long long)chain->sealed, (long long)chain->erased, chain_word(chain),
+			hex);
 	}
 	putchar(']');
 	json_findings("problems", &check->problems);
@@ -96,18 +100,22 @@ void tell(const struct check *check, const char *path)
 {
 	size_t shown = 0;
 
-	printf("%s: %lld events in %zu chains, %lld kept contents, %lld persons", path, (long long)check->events,
-		check->chain_count, (long long)check->contents, (long long)check->persons);
+	printf("%s: %lld events in %zu chains, %lld kept contents, %lld persons", path,
+		(long long)check->events, check->chain_count, (long long)check->contents,
+		(long long)check->persons);
 	if (check->outputs_dir != NULL)
 		printf(", %lld output files", (long long)check->output_files);
 	putchar('\n');
 	for (size_t i = 0; i < check->chain_count; i++) {
 		const struct chain *chain = &check->chains[i];
-		const bool plain = chain->erased == 0 && (chain->id == 0 || strcmp(chain_word(chain), "sealed") == 0);
-		if (chain->id == 0 || !is_wanted(check, chain->id) || (plain && check->only < 0))
+		const bool plain = chain->erased == 0 &&
+				   (chain->id == 0 || strcmp(chain_word(chain), "sealed") == 0);
+		if (chain->id == 0 || !is_wanted(check, chain->id) ||
+			(plain && check->only < 0))
 			continue;
 		shown++;
-		printf("  run %lld: %lld events, %s", (long long)chain->id, (long long)chain->events, chain_word(chain));
+		printf("  run %lld: %lld events, %s", (long long)chain->id,
+			(long long)chain->events, chain_word(chain));
 		if (chain->erased > 0)
 			printf(", %lld payload(s) erased%s", (long long)chain->erased,
 				chain->broken ? "" : ", chain intact");
@@ -121,16 +129,21 @@ void tell(const struct check *check, const char *path)
 	tell_findings("  note", &check->notes);
 	tell_findings("  CHANGED", &check->problems);
 	if (check->problems.count > 0) {
-		printf("DOES NOT VERIFY: %zu problem(s). Keep the file as it is; it is evidence.\n",
+		printf("DOES NOT VERIFY: %zu problem(s). Keep the file as it is; it is "
+		       "evidence.\n",
 			check->problems.count);
 		return;
 	}
 	printf("VERIFIES: nothing was changed since it was chained");
-	printf(check->seals_outside > 0 ? ", and it is what the %zu seal(s) from outside name.\n" : ".\n",
+	printf(check->seals_outside > 0
+			? ", and it is what the %zu seal(s) from outside name.\n"
+			: ".\n",
 		check->seals_outside);
 	if (check->seals_outside == 0)
-		printf("Who owns the file could have written all of it anew: evidence starts where a seal has left "
-		       "this machine\n(verify --seal-out copies one, verify --seal FILE compares with it).\n");
+		printf("Who owns the file could have written all of it anew: evidence starts "
+		       "where a seal has left "
+		       "this machine\n(verify --seal-out copies one, verify --seal FILE "
+		       "compares with it).\n");
 }
 
 int tell_seal(struct check *check)
@@ -141,8 +154,11 @@ int tell_seal(struct check *check)
 	if (chain == NULL || chain->events == 0)
 		quit(EXIT_CANNOT_READ, "there is nothing to seal yet", NULL);
 	if (check->problems.count > 0)
-		quit(EXIT_BAD, "it does not verify, so it is not sealed; look without --seal-out", NULL);
+		quit(EXIT_BAD,
+			"it does not verify, so it is not sealed; look without --seal-out",
+			NULL);
 	to_hex(chain->head, hex);
-	printf("{\"run\":%lld,\"events\":%lld,\"head\":\"%s\"}\n", (long long)chain->id, (long long)chain->events, hex);
+	printf("{\"run\":%lld,\"events\":%lld,\"head\":\"%s\"}\n", (long long)chain->id,
+		(long long)chain->events, hex);
 	return EXIT_OK;
 }

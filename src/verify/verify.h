@@ -8,11 +8,19 @@
 #include <stdint.h>
 
 enum { EXIT_OK = 0, EXIT_USAGE = 2, EXIT_CANNOT_READ = 7, EXIT_BAD = 9 };
-enum { APPLICATION = 0x44524c42, SCHEMA = 1, DIGEST = 32, HEX = 64, HEADER_MAX = 511, FIELDS = 9 };
+enum {
+	APPLICATION = 0x44524c42,
+	SCHEMA = 1,
+	DIGEST = 32,
+	HEX = 64,
+	HEADER_MAX = 511,
+	FIELDS = 9
+};
 
-_Noreturn void quit(int status, const char *text, const char *subject); /* subject may be NULL */
-void *need(void *p);                                                   /* NULL: out of memory */
-char *text_of(const char *fmt, const char *a, const char *b);          /* two %s, in order */
+_Noreturn void quit(
+	int status, const char *text, const char *subject);   /* subject may be NULL */
+void *need(void *p);					      /* NULL: out of memory */
+char *text_of(const char *fmt, const char *a, const char *b); /* two %s, in order */
 
 /* ------------------------------------------------------------------ sha256.c */
 
@@ -57,7 +65,8 @@ struct chain {
 	unsigned char head[DIGEST];
 };
 
-/* A place that a seal names: the hash must be what it says.  From the ledger, or from a file. */
+/* A place that a seal names: the hash must be what it says.  From the ledger, or from a file.
+ */
 struct seal {
 	int64_t run, events, pos; /* pos: of the run.sealed event, -1 = from a file */
 	char head[HEX + 1];
@@ -86,15 +95,18 @@ void found(struct findings *findings, int64_t run, int64_t pos, char *owned);
 void problem(struct check *check, int64_t run, int64_t pos, const char *what);
 bool is_wanted(const struct check *check, int64_t chain);
 
-/* ------------------------------------------------------------------ events.c, rest.c, tell.c */
+/* ------------------------------------------------------------------ events.c, rest.c, tell.c
+ */
 
 void check_events(struct check *check);
 void check_seals(struct check *check);
-void learn_seal(struct check *check, int64_t pos, struct span payload); /* pos -1: a line of a file */
+void learn_seal(
+	struct check *check, int64_t pos, struct span payload); /* pos -1: a line of a file */
 /* Decimal, no leading zero, no plus, no minus zero: one spelling per number. */
 bool canonical(const char *s, int64_t *out);
 struct chain *chain_at(struct check *check, int64_t id);
-const unsigned char *digest_column(sqlite3_stmt *statement, int column); /* NULL when not 32 bytes */
+const unsigned char *digest_column(
+	sqlite3_stmt *statement, int column); /* NULL when not 32 bytes */
 void check_contents(struct check *check);
 void check_persons(struct check *check);
 void check_output(struct check *check, const struct output *output);

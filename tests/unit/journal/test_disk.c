@@ -108,6 +108,7 @@ static bool cut_at(int64_t at, uint64_t seed, bool *reached, char *why, size_t s
 static int small_log(void **state)
 {
 	(void)state;
+	journal_tuning.reserve_bytes = 4096;
 	journal_tuning.wal_bytes = 64 * 1024;
 	journal_tuning.checkpoint_frames = 12;
 	journal_tuning.synchronous = "FULL";

@@ -268,7 +268,7 @@ static void the_reserve_is_made_and_given_back(void **state)
 	int64_t allocated = 0;
 
 	assert_int_equal(mode_of(place, "reserve", &allocated), 0600);
-	assert_true(allocated >= RESERVE_BYTES);
+	assert_true(allocated >= journal_tuning.reserve_bytes);
 	assert_ok(journal_release_reserve(journal, &err), err);
 	assert_int_equal(mode_of(place, "reserve", NULL), -1);
 	assert_ok(journal_release_reserve(journal, &err), err);

@@ -5,7 +5,7 @@ static int set_up(void **state)
 {
 	struct place *place = xmalloc(sizeof(*place));
 
-	place_make(place);
+	fast_place(place);
 	*state = place;
 	fake_clock();
 	return 0;

@@ -37,8 +37,8 @@ static int write_original(void **state)
 	char bytes[140];
 
 	(void)state;
-	place_make(&original);
-	place_make(&outputs);
+	fast_place(&original);
+	fast_place(&outputs);
 	journal = open_ok(original.dir, JOURNAL_WRITE);
 	append_ok(journal, event_of(0, EVENT_SERVER_STARTED, json_pack("{s:i}", "epoch", 1)));
 	write_run(journal, 1, "failover", "drill", false);
@@ -559,6 +559,28 @@ static void use(void **state)
 	free(db);
 }
 
+/* A kind that is added to the table must be described, and known to the program that was written from the description. */
+static void every_kind_is_described(void **state)
+{
+	static const struct {
+		const char *file, *open, *close; /* what stands around a name there */
+	} places[] = {{TEST_SOURCE "/docs/journal-format.md", "| `", "` |"}, {TEST_SOURCE "/src/verify/events.c", "\"", "\""}};
+	struct err err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(places); i++) {
+		struct buf text;
+		assert_ok(file_read(places[i].file, 1 << 20, &text, &err), err);
+		for (size_t kind = 0; kind < EVENT_COUNT; kind++) {
+			char *word = xasprintf("%s%s%s", places[i].open, event_kinds[kind].name, places[i].close);
+			if (strstr(text.data, word) == NULL)
+				fail_msg("%s does not know %s", places[i].file, word);
+			free(word);
+		}
+		buf_release(&text);
+	}
+}
+
 static void while_a_server_writes(void **state)
 {
 	struct place place;
@@ -605,6 +627,7 @@ int main(void)
 		cmocka_unit_test(text_does_not_confuse),
 		cmocka_unit_test(for_programs),
 		cmocka_unit_test(use),
+		cmocka_unit_test(every_kind_is_described),
 		cmocka_unit_test(while_a_server_writes),
 	};
 
