@@ -103,6 +103,25 @@ size_t sweep_signal(int signal, bool (*spare)(void *arg, pid_t child), void *arg
 	return found;
 }
 
+bool sweep_needed(bool (*known)(void *arg, pid_t child), void *arg)
+{
+	struct buf list;
+	struct err ignored;
+	bool strangers = false;
+
+	if (file_read("/proc/thread-self/children", 1 << 20, &list, &ignored) != ERR_NONE)
+		return true;
+	const char *at = list.data + strspn(list.data, " \n");
+	while (*at != '\0' && !strangers) {
+		char *end;
+		const long pid = strtol(at, &end, 10);
+		strangers = end == at || !known(arg, (pid_t)pid);
+		at = end + strspn(end, " \n");
+	}
+	buf_release(&list);
+	return strangers;
+}
+
 bool sweep_all(int64_t patience_ms)
 {
 	const struct mono begin = mono_now();

@@ -143,15 +143,7 @@ static void reap(struct zygote *zygote)
 /* True when there are children that are no workers, living or not. */
 static bool orphans(struct zygote *zygote)
 {
-	siginfo_t info = {0};
-	size_t living = 0;
-
-	for (const struct forked *worker = zygote->workers; worker != NULL; worker = worker->next)
-		living += !worker->dead;
-	/* without workers the kernel knows; else /proc is read */
-	if (living == 0 && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD)
-		return false;
-	return sweep_signal(SIGKILL, is_worker, zygote) > 0;
+	return sweep_needed(is_worker, zygote) && sweep_signal(SIGKILL, is_worker, zygote) > 0;
 }
 
 /* Reports the dead whose orphans are gone.  True while some are left to be looked at again. */
