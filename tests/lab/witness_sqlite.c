@@ -37,8 +37,9 @@ static bool sqlite_open(const char *where)
 	       sqlite3_open_v2(opened, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
 	       sqlite3_busy_timeout(db, 500) == SQLITE_OK &&
 	       sqlite3_exec(db, "pragma synchronous = full", NULL, NULL, NULL) == SQLITE_OK &&
-	       sqlite3_prepare_v2(db, "insert into orders(seq, note) values (?1, 'witness')", -1, &place_stmt,
-		       NULL) == SQLITE_OK &&
+	       sqlite3_prepare_v2(db,
+		       "insert into orders(seq, note) select ?1, 'witness' from drillbook_role where role = 'primary'",
+		       -1, &place_stmt, NULL) == SQLITE_OK &&
 	       sqlite3_prepare_v2(db, "update heartbeat set at_ms = "
 		       "cast((julianday('now') - 2440587.5) * 86400000 as integer)", -1, &beat_stmt, NULL) == SQLITE_OK;
 }
@@ -49,8 +50,9 @@ static bool sqlite_place(int64_t seq)
 		return false;
 	sqlite3_bind_int64(place_stmt, 1, seq);
 	int status = sqlite3_step(place_stmt);
-	/* a database whose file was taken away still accepts writes: they are promised to nobody */
-	return sqlite3_reset(place_stmt) == SQLITE_OK && status == SQLITE_DONE && target_is(opened);
+	/* no row: it is fenced.  And one that the address no longer leads to promises nothing. */
+	return sqlite3_reset(place_stmt) == SQLITE_OK && status == SQLITE_DONE && sqlite3_changes(db) == 1 &&
+	       target_is(opened);
 }
 
 static bool sqlite_beat(void)

@@ -1,0 +1,152 @@
+#!/usr/bin/env bash
+# tui-screen.sh: the real program in a real terminal (tmux): attach, resize, suspend, leave, lose the terminal, come
+# back, hand over the lead, answer.  Everything polls what the screen shows.
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/call.sh"
+PROGRAM=${DRILLBOOK_BUILD:-$BUILD}/bin/drillbook
+begin tui tmux
+[[ -x $PROGRAM ]] || skip "no drillbook in $BUILD"
+PROGRAM=$BUILD/bin/drillbook
+
+export DRILLBOOK_DATA=$T/data DRILLBOOK_CONFIG=$T/config TMUX_TMPDIR=$T PATH=$BUILD/bin:$PATH
+unset TMUX ACCESSIBLE NO_COLOR
+cat >ws/drillbook.yaml <<'Y'
+name: screen
+environments:
+  lab: {modes: [probe, drill]}
+Y
+cat >ws/services.yaml <<'Y'
+services:
+  orders: {title: Orders, tier: 1, owner: ops, standby: hot, objectives: {rto: 10m, rpo: 0}}
+Y
+cat >ws/targets.yaml <<Y
+targets:
+  tools:
+    provider: command
+    environment: lab
+    actions:
+      fence: {argv: [/bin/sh, -c, "echo fenced >> $T/effects"], effect: costly}
+      promote: {argv: [/bin/sh, -c, "echo promoted >> $T/effects"], effect: irreversible}
+Y
+cat >ws/move.yaml <<'Y'
+runbook: Move the orders
+version: 1
+service: orders
+steps:
+  - id: look
+    title: Look around
+    run: |
+      log("ordinary line")
+      log("\27[2Jhostile line")
+  - id: fence
+    title: Fence the old one
+    uses: {action.run: tools}
+    run: action.run("tools", {name = "fence"})
+  - id: promote
+    title: Promote the new one
+    uses: {action.run: tools}
+    run: action.run("tools", {name = "promote"})
+  - id: verify
+    title: Look at the dashboard
+    manual: Is the order rate back?
+    checklist: [rate is back, no errors]
+    marks: [{service: orders, reached: verified}]
+Y
+
+start server "$PROGRAM" server start --foreground
+start tmux tmux -L drill -f /dev/null -D
+tm() { tmux -L drill "$@"; }
+shows() { tm capture-pane -p -t "$1" 2>/dev/null | grep -qF -- "$2"; } # shows PANE TEXT
+see() { # see WHAT PANE TEXT
+	until_ok 15000 shows "$2" "$3"
+	note "$1" $? "        wanted: $3
+$(tm capture-pane -p -t "$2" 2>&1)"
+}
+type_in() { tm send-keys -t "$1" "${@:2}"; }
+# A question drops what is typed in its first 300 ms: the key is pressed until the screen answers.
+press_until() { # press_until WHAT PANE TEXT KEY…
+	local what=$1 pane=$2 text=$3 end=$(($(now_ms) + 15000)); shift 3
+	until shows "$pane" "$text"; do
+		(($(now_ms) < end)) || break
+		type_in "$pane" "$@"
+		until_ok 400 shows "$pane" "$text" && break
+	done
+	see "$what" "$pane" "$text"
+}
+shell() { # shell NAME WIDTH HEIGHT
+	tm new-session -d -s "$1" -x "$2" -y "$3" -c "$T/ws" "env PS1='ready> ' bash --norc --noprofile -i"
+	until_ok 10000 shows "$1" 'ready>'
+}
+status_is() { grep -qF "$1" <<<"$("$PROGRAM" list --runs 2>&1; "$PROGRAM" server status 2>&1)"; }
+
+check 'the server answers' until_ok 10000 "$PROGRAM" server status
+check 'tmux answers' until_ok 10000 tmux -L drill list-sessions -f '#{==:1,1}' || true
+check 'the workspace is trusted' "$PROGRAM" trust ws
+
+# ------------------------------------------------------------------ attach
+shell one 80 24
+type_in one "drillbook run move" Enter
+see 'the run opens with its mode first' one '[DRILL] orders / move'
+see 'a costly step asks by itself' one 'Will do     action.run on tools'
+press_until 'Enter alone does nothing' one 'Enter does nothing here' Enter
+type_in one Escape
+see 'Esc leaves the question open' one '1 asked'
+type_in one Up
+see 'output is shown' one 'ordinary line'
+see 'a hostile line is shown as text' one '^[[2Jhostile line'
+
+# ------------------------------------------------------------------ sizes
+tm resize-window -t one -x 60 -y 16
+see '60x16: the steps' one 'STEPS 1/4 done'
+type_in one Tab
+see '60x16: Tab shows the output' one 'OUTPUT  1 look'
+type_in one Tab
+tm resize-window -t one -x 200 -y 50
+see '200x50: a third column' one 'PEOPLE'
+tm resize-window -t one -x 30 -y 4
+see '30x4: one line' one '[DRILL] LEFT'
+tm resize-window -t one -x 80 -y 24
+see '80x24 again' one 'OUTPUT  1 look'
+
+# ------------------------------------------------------------------ suspend
+type_in one C-z
+see 'Ctrl-Z gives the terminal back' one 'Stopped'
+type_in one 'fg' Enter
+see 'fg brings the screen back' one 'STEPS 1/4 done'
+
+# ------------------------------------------------------------------ leave and come back
+type_in one C-c
+see 'Ctrl-C explains' one 'Ctrl-C stops nothing'
+type_in one q
+see 'q says that the run continues' one 'run 1 continues'
+type_in one 'clear; drillbook attach 1; echo left with $?' Enter
+see 'attach shows the same run' one 'STEPS 1/4 done'
+see 'and asks its question again' one 'Will do     action.run on tools'
+
+# ------------------------------------------------------------------ two people
+shell two 100 30
+type_in two 'drillbook attach 1' Enter
+see 'a second terminal watches' two '(you watch)'
+type_in two p
+see 'and may not act' two 'somebody else leads'
+type_in two L
+see 'it takes the lead' one 'leads now; you watch'
+see 'and is asked' two 'Will do     action.run on tools'
+press_until 'capital Y runs it; then the irreversible step wants a word' two 'Type drill to run it' Y
+check 'the effect happened once' test "$(cat effects)" = fenced
+press_until 'a wrong word does nothing' two 'that is not the word' x Enter
+check 'and nothing happened' test "$(cat effects)" = fenced
+
+# ------------------------------------------------------------------ the terminal dies
+tm kill-session -t two
+press_until 'the first one can lead again' one 'lead' L
+type_in one Escape
+press_until 'and is asked for the word' one 'Type drill to run it' Enter
+check 'the run has not stopped' "$PROGRAM" server status
+press_until 'the right word runs it; a person is asked last' one 'Is the order rate back?' d r i l l Enter
+check 'both effects happened once' test "$(tr '\n' ' ' <effects)" = 'fenced promoted '
+press_until 'an item of the checklist' one '[x] rate is back' Space
+press_until 'the other item' one '[x] no errors' Space
+press_until 'done' one 'RUN done' d Enter
+see 'the objective was met' one 'MET'
+type_in one q
+see 'the exit status is that of the run' one 'left with 3'
