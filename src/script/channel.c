@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TICK_MS = 50, STOP_PATIENCE_MS = 500 };
+enum { STOP_PATIENCE_MS = 500 };
 
 void channel_init(struct channel *channel, int fd, int outbox_fd, const struct mask *mask)
 {
@@ -135,6 +135,7 @@ static void *reader_thread(void *arg)
 		/* SIGTERM also sets the flag, so that there is always a tick */
 		if (poll(&p, 1, TICK_MS) > 0 && wire_read(&channel->wire, &err) != ERR_NONE)
 			channel->wire.closed = true;
+		channel->tick(channel->arg);
 		guard(channel);
 	}
 }

@@ -19,7 +19,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { FENCE_MS = 250 };
+enum { FENCE_MS = 250, TICK_MS = 50 };
 
 enum where { IN_LUA, IN_READ, IN_EFFECT, ENDING };
 
@@ -40,6 +40,7 @@ struct channel {
 	_Atomic int64_t deadline_ns; /* mono; 0 = none */
 	/* Ends the process from the reader's thread, where is ENDING already.  code: NONE = the server has gone. */
 	void (*fence)(void *arg, enum err_code code);
+	void (*tick)(void *arg); /* from the reader's thread, every TICK_MS */
 	void *arg;
 };
 

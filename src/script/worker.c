@@ -8,9 +8,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum {
@@ -18,6 +20,7 @@ enum {
 	FILES_MAX = 256,
 	FDS_FROM = 64,             /* the descriptors handed over are moved above this while the rest is closed */
 	SWEEP_PATIENCE_MS = 3000,
+	LOG_BYTES = 32 << 10,
 };
 
 static struct job the_job; /* one per process; the signal handler needs to find it */
@@ -30,12 +33,13 @@ static void on_term(int signal_number)
 
 /* ------------------------------------------------------------------ limits */
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
-#define MEMORY_LIMITS 1
-#elif defined(__clang__)
-#if !__has_feature(address_sanitizer)
-#define MEMORY_LIMITS 1
-#endif
+/* A sanitizer reserves more address space than any limit would leave it. */
+#if defined(__has_feature)
+#define UNDER_SANITIZER (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNDER_SANITIZER 1
+#else
+#define UNDER_SANITIZER 0
 #endif
 
 static const struct {
@@ -45,7 +49,7 @@ static const struct {
 } limits[] = {
 	{RLIMIT_CORE, 0, true},
 	{RLIMIT_NOFILE, FILES_MAX, false},
-#ifdef MEMORY_LIMITS
+#if !UNDER_SANITIZER
 	{RLIMIT_DATA, DATA_MAX, false},
 	{RLIMIT_AS, 2 * (rlim_t)DATA_MAX, false},
 #endif
@@ -129,16 +133,68 @@ static void on_progress(void *arg, int per_mille, const char *text)
 	channel_offer(&job->channel, message);
 }
 
-/* Into the pipe, so that it stands in the file in the order of what children print. */
-static void on_log(void *arg, const char *text)
+/* Lines on their way into the pipe.  A program that floods is passed on line by line: one write for each would be
+ * most of the work.  They wait TICK_MS at most. */
+static struct {
+	pthread_mutex_t lock;
+	size_t len;
+	char data[LOG_BYTES];
+} lines = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void lines_flush_locked(void)
 {
 	struct err ignored;
-	char *line = xasprintf("%s\n", text);
+
+	if (lines.len > 0 && write_all(1, lines.data, lines.len, &ignored) != ERR_NONE)
+		ignored.code = ERR_NONE;
+	lines.len = 0;
+}
+
+static void on_log(void *arg, const char *text)
+{
+	const struct iovec parts[] = {{(void *)(uintptr_t)text, strlen(text)}, {(void *)(uintptr_t)"\n", 1}};
 
 	(void)arg;
-	if (write_all(1, line, strlen(line), &ignored) != ERR_NONE)
-		ignored.code = ERR_NONE;
-	free(line);
+	pthread_mutex_lock(&lines.lock);
+	for (size_t i = 0; i < COUNT_OF(parts); i++) {
+		const char *at = parts[i].iov_base;
+		for (size_t left = parts[i].iov_len; left > 0;) {
+			if (lines.len == sizeof(lines.data))
+				lines_flush_locked();
+			const size_t room = sizeof(lines.data) - lines.len, n = left < room ? left : room;
+			memcpy(lines.data + lines.len, at, n);
+			lines.len += n;
+			at += n;
+			left -= n;
+		}
+	}
+	pthread_mutex_unlock(&lines.lock);
+}
+
+/* The last ones.  A script that is being ended may be writing at this moment; it gets no longer than a moment. */
+static void lines_finish(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec++;
+	if (pthread_mutex_timedlock(&lines.lock, &until) != 0)
+		return;
+	lines_flush_locked();
+	pthread_mutex_unlock(&lines.lock);
+}
+
+/* The pipe is only written to when it takes all of it: a reader that waits cannot see a stop. */
+static void on_tick(void *arg)
+{
+	int held = 0;
+
+	(void)arg;
+	if (pthread_mutex_trylock(&lines.lock) != 0)
+		return; /* somebody is at it */
+	if (ioctl(1, FIONREAD, &held) == 0 && held < (int)LOG_BYTES)
+		lines_flush_locked();
+	pthread_mutex_unlock(&lines.lock);
 }
 
 static const char *on_secret(void *arg, const char *target, const char *setting, size_t *len)
@@ -165,6 +221,7 @@ static json_t *end_output(struct job *job)
 	json_t *output = json_object();
 	char hex[SHA256_HEX];
 
+	lines_finish();
 	if (!sweep_all(SWEEP_PATIENCE_MS))
 		log_line(LOG_WARN, "a process of this step could not be ended");
 	if (job->drain != NULL) {
@@ -314,6 +371,7 @@ void worker_run(const int given[4])
 	secrets_init(&job->secrets);
 	channel_init(&job->channel, fds[0], fds[2], &job->secrets.mask);
 	job->channel.fence = fence;
+	job->channel.tick = on_tick;
 	job->channel.arg = job;
 	read_job(job, channel_job(&job->channel));
 	const struct kind *kind = find_kind(job->kind);
