@@ -1,9 +1,10 @@
 /* command.c: named programs of a target, run without a shell.
  *
- * An action is an argv template: an argument fills a hole inside one element and can never become a
- * second element, an option of its own making or a shell word.  The program itself is fixed in
- * targets.yaml.  What a program did is not ours to know: a failed one leaves the world unknown unless
- * the author declared otherwise, and its verify action is how a crash in between is settled. */
+ * An action is an argv template: an argument fills a hole inside one element and can never
+ * become a second element, an option of its own making or a shell word.  The program itself is
+ * fixed in targets.yaml.  What a program did is not ours to know: a failed one leaves the world
+ * unknown unless the author declared otherwise, and its verify action is how a crash in between
+ * is settled. */
 #include "internal.h"
 
 #include "declared.h"
@@ -15,7 +16,7 @@
 
 enum {
 	ARGV_MAX = 256,
-	OUT_MAX = 1 << 20,        /* read from the program */
+	OUT_MAX = 1 << 20,	   /* read from the program */
 	OUT_RESULT_MAX = 64 << 10, /* of it, in a result of output: text */
 	LINES_MAX = 10000,
 	LINE_MAX_BYTES = 8192, /* a longer line is passed on in pieces */
@@ -26,8 +27,8 @@ enum {
 extern char **environ;
 
 static const char *const members[] = { "argv", "cwd", "effect", "env", "expect_status",
-	"fails_clean", "help", "output", "params", "secret", "stdin", "timeout", "undo", "verify",
-	NULL };
+	"fails_clean", "help", "output", "params", "secret", "stdin", "timeout", "undo",
+	"verify", NULL };
 static const int expected_status[] = { 0, -1 };
 
 /* A program about to be run, and what it left behind. */
@@ -94,8 +95,8 @@ static void on_output(void *arg, int fd, const char *data, size_t len)
 
 /* ------------------------------------------------------------------ making the program */
 
-static enum err_code expand_one(
-	const struct declared *d, const char *text, const char *where, char **out, struct err *err)
+static enum err_code expand_one(const struct declared *d, const char *text, const char *where,
+	char **out, struct err *err)
 {
 	struct buf buf;
 
@@ -126,7 +127,8 @@ static enum err_code make_argv(struct program *p, struct err *err)
 
 	if (json_array_size(argv) == 0 || json_array_size(argv) > ARGV_MAX)
 		return err_set(err, ERR_WORKSPACE,
-			"action \"%s\": argv must be a list of 1 to %d texts", d->name, ARGV_MAX);
+			"action \"%s\": argv must be a list of 1 to %d texts", d->name,
+			ARGV_MAX);
 	json_array_foreach((json_t *)argv, i, item)
 	{
 		char where[32];
@@ -135,12 +137,14 @@ static enum err_code make_argv(struct program *p, struct err *err)
 		snprintf(where, sizeof(where), "argv[%zu]", i);
 		if (text == NULL || (i == 0 && text[0] == '\0'))
 			return err_set(err, ERR_WORKSPACE,
-				"action \"%s\": %s must be text (put it in quotes)", d->name, where);
+				"action \"%s\": %s must be text (put it in quotes)", d->name,
+				where);
 		if (i > 0) {
 			TRY(expand_one(d, text, where, &p->argv[i], err));
 		} else if (strchr(text, '{') != NULL) {
 			return err_set(err, ERR_WORKSPACE,
-				"action \"%s\": the program itself takes no {parameter}", d->name);
+				"action \"%s\": the program itself takes no {parameter}",
+				d->name);
 		} else {
 			p->argv[0] = strchr(text, '/') != NULL ? in_workspace(p->call, text)
 							       : xstrdup(text);
@@ -151,13 +155,15 @@ static enum err_code make_argv(struct program *p, struct err *err)
 
 static bool valid_variable(const char *name)
 {
-	static const char ok[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+	static const char ok[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
 
 	return name[0] != '\0' && (name[0] < '0' || name[0] > '9') &&
 	       name[strspn(name, ok)] == '\0';
 }
 
-/* This process's environment, with what the action sets in front (the first of a name counts). */
+/* This process's environment, with what the action sets in front (the first of a name counts).
+ */
 static enum err_code make_env(struct program *p, struct err *err)
 {
 	json_t *env = json_object_get(p->action->action, "env");
@@ -193,8 +199,8 @@ static enum err_code make_env(struct program *p, struct err *err)
 	return ERR_NONE;
 }
 
-/* The target's secret reaches the program on its standard input or as a file that only it has; the
- * path of the file is {secret_file}. */
+/* The target's secret reaches the program on its standard input or as a file that only it has;
+ * the path of the file is {secret_file}. */
 static enum err_code give_secret(struct program *p, struct declared *d, struct err *err)
 {
 	const char *how = json_str(d->action, "secret", NULL);
@@ -514,10 +520,12 @@ static bool program_there(struct call *call, const char *program)
 	return false;
 }
 
-static void probe_action(struct call *call, const char *name, const json_t *action, json_t *checks)
+static void probe_action(
+	struct call *call, const char *name, const json_t *action, json_t *checks)
 {
 	struct err err = { 0 };
-	const char *program = json_string_value(json_array_get(json_object_get(action, "argv"), 0));
+	const char *program =
+		json_string_value(json_array_get(json_object_get(action, "argv"), 0));
 	char detail[900];
 	bool ok = true;
 
@@ -532,9 +540,9 @@ static void probe_action(struct call *call, const char *name, const json_t *acti
 		snprintf(detail, sizeof(detail), "%s, declared %s", program,
 			json_str(action, "effect", "nothing: irreversible"));
 	}
-	json_array_append_new(checks,
-		json_pack("{s:o, s:b, s:o}", "name", json_text(name, strlen(name)), "ok", ok,
-			"detail", json_text(detail, strlen(detail))));
+	json_array_append_new(
+		checks, json_pack("{s:o, s:b, s:o}", "name", json_text(name, strlen(name)),
+				"ok", ok, "detail", json_text(detail, strlen(detail))));
 }
 
 static enum err_code probe(struct call *call, json_t *report, struct err *err)
@@ -548,9 +556,9 @@ static enum err_code probe(struct call *call, json_t *report, struct err *err)
 	json_object_foreach((json_t *)actions, name, action)
 		probe_action(call, name, action, checks);
 	if (json_array_size(checks) == 0)
-		json_array_append_new(checks,
-			json_pack("{s:s, s:b, s:s}", "name", "actions", "ok", 0, "detail",
-				"the target declares no actions"));
+		json_array_append_new(
+			checks, json_pack("{s:s, s:b, s:s}", "name", "actions", "ok", 0,
+					"detail", "the target declares no actions"));
 	json_put(report, "checks", checks);
 	return ERR_NONE;
 }
@@ -569,7 +577,9 @@ static const struct field results[] = {
 	{ .name = "took_ms", .type = FIELD_INT, .unit = "ms", .help = "how long it ran" },
 	{ .name = "out", .type = FIELD_STRING, .help = "output: text; at most 64 KiB" },
 	{ .name = "lines", .type = FIELD_STRINGS, .help = "output: lines; at most 10,000" },
-	{ .name = "json", .type = FIELD_ANY, .help = "output: json; numbers with a fraction are text" },
+	{ .name = "json",
+		.type = FIELD_ANY,
+		.help = "output: json; numbers with a fraction are text" },
 	{ .name = "truncated", .type = FIELD_BOOL, .help = "not everything it wrote is here" },
 	FIELD_END
 };

@@ -50,8 +50,8 @@ static enum err_code check_members(
 		if (in_list(members, key))
 			continue;
 		const char *near = str_nearest(key, members, count);
-		return err_set(err, ERR_WORKSPACE, "action \"%s\" has no \"%s\"%s%s%s", d->name, key,
-			near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+		return err_set(err, ERR_WORKSPACE, "action \"%s\" has no \"%s\"%s%s%s", d->name,
+			key, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
 			near != NULL ? "\"?" : "");
 	}
 	return ERR_NONE;
@@ -125,13 +125,14 @@ static enum err_code find(struct call *call, const char *name, const char *const
 	const json_t *effect = json_object_get(out->action, "effect");
 	if (effect != NULL && !effect_from_name(json_string_value(effect), &out->effect))
 		return err_set(err, ERR_WORKSPACE,
-			"action \"%s\": effect must be one of read, change, costly, irreversible",
+			"action \"%s\": effect must be one of read, change, costly, "
+			"irreversible",
 			name);
 	return ERR_NONE;
 }
 
-enum err_code declared_check(struct call *call, const char *name, const char *const *members,
-	struct err *err)
+enum err_code declared_check(
+	struct call *call, const char *name, const char *const *members, struct err *err)
 {
 	struct declared d, other;
 
@@ -162,7 +163,8 @@ static enum err_code check_value(
 		return ERR_NONE;
 	if (!json_is_string(value))
 		return err_set(err, ERR_USAGE,
-			"action \"%s\": argument \"%s\" must be text, a whole number, true or false",
+			"action \"%s\": argument \"%s\" must be text, a whole number, true or "
+			"false",
 			action, name);
 	const size_t len = json_string_length(value);
 	if (strlen(json_string_value(value)) != len)
@@ -170,8 +172,8 @@ static enum err_code check_value(
 			"action \"%s\": argument \"%s\" holds a zero byte", action, name);
 	if (len > DECLARED_VALUE_MAX)
 		return err_set(err, ERR_LIMIT,
-			"action \"%s\": argument \"%s\" has %zu bytes, allowed are %d", action, name,
-			len, DECLARED_VALUE_MAX);
+			"action \"%s\": argument \"%s\" has %zu bytes, allowed are %d", action,
+			name, len, DECLARED_VALUE_MAX);
 	return ERR_NONE;
 }
 
@@ -202,15 +204,15 @@ static enum err_code take_args(
 		if (narrow || in_list(names, key))
 			continue;
 		const char *near = str_nearest(key, names, json_array_size(params));
-		return err_set(err, ERR_USAGE, "action \"%s\" takes no argument \"%s\"%s%s%s", d->name,
-			key, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-			near != NULL ? "\"?" : "");
+		return err_set(err, ERR_USAGE, "action \"%s\" takes no argument \"%s\"%s%s%s",
+			d->name, key, near != NULL ? "; did you mean \"" : "",
+			near != NULL ? near : "", near != NULL ? "\"?" : "");
 	}
 	return ERR_NONE;
 }
 
-enum err_code declared_of_call(struct call *call, const char *const *members,
-	struct declared *out, struct err *err)
+enum err_code declared_of_call(
+	struct call *call, const char *const *members, struct declared *out, struct err *err)
 {
 	TRY(find(call, call_string(call, "name"), members, out, err));
 	return take_args(out, call_json(call, "args"), false, err);
@@ -238,7 +240,8 @@ enum err_code declared_read_only(const struct declared *declared, struct err *er
 	if (declared->effect == EFFECT_READ)
 		return ERR_NONE;
 	return err_set(err, ERR_FORBIDDEN,
-		"action \"%s\" is declared %s, action.read runs only what is declared read; use "
+		"action \"%s\" is declared %s, action.read runs only what is declared read; "
+		"use "
 		"action.run",
 		declared->name, effect_name(declared->effect));
 }
@@ -290,15 +293,16 @@ static enum err_code find_hole(const struct declared *d, const char *text, const
 
 	if (end == NULL || !valid_name(text + 1, len) || len >= sizeof(name))
 		return err_set(err, ERR_WORKSPACE,
-			"action \"%s\": %s has a { that begins no {parameter}; write {{ for a brace",
+			"action \"%s\": %s has a { that begins no {parameter}; write {{ for a "
+			"brace",
 			d->name, where);
 	memcpy(name, text + 1, len);
 	name[len] = '\0';
 	*value = json_object_get(d->args, name);
 	if (*value == NULL)
 		return err_set(err, ERR_WORKSPACE,
-			"action \"%s\": %s names {%s}, which is not in its params", d->name, where,
-			name);
+			"action \"%s\": %s names {%s}, which is not in its params", d->name,
+			where, name);
 	*used = len + 2;
 	return ERR_NONE;
 }
@@ -396,7 +400,8 @@ out:
 	return code;
 }
 
-/* ------------------------------------------------------------------ the rest of a declaration */
+/* ------------------------------------------------------------------ the rest of a declaration
+ */
 
 enum err_code declared_timeout(
 	struct call *call, const struct declared *declared, int64_t *ms, struct err *err)
@@ -439,7 +444,8 @@ bool declared_status_in(const json_t *wanted, int64_t status)
 
 	if (!json_is_array(wanted))
 		return same_status(wanted, status);
-	json_array_foreach((json_t *)wanted, i, item) if (same_status(item, status)) return true;
+	json_array_foreach(
+		(json_t *)wanted, i, item) if (same_status(item, status)) return true;
 	return false;
 }
 

@@ -1,5 +1,6 @@
 /* dns.c: the tables of the dns provider, its arguments, and what only asks.
- * Source: RFC 1034 and 1035, RFC 2136 (updates), RFC 8945 (their signatures), the PowerDNS HTTP API. */
+ * Source: RFC 1034 and 1035, RFC 2136 (updates), RFC 8945 (their signatures), the PowerDNS HTTP
+ * API. */
 #include "internal.h"
 
 #include "dns.h"
@@ -14,7 +15,8 @@ enum err_code dns_zone_of(struct call *call, struct dns_name *zone, struct err *
 	const char *text = setting_string(call, "zone");
 
 	if (text == NULL)
-		return err_set(err, ERR_USAGE, "target \"%s\" needs the setting zone", call_target(call));
+		return err_set(err, ERR_USAGE, "target \"%s\" needs the setting zone",
+			call_target(call));
 	return dns_name_parse(text, zone, err);
 }
 
@@ -30,8 +32,10 @@ enum err_code dns_name_of(struct call *call, bool in_zone, struct dns_name *name
 	TRY(dns_zone_of(call, &zone, err));
 	if (!dns_name_below(name, &zone))
 		return err_set(err, ERR_USAGE,
-			"\"%.200s\" is not in the zone \"%.200s\" of target \"%s\"; write the whole name",
-			call_string(call, "name"), setting_string(call, "zone"), call_target(call));
+			"\"%.200s\" is not in the zone \"%.200s\" of target \"%s\"; write the "
+			"whole name",
+			call_string(call, "name"), setting_string(call, "zone"),
+			call_target(call));
 	return ERR_NONE;
 }
 
@@ -51,11 +55,13 @@ enum err_code dns_values_of(
 
 	*out = NULL;
 	if (json_array_size(list) > DNS_VALUES_MAX)
-		return err_set(err, ERR_USAGE, "%s names more than %d values", param, DNS_VALUES_MAX);
+		return err_set(
+			err, ERR_USAGE, "%s names more than %d values", param, DNS_VALUES_MAX);
 	json_array_foreach((json_t *)list, i, value)
 	{
 		if (code == ERR_NONE)
-			code = dns_rdata_normal(type, json_string_value(value), &texts[count], err);
+			code = dns_rdata_normal(
+				type, json_string_value(value), &texts[count], err);
 		count += code == ERR_NONE;
 	}
 	qsort(texts, count, sizeof(texts[0]), by_text);
@@ -96,8 +102,8 @@ enum err_code dns_ask_server(struct call *call, const struct net_endpoint *serve
 	TRY(dns_ask(server, question, &limit, answer, err));
 	if (authoritative && !answer->authoritative)
 		return err_set(err, ERR_REFUSED,
-			"name server \"%s\" port %d is not authoritative for the zone", server->host,
-			server->port);
+			"name server \"%s\" port %d is not authoritative for the zone",
+			server->host, server->port);
 	return ERR_NONE;
 }
 
@@ -194,14 +200,14 @@ static enum err_code resolve(struct call *call, json_t *result, struct err *err)
 
 /* ------------------------------------------------------------------ doctor */
 
-static void put_check(json_t *checks, const char *name, enum err_code code, const struct err *err,
-	const char *detail)
+static void put_check(json_t *checks, const char *name, enum err_code code,
+	const struct err *err, const char *detail)
 {
 	const char *text = code == ERR_NONE ? detail : err->text;
 
-	json_array_append_new(checks,
-		json_pack("{s:s, s:b, s:o}", "name", name, "ok", code == ERR_NONE, "detail",
-			json_text(text, strlen(text))));
+	json_array_append_new(
+		checks, json_pack("{s:s, s:b, s:o}", "name", name, "ok", code == ERR_NONE,
+				"detail", json_text(text, strlen(text))));
 }
 
 static void probe_authority(struct call *call, const struct dns_name *zone, json_t *checks)
@@ -227,12 +233,15 @@ static void probe_method(struct call *call, const struct dns_name *zone, json_t 
 
 	if (str_eq(method, "rfc2136")) {
 		const enum err_code code = dns_update_try(call, zone, &err);
-		put_check(checks, "update", code, &err, "an empty update with the key was accepted");
+		put_check(checks, "update", code, &err,
+			"an empty update with the key was accepted");
 	} else if (str_eq(method, "powerdns")) {
-		const enum err_code code = dns_powerdns_read(call, zone, zone, DNS_A, &set, &err);
+		const enum err_code code =
+			dns_powerdns_read(call, zone, zone, DNS_A, &set, &err);
 		put_check(checks, "api", code, &err, "the API gives the zone to the key");
 	} else {
-		put_check(checks, "method", ERR_NONE, &err, "none: the target can only be asked");
+		put_check(
+			checks, "method", ERR_NONE, &err, "none: the target can only be asked");
 	}
 	dns_set_release(&set);
 }
@@ -255,8 +264,10 @@ static const char *const type_names[] = { "A", "AAAA", "CNAME", "SRV", "TXT", NU
 static const char *const method_names[] = { "powerdns", "rfc2136", NULL };
 static const char *const tsig_names[] = { "hmac-sha256", "hmac-sha384", "hmac-sha512", NULL };
 
-static const struct field settings[] = {
-	{ .name = "zone", .type = FIELD_STRING, .required = true, .help = "the zone, such as example.org" },
+static const struct field settings[] = { { .name = "zone",
+						 .type = FIELD_STRING,
+						 .required = true,
+						 .help = "the zone, such as example.org" },
 	{ .name = "server",
 		.type = FIELD_STRING,
 		.required = true,
@@ -269,14 +280,18 @@ static const struct field settings[] = {
 		.type = FIELD_STRING,
 		.help = "rfc2136: where updates go when not to server (a hidden primary)" },
 	{ .name = "key", .type = FIELD_SECRET, .help = "rfc2136: hmac-sha256:NAME:BASE64" },
-	{ .name = "tsig_name", .type = FIELD_STRING, .help = "rfc2136: the key's name, with tsig_key" },
+	{ .name = "tsig_name",
+		.type = FIELD_STRING,
+		.help = "rfc2136: the key's name, with tsig_key" },
 	{ .name = "tsig_algorithm",
 		.type = FIELD_CHOICE,
 		.choices = tsig_names,
 		.fallback = "hmac-sha256",
 		.help = "rfc2136: with tsig_key" },
 	{ .name = "tsig_key", .type = FIELD_SECRET, .help = "rfc2136: the key in base64" },
-	{ .name = "api_url", .type = FIELD_STRING, .help = "powerdns: such as https://ns1.example.org:8081" },
+	{ .name = "api_url",
+		.type = FIELD_STRING,
+		.help = "powerdns: such as https://ns1.example.org:8081" },
 	{ .name = "api_key", .type = FIELD_SECRET, .help = "powerdns: the X-API-Key" },
 	{ .name = "server_id",
 		.type = FIELD_STRING,
@@ -296,7 +311,9 @@ static const struct field settings[] = {
 		.min = 0,
 		.max = 604800,
 		.help = "of a record set that was not there before" },
-	{ .name = "resolver", .type = FIELD_STRING, .help = "for dns.resolve, HOST or HOST@PORT" },
+	{ .name = "resolver",
+		.type = FIELD_STRING,
+		.help = "for dns.resolve, HOST or HOST@PORT" },
 	{ .name = "query_timeout",
 		.type = FIELD_DURATION,
 		.unit = "ms",
@@ -304,30 +321,27 @@ static const struct field settings[] = {
 		.min = 1,
 		.max = 60000,
 		.help = "for one answer, all tries together" },
-	FIELD_END
-};
+	FIELD_END };
 
-#define NAME                                                                                     \
-	{ .name = "name", .type = FIELD_STRING, .required = true, .help = "the whole name" }
-#define TYPE                                                                                     \
-	{ .name = "type",                                                                        \
-		.type = FIELD_CHOICE,                                                            \
-		.choices = type_names,                                                           \
-		.fallback = "A",                                                                 \
-		.help = "the kind of record" }
+#define NAME                                                                                   \
+	{                                                                                      \
+		.name = "name", .type = FIELD_STRING, .required = true,                        \
+		.help = "the whole name"                                                       \
+	}
+#define TYPE                                                                                   \
+	{                                                                                      \
+		.name = "type", .type = FIELD_CHOICE, .choices = type_names, .fallback = "A",  \
+		.help = "the kind of record"                                                   \
+	}
 
 static const struct field get_params[] = { NAME, TYPE, FIELD_END };
-static const struct field resolve_params[] = {
-	NAME,
-	TYPE,
+static const struct field resolve_params[] = { NAME, TYPE,
 	{ .name = "resolver",
 		.type = FIELD_STRING,
-		.help = "HOST or HOST@PORT; the setting resolver, else the system's, when absent" },
-	FIELD_END
-};
-static const struct field point_params[] = {
-	NAME,
-	TYPE,
+		.help = "HOST or HOST@PORT; the setting resolver, else the system's, when "
+			"absent" },
+	FIELD_END };
+static const struct field point_params[] = { NAME, TYPE,
 	{ .name = "to",
 		.type = FIELD_STRINGS,
 		.required = true,
@@ -346,15 +360,16 @@ static const struct field point_params[] = {
 		.unit = "ms",
 		.fallback = "10s",
 		.help = "how long the authority may take to answer with the new values" },
-	FIELD_END
-};
-static const struct field wait_params[] = {
-	NAME,
-	TYPE,
-	{ .name = "want", .type = FIELD_STRINGS, .required = true, .help = "the values to wait for" },
+	FIELD_END };
+static const struct field wait_params[] = { NAME, TYPE,
+	{ .name = "want",
+		.type = FIELD_STRINGS,
+		.required = true,
+		.help = "the values to wait for" },
 	{ .name = "servers",
 		.type = FIELD_STRINGS,
-		.help = "who must answer so, HOST or HOST@PORT; the target's server when absent" },
+		.help = "who must answer so, HOST or HOST@PORT; the target's server when "
+			"absent" },
 	{ .name = "wait",
 		.type = FIELD_DURATION,
 		.unit = "ms",
@@ -367,36 +382,52 @@ static const struct field wait_params[] = {
 		.min = 10,
 		.max = 60000,
 		.help = "between two questions to one server" },
-	FIELD_END
-};
+	FIELD_END };
 static const struct field answer_results[] = {
 	{ .name = "name", .type = FIELD_STRING, .help = "what was asked, with the final dot" },
 	{ .name = "type", .type = FIELD_STRING, .help = "the kind of record" },
 	{ .name = "server", .type = FIELD_STRING, .help = "who answered" },
-	{ .name = "values", .type = FIELD_STRINGS, .help = "sorted; names in lower case with the final dot" },
-	{ .name = "ttl_s", .type = FIELD_INT, .unit = "s", .help = "-1 when there are no values" },
+	{ .name = "values",
+		.type = FIELD_STRINGS,
+		.help = "sorted; names in lower case with the final dot" },
+	{ .name = "ttl_s",
+		.type = FIELD_INT,
+		.unit = "s",
+		.help = "-1 when there are no values" },
 	{ .name = "exists", .type = FIELD_BOOL, .help = "there is at least one value" },
 	{ .name = "rcode", .type = FIELD_STRING, .help = "NOERROR or NXDOMAIN (no such name)" },
 	{ .name = "aliases", .type = FIELD_STRINGS, .help = "the names a CNAME led over" },
 	FIELD_END
 };
 static const struct field point_results[] = {
-	{ .name = "name", .type = FIELD_STRING, .help = "what was changed, with the final dot" },
+	{ .name = "name",
+		.type = FIELD_STRING,
+		.help = "what was changed, with the final dot" },
 	{ .name = "type", .type = FIELD_STRING, .help = "the kind of record" },
 	{ .name = "values", .type = FIELD_STRINGS, .help = "what the authority answers now" },
 	{ .name = "ttl_s", .type = FIELD_INT, .unit = "s", .help = "their TTL" },
 	{ .name = "old", .type = FIELD_STRINGS, .help = "what it was" },
-	{ .name = "caches_s", .type = FIELD_INT, .unit = "s", .help = "how long caches may keep that" },
+	{ .name = "caches_s",
+		.type = FIELD_INT,
+		.unit = "s",
+		.help = "how long caches may keep that" },
 	{ .name = "visible_after_ms",
 		.type = FIELD_INT,
 		.unit = "ms",
 		.help = "until the authority answered with the new values" },
-	{ .name = "changed", .type = FIELD_BOOL, .help = "false: it had been like that already" },
+	{ .name = "changed",
+		.type = FIELD_BOOL,
+		.help = "false: it had been like that already" },
 	FIELD_END
 };
 static const struct field wait_results[] = {
-	{ .name = "servers", .type = FIELD_ANY, .help = "each: server, values, ttl_s, after_ms" },
-	{ .name = "waited_ms", .type = FIELD_INT, .unit = "ms", .help = "until the last agreed" },
+	{ .name = "servers",
+		.type = FIELD_ANY,
+		.help = "each: server, values, ttl_s, after_ms" },
+	{ .name = "waited_ms",
+		.type = FIELD_INT,
+		.unit = "ms",
+		.help = "until the last agreed" },
 	FIELD_END
 };
 

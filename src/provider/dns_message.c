@@ -7,9 +7,9 @@
 
 enum { HEADER_BYTES = 12, LABEL_MAX = 63, POINTER = 0xc0 };
 
-static const char *const rcode_names[] = { "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP",
-	"REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE", [16] = "BADVERS",
-	[17] = "BADKEY", [18] = "BADTIME" };
+static const char *const rcode_names[] = { "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
+	"NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH",
+	"NOTZONE", [16] = "BADVERS", [17] = "BADKEY", [18] = "BADTIME" };
 
 const char *dns_rcode_name(int rcode)
 {
@@ -64,7 +64,8 @@ enum err_code dns_name_parse(const char *text, struct dns_name *out, struct err 
 
 			if (!label_byte(&s, &byte))
 				return err_set(err, ERR_USAGE,
-					"\"%.200s\" is no domain name (another alphabet is written as "
+					"\"%.200s\" is no domain name (another alphabet is "
+					"written as "
 					"punycode, xn--…)",
 					text);
 			if (++label > LABEL_MAX || len >= DNS_NAME_MAX - 1)
@@ -95,9 +96,11 @@ char *dns_name_text(const struct dns_name *name, char *buf)
 			const unsigned char c = name->wire[at];
 
 			if (c <= ' ' || c >= 127)
-				len += (size_t)snprintf(buf + len, DNS_NAME_TEXT - len, "\\%03u", c);
+				len += (size_t)snprintf(
+					buf + len, DNS_NAME_TEXT - len, "\\%03u", c);
 			else if (strchr(".\\\"();@$", c) != NULL)
-				len += (size_t)snprintf(buf + len, DNS_NAME_TEXT - len, "\\%c", c);
+				len += (size_t)snprintf(
+					buf + len, DNS_NAME_TEXT - len, "\\%c", c);
 			else
 				buf[len++] = (char)tolower(c);
 		}
@@ -160,7 +163,8 @@ enum err_code dns_read_name(const unsigned char *data, size_t len, size_t offset
 			jumped = true;
 			/* always further back: there is no way to go round in circles */
 			if (to >= lowest || to < HEADER_BYTES)
-				return malformed(err, "a pointer that does not point backwards");
+				return malformed(
+					err, "a pointer that does not point backwards");
 			at = lowest = to;
 			continue;
 		}
@@ -266,8 +270,8 @@ enum err_code dns_parse_message(
 	for (int s = 0; s < 3; s++)
 		total += get16(data + 6 + 2 * s);
 	if (total > DNS_RECORDS_MAX)
-		return err_set(err, ERR_LIMIT, "a DNS message of %zu records, allowed are %d", total,
-			DNS_RECORDS_MAX);
+		return err_set(err, ERR_LIMIT, "a DNS message of %zu records, allowed are %d",
+			total, DNS_RECORDS_MAX);
 	out->records = xmalloc((total + 1) * sizeof(*out->records));
 	for (int s = 0; s < 3; s++)
 		for (unsigned int i = get16(data + 6 + 2 * s); i > 0; i--)

@@ -18,8 +18,8 @@ static bool powerdns(const struct call *call)
 }
 
 /* The authoritative answer: what the world gets to see. */
-static enum err_code read_answer(struct call *call, const struct dns_name *name, unsigned int type,
-	struct dns_set *set, struct err *err)
+static enum err_code read_answer(struct call *call, const struct dns_name *name,
+	unsigned int type, struct dns_set *set, struct err *err)
 {
 	const struct dns_question q = { .name = *name, .type = type };
 	struct net_endpoint server;
@@ -70,7 +70,8 @@ static enum err_code point_of(struct call *call, struct point *p, struct err *er
 	*p = (struct point){ 0 };
 	if (!setting_has(call, "method"))
 		return err_set(err, ERR_USAGE,
-			"target \"%s\" needs the setting method (rfc2136 or powerdns) to change something",
+			"target \"%s\" needs the setting method (rfc2136 or powerdns) to "
+			"change something",
 			call_target(call));
 	TRY(dns_zone_of(call, &p->change.zone, err));
 	TRY(dns_name_of(call, true, &p->change.name, &p->change.type, err));
@@ -84,7 +85,8 @@ static enum err_code point_of(struct call *call, struct point *p, struct err *er
 	return ERR_NONE;
 }
 
-static enum err_code check_old(const struct point *p, const struct dns_set *old, struct err *err)
+static enum err_code check_old(
+	const struct point *p, const struct dns_set *old, struct err *err)
 {
 	char now[300], expected[300];
 
@@ -92,14 +94,16 @@ static enum err_code check_old(const struct point *p, const struct dns_set *old,
 		return err_set(err, ERR_PRECONDITION,
 			"\"%.200s\" is an alias (CNAME); beside it there can be no %s", p->name,
 			dns_type_name(p->change.type));
-	if (p->from == NULL || json_equal(p->from, old->values) || json_equal(p->to, old->values))
+	if (p->from == NULL || json_equal(p->from, old->values) ||
+		json_equal(p->to, old->values))
 		return ERR_NONE;
 	return err_set(err, ERR_CONFLICT, "\"%.200s\" %s is %s, expected was %s", p->name,
 		dns_type_name(p->change.type), dns_values_text(old->values, now, sizeof(now)),
 		dns_values_text(p->from, expected, sizeof(expected)));
 }
 
-static void put_before(struct call *call, const struct point *p, const struct dns_set *old, json_t *before)
+static void put_before(
+	struct call *call, const struct point *p, const struct dns_set *old, json_t *before)
 {
 	const int64_t ttl = call_has(call, "ttl") ? call_int(call, "ttl")
 			    : old->ttl >= 0	  ? old->ttl
@@ -134,8 +138,8 @@ enum err_code dns_point_prepare(struct call *call, json_t *before, struct err *e
 	return code;
 }
 
-/* A server that refused is believed only if the old set is still there; and a conflict with what was
- * wanted anyway is none. */
+/* A server that refused is believed only if the old set is still there; and a conflict with
+ * what was wanted anyway is none. */
 static enum err_code after_refusal(
 	struct call *call, const struct point *p, bool *already, struct err *err)
 {
@@ -157,10 +161,10 @@ static enum err_code after_refusal(
 	return err->code;
 }
 
-/* Until the authority says what was set.  An update that breaks a rule of the DNS (an alias beside
- * other data) is passed over without an error, so being accepted proves nothing. */
-static enum err_code wait_visible(struct call *call, const struct point *p, int64_t *after_ms,
-	struct err *err)
+/* Until the authority says what was set.  An update that breaks a rule of the DNS (an alias
+ * beside other data) is passed over without an error, so being accepted proves nothing. */
+static enum err_code wait_visible(
+	struct call *call, const struct point *p, int64_t *after_ms, struct err *err)
 {
 	const struct mono start = mono_now();
 	const int64_t wait_ms = call_int(call, "wait");
@@ -175,7 +179,8 @@ static enum err_code wait_visible(struct call *call, const struct point *p, int6
 		*after_ms = mono_ms_since(start);
 		if (code == ERR_NONE && !seen && *after_ms >= wait_ms) {
 			code = err_set(err, ERR_CONFLICT,
-				"the change of \"%.200s\" was accepted, but %lld ms later the server "
+				"the change of \"%.200s\" was accepted, but %lld ms later the "
+				"server "
 				"still answers %s",
 				p->name, (long long)*after_ms,
 				dns_values_text(now.values, text, sizeof(text)));
@@ -192,8 +197,8 @@ static enum err_code wait_visible(struct call *call, const struct point *p, int6
 	}
 }
 
-static enum err_code send_change(
-	struct call *call, struct point *p, const json_t *before, bool *already, struct err *err)
+static enum err_code send_change(struct call *call, struct point *p, const json_t *before,
+	bool *already, struct err *err)
 {
 	const json_t *old = json_object_get(before, "old");
 
@@ -268,7 +273,8 @@ enum err_code dns_point_verify(
 			*verdict = VERDICT_NOT_DONE;
 		else
 			json_put_str(evidence, "reason",
-				"the record set is neither the old nor the new one: somebody else "
+				"the record set is neither the old nor the new one: somebody "
+				"else "
 				"has changed it");
 	}
 	dns_set_release(&now);

@@ -1,8 +1,9 @@
 /* dns_powerdns.c: record sets through the REST API of PowerDNS Authoritative Server 4.
  * Source: https://doc.powerdns.com/authoritative/http-api/zone.html
  *
- * The API has no conditional change: somebody else's change between our reading and our writing would be
- * lost.  It is read again right before the change, which makes that moment short, and afterwards. */
+ * The API has no conditional change: somebody else's change between our reading and our writing
+ * would be lost.  It is read again right before the change, which makes that moment short, and
+ * afterwards. */
 #include "dns.h"
 #include "httpclient.h"
 
@@ -53,7 +54,8 @@ static enum err_code api_request(struct call *call, const char *method, const ch
 	return ERR_NONE;
 }
 
-/* A path of a fixed part, a name, a fixed part and perhaps another name, the names escaped.  Owned. */
+/* A path of a fixed part, a name, a fixed part and perhaps another name, the names escaped.
+ * Owned. */
 static enum err_code make_path(char **out, const char *before, const struct dns_name *name,
 	const char *between, const struct dns_name *last, struct err *err)
 {
@@ -75,14 +77,14 @@ static enum err_code make_path(char **out, const char *before, const struct dns_
 	return code;
 }
 
-static enum err_code api_get(struct call *call, const char *path, json_t **json, struct err *err)
+static enum err_code api_get(
+	struct call *call, const char *path, json_t **json, struct err *err)
 {
 	struct http_reply reply = { 0 };
 	enum err_code code = api_request(call, "GET", path, NULL, &reply, err);
 
-	if (code == ERR_NONE &&
-		json_parse(reply.body.len > 0 ? reply.body.data : "", reply.body.len, json, err) !=
-			ERR_NONE)
+	if (code == ERR_NONE && json_parse(reply.body.len > 0 ? reply.body.data : "",
+					reply.body.len, json, err) != ERR_NONE)
 		code = err_context(err, "PowerDNS");
 	http_reply_release(&reply);
 	return code;
@@ -124,15 +126,16 @@ static enum err_code take_records(
 	return code;
 }
 
-static enum err_code take_zone(const json_t *zone, const struct dns_name *name, unsigned int type,
-	struct dns_set *set, struct err *err)
+static enum err_code take_zone(const json_t *zone, const struct dns_name *name,
+	unsigned int type, struct dns_set *set, struct err *err)
 {
 	const json_t *rrsets = json_object_get(zone, "rrsets");
 	size_t i;
 	json_t *rrset;
 
 	if (!json_is_array(rrsets))
-		return err_set(err, ERR_PROTOCOL, "PowerDNS: the zone comes without \"rrsets\"");
+		return err_set(
+			err, ERR_PROTOCOL, "PowerDNS: the zone comes without \"rrsets\"");
 	/* a server that does not know the filter sends the whole zone: look at the names too */
 	json_array_foreach((json_t *)rrsets, i, rrset)
 	{
@@ -150,8 +153,8 @@ static enum err_code take_zone(const json_t *zone, const struct dns_name *name, 
 	return ERR_NONE;
 }
 
-/* Filtered by name the zone comes without its disabled records, which a change would delete: the
- * search finds them. */
+/* Filtered by name the zone comes without its disabled records, which a change would delete:
+ * the search finds them. */
 static enum err_code refuse_disabled(struct call *call, const struct dns_name *zone,
 	const struct dns_name *name, unsigned int type, struct err *err)
 {
@@ -160,8 +163,8 @@ static enum err_code refuse_disabled(struct call *call, const struct dns_name *z
 	json_t *found = NULL, *record;
 	char *path = NULL;
 	size_t i;
-	enum err_code code = make_path(&path, "search-data?max=1000&object_type=record&q=", name, "",
-		NULL, err);
+	enum err_code code = make_path(
+		&path, "search-data?max=1000&object_type=record&q=", name, "", NULL, err);
 
 	if (code == ERR_NONE) {
 		path[strlen(path) - 1] = '\0'; /* it looks for names without the final dot */
@@ -171,12 +174,15 @@ static enum err_code refuse_disabled(struct call *call, const struct dns_name *z
 	{
 		if (code == ERR_NONE && json_flag(record, "disabled", false) &&
 			str_eq(json_str(record, "type", ""), dns_type_name(type)) &&
-			dns_name_parse(json_str(record, "name", ""), &here, &ignored) == ERR_NONE &&
+			dns_name_parse(json_str(record, "name", ""), &here, &ignored) ==
+				ERR_NONE &&
 			dns_name_eq(&here, name) &&
-			dns_name_parse(json_str(record, "zone", ""), &here, &ignored) == ERR_NONE &&
+			dns_name_parse(json_str(record, "zone", ""), &here, &ignored) ==
+				ERR_NONE &&
 			dns_name_eq(&here, zone))
 			code = err_set(err, ERR_PRECONDITION,
-				"PowerDNS: the record set holds a disabled record (%.100s), which a change "
+				"PowerDNS: the record set holds a disabled record (%.100s), "
+				"which a change "
 				"would delete",
 				json_str(record, "content", ""));
 	}
@@ -218,8 +224,8 @@ static char *patch_body(const struct dns_change *c)
 
 	json_array_foreach((json_t *)c->to, i, value) json_array_append_new(
 		records, json_pack("{s:O, s:b}", "content", value, "disabled", 0));
-	json_t *rrset = json_pack("{s:s, s:s, s:s}", "name", dns_name_text(&c->name, name), "type",
-		dns_type_name(c->type), "changetype", replace ? "REPLACE" : "DELETE");
+	json_t *rrset = json_pack("{s:s, s:s, s:s}", "name", dns_name_text(&c->name, name),
+		"type", dns_type_name(c->type), "changetype", replace ? "REPLACE" : "DELETE");
 	if (replace) {
 		json_put_int(rrset, "ttl", c->ttl);
 		json_put(rrset, "records", json_incref(records));
@@ -231,7 +237,8 @@ static char *patch_body(const struct dns_change *c)
 	return line;
 }
 
-enum err_code dns_powerdns_send(struct call *call, const struct dns_change *change, struct err *err)
+enum err_code dns_powerdns_send(
+	struct call *call, const struct dns_change *change, struct err *err)
 {
 	struct http_reply reply = { 0 };
 	struct dns_set now;
@@ -240,7 +247,8 @@ enum err_code dns_powerdns_send(struct call *call, const struct dns_change *chan
 		dns_powerdns_read(call, &change->zone, &change->name, change->type, &now, err);
 
 	if (code == ERR_NONE && !json_equal(now.values, change->old)) {
-		code = err_set(err, ERR_CONFLICT, "PowerDNS: the record set is not what was expected");
+		code = err_set(
+			err, ERR_CONFLICT, "PowerDNS: the record set is not what was expected");
 		err->world = WORLD_UNCHANGED;
 	}
 	if (code == ERR_NONE)

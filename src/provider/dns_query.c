@@ -13,14 +13,15 @@ static bool answers(const struct buf *request, const unsigned char *data, size_t
 	struct err ignored = { 0 };
 	bool ok = false;
 
-	if (dns_parse_message((const unsigned char *)request->data, request->len, &asked, &ignored) ==
-			ERR_NONE &&
+	if (dns_parse_message((const unsigned char *)request->data, request->len, &asked,
+		    &ignored) == ERR_NONE &&
 		dns_parse_message(data, len, &got, &ignored) == ERR_NONE)
 		/* an error answer and that to an update may leave the question out */
 		ok = got.response && got.id == asked.id && got.opcode == asked.opcode &&
 		     (!got.has_question || (dns_name_eq(&got.question, &asked.question) &&
 						   got.question_type == asked.question_type)) &&
-		     (got.has_question || got.rcode != DNS_NOERROR || asked.opcode != DNS_QUERY);
+		     (got.has_question || got.rcode != DNS_NOERROR ||
+			     asked.opcode != DNS_QUERY);
 	dns_message_release(&asked);
 	dns_message_release(&got);
 	return ok;
@@ -108,8 +109,8 @@ static enum err_code tcp_exchange(const struct net_endpoint *server, const struc
 	return code;
 }
 
-enum err_code dns_exchange(const struct net_endpoint *server, const struct buf *request, bool tcp,
-	const struct net_limit *limit, struct buf *reply, bool *sent, struct err *err)
+enum err_code dns_exchange(const struct net_endpoint *server, const struct buf *request,
+	bool tcp, const struct net_limit *limit, struct buf *reply, bool *sent, struct err *err)
 {
 	enum err_code code;
 
@@ -121,7 +122,8 @@ enum err_code dns_exchange(const struct net_endpoint *server, const struct buf *
 		*sent = true;
 	}
 	if (code != ERR_NONE)
-		return err_context(err, "name server \"%s\" port %d", server->host, server->port);
+		return err_context(
+			err, "name server \"%s\" port %d", server->host, server->port);
 	return ERR_NONE;
 }
 
@@ -216,7 +218,8 @@ static enum err_code make_query(
 	const struct dns_name root = { .len = 1 };
 	TRY(dns_put_header(out, &header, err));
 	TRY(dns_put_question(out, &q->name, q->type, err));
-	return edns ? dns_put_record(out, &root, DNS_OPT, DNS_UDP_BYTES, 0, NULL, 0, err) : ERR_NONE;
+	return edns ? dns_put_record(out, &root, DNS_OPT, DNS_UDP_BYTES, 0, NULL, 0, err)
+		    : ERR_NONE;
 }
 
 /* One query and the message it is answered with; reply holds its bytes. */
@@ -252,7 +255,8 @@ enum err_code dns_ask(const struct net_endpoint *server, const struct dns_questi
 	struct buf reply;
 	enum err_code code;
 
-	*answer = (struct dns_answer){ .ttl = -1, .values = json_array(), .chain = json_array() };
+	*answer =
+		(struct dns_answer){ .ttl = -1, .values = json_array(), .chain = json_array() };
 	buf_init(&reply, DNS_MESSAGE_MAX);
 	code = ask_once(server, question, true, limit, &reply, &m, err);
 	if (code == ERR_NONE && m.rcode == DNS_FORMERR) { /* a server from before EDNS */
@@ -260,8 +264,8 @@ enum err_code dns_ask(const struct net_endpoint *server, const struct dns_questi
 		code = ask_once(server, question, false, limit, &reply, &m, err);
 	}
 	if (code == ERR_NONE && m.rcode != DNS_NOERROR && m.rcode != DNS_NXDOMAIN)
-		code = err_set(err, ERR_REFUSED, "name server \"%s\" port %d answered %s", server->host,
-			server->port, dns_rcode_name(m.rcode));
+		code = err_set(err, ERR_REFUSED, "name server \"%s\" port %d answered %s",
+			server->host, server->port, dns_rcode_name(m.rcode));
 	if (code == ERR_NONE) {
 		answer->rcode = m.rcode;
 		answer->authoritative = m.authoritative;

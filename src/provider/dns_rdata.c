@@ -1,4 +1,5 @@
-/* dns_rdata.c: the data of the record types an operator points somewhere, as text in one spelling. */
+/* dns_rdata.c: the data of the record types an operator points somewhere, as text in one
+ * spelling. */
 #include "dns_message.h"
 
 #include <arpa/inet.h>
@@ -18,15 +19,17 @@ struct source {
 
 static enum err_code wrong(struct err *err, const char *type)
 {
-	return err_set(err, ERR_PROTOCOL, "a malformed DNS message: the data of a record of type %s", type);
+	return err_set(err, ERR_PROTOCOL,
+		"a malformed DNS message: the data of a record of type %s", type);
 }
 
-static enum err_code address_text(int family, const char *type, size_t size, const struct source *s,
-	struct buf *out, struct err *err)
+static enum err_code address_text(int family, const char *type, size_t size,
+	const struct source *s, struct buf *out, struct err *err)
 {
 	char text[INET6_ADDRSTRLEN];
 
-	if (s->end - s->at != size || inet_ntop(family, s->data + s->at, text, sizeof(text)) == NULL)
+	if (s->end - s->at != size ||
+		inet_ntop(family, s->data + s->at, text, sizeof(text)) == NULL)
 		return wrong(err, type);
 	return buf_add(out, text, strlen(text), err);
 }
@@ -148,7 +151,8 @@ static enum err_code srv_parse(const char *text, struct buf *out, struct err *er
 	return cname_parse(s, out, err);
 wrong:
 	return err_set(err, ERR_USAGE,
-		"\"%.100s\" is no SRV data; write PRIORITY WEIGHT PORT HOST, such as \"10 5 443 "
+		"\"%.100s\" is no SRV data; write PRIORITY WEIGHT PORT HOST, such as \"10 5 "
+		"443 "
 		"web.example.org\"",
 		text);
 }
@@ -173,7 +177,8 @@ static enum err_code quoted_parse(const char *text, struct buf *out, struct err 
 			unsigned int c = (unsigned char)*s;
 
 			if (c == '\\' && isdigit((unsigned char)s[1])) {
-				if (!isdigit((unsigned char)s[2]) || !isdigit((unsigned char)s[3]))
+				if (!isdigit((unsigned char)s[2]) ||
+					!isdigit((unsigned char)s[3]))
 					goto wrong;
 				c = (unsigned int)((s[1] - '0') * 100 + (s[2] - '0') * 10 +
 						   (s[3] - '0'));
@@ -193,7 +198,8 @@ static enum err_code quoted_parse(const char *text, struct buf *out, struct err 
 		return ERR_NONE;
 wrong:
 	return err_set(err, ERR_USAGE,
-		"\"%.100s\" is no TXT data: strings in quotes have at most 255 bytes each", text);
+		"\"%.100s\" is no TXT data: strings in quotes have at most 255 bytes each",
+		text);
 }
 
 static enum err_code txt_parse(const char *text, struct buf *out, struct err *err)
@@ -290,8 +296,7 @@ enum err_code dns_rdata_parse(
 	return err_set(err, ERR_UNSUPPORTED, "records of type %u", type);
 }
 
-enum err_code dns_rdata_normal(
-	unsigned int type, const char *text, char **out, struct err *err)
+enum err_code dns_rdata_normal(unsigned int type, const char *text, char **out, struct err *err)
 {
 	struct buf wire;
 	enum err_code code;

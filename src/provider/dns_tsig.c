@@ -1,4 +1,5 @@
-/* dns_tsig.c: signing requests and checking answers, RFC 8945.  Section numbers below are its. */
+/* dns_tsig.c: signing requests and checking answers, RFC 8945.  Section numbers below are its.
+ */
 #include "dns_tsig.h"
 
 #include <openssl/crypto.h>
@@ -31,7 +32,8 @@ enum err_code tsig_key_make(struct tsig_key *key, const char *algorithm, const c
 	if (name == NULL || dns_name_parse(name, &key->name, err) != ERR_NONE)
 		return err_set(err, ERR_AUTH, "the TSIG key has no usable name");
 	unsigned char *secret = base64_decode(base64, &key->secret_len);
-	const bool fits = secret != NULL && key->secret_len > 0 && key->secret_len <= TSIG_SECRET_MAX;
+	const bool fits =
+		secret != NULL && key->secret_len > 0 && key->secret_len <= TSIG_SECRET_MAX;
 	if (fits)
 		memcpy(key->secret, secret, key->secret_len);
 	if (secret != NULL)
@@ -104,8 +106,9 @@ static enum err_code digest(const struct tsig_key *key, const struct buf *data,
 	unsigned int len = 0;
 	const EVP_MD *md = EVP_get_digestbyname(key->digest);
 
-	if (md == NULL || HMAC(md, key->secret, (int)key->secret_len,
-				  (const unsigned char *)data->data, data->len, mac, &len) == NULL)
+	if (md == NULL ||
+		HMAC(md, key->secret, (int)key->secret_len, (const unsigned char *)data->data,
+			data->len, mac, &len) == NULL)
 		return err_set(err, ERR_SYSTEM, "libcrypto has no %s", key->digest);
 	*mac_len = len;
 	return ERR_NONE;
@@ -128,7 +131,8 @@ enum err_code tsig_sign(struct buf *message, const struct tsig_key *key, struct 
 		code = put_variables(&data, key, &t, err);
 	if (code == ERR_NONE)
 		code = digest(key, &data, request->mac, &request->mac_len, err);
-	if (code == ERR_NONE && (code = dns_put_name(&rdata, &key->algorithm, err)) == ERR_NONE &&
+	if (code == ERR_NONE &&
+		(code = dns_put_name(&rdata, &key->algorithm, err)) == ERR_NONE &&
 		(code = dns_put(&rdata, t.time, 6, err)) == ERR_NONE &&
 		(code = dns_put(&rdata, t.fudge, 2, err)) == ERR_NONE &&
 		(code = dns_put(&rdata, request->mac_len, 2, err)) == ERR_NONE &&
@@ -136,8 +140,8 @@ enum err_code tsig_sign(struct buf *message, const struct tsig_key *key, struct 
 		(code = dns_put(&rdata, t.original_id, 2, err)) == ERR_NONE)
 		code = dns_put(&rdata, 0, 4, err); /* no error, no other data */
 	if (code == ERR_NONE)
-		code = dns_put_record(message, &key->name, DNS_TSIG, DNS_CLASS_ANY, 0, rdata.data,
-			rdata.len, err);
+		code = dns_put_record(message, &key->name, DNS_TSIG, DNS_CLASS_ANY, 0,
+			rdata.data, rdata.len, err);
 	if (code == ERR_NONE) {
 		head = (unsigned char *)message->data; /* it may have moved */
 		head[ARCOUNT_AT + 1]++;
@@ -184,19 +188,22 @@ wrong:
 	return err_set(err, ERR_PROTOCOL, "a malformed DNS message: its TSIG record");
 }
 
-/* 5.2: what the server holds against our signature.  Such an answer has no signature we could check. */
-static enum err_code refusal(
-	unsigned int error, const struct tsig_key *key, const struct tsig *t, struct wall now,
-	struct err *err)
+/* 5.2: what the server holds against our signature.  Such an answer has no signature we could
+ * check. */
+static enum err_code refusal(unsigned int error, const struct tsig_key *key,
+	const struct tsig *t, struct wall now, struct err *err)
 {
 	char name[DNS_NAME_TEXT];
 
 	dns_name_text(&key->name, name);
 	if (error == ERROR_BADKEY)
-		return err_set(err, ERR_AUTH, "the server does not know the key \"%.200s\" (BADKEY)", name);
+		return err_set(err, ERR_AUTH,
+			"the server does not know the key \"%.200s\" (BADKEY)", name);
 	if (error == ERROR_BADSIG)
 		return err_set(err, ERR_AUTH,
-			"the server has another secret or algorithm for the key \"%.200s\" (BADSIG)", name);
+			"the server has another secret or algorithm for the key \"%.200s\" "
+			"(BADSIG)",
+			name);
 	if (error == ERROR_BADTIME) {
 		uint64_t theirs = t->time;
 
@@ -207,7 +214,8 @@ static enum err_code refusal(
 			"the clocks differ: the server's is %lld s ahead of ours (BADTIME)",
 			(long long)((int64_t)theirs - now.ns / 1000000000));
 	}
-	return err_set(err, ERR_AUTH, "the server refused the signature (TSIG error %u)", error);
+	return err_set(
+		err, ERR_AUTH, "the server refused the signature (TSIG error %u)", error);
 }
 
 static enum err_code check_mac(const struct dns_message *m, const struct dns_record *r,
@@ -249,7 +257,8 @@ static enum err_code check_mac(const struct dns_message *m, const struct dns_rec
 enum err_code tsig_verify(const struct dns_message *answer, const struct tsig_key *key,
 	const struct tsig_request *request, struct wall now, bool *refused, struct err *err)
 {
-	const struct dns_record *r = answer->count > 0 ? &answer->records[answer->count - 1] : NULL;
+	const struct dns_record *r =
+		answer->count > 0 ? &answer->records[answer->count - 1] : NULL;
 	struct dns_name algorithm = { 0 };
 	struct tsig t = { 0 };
 

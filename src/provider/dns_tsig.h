@@ -12,11 +12,14 @@ struct tsig_key {
 	unsigned char secret[TSIG_SECRET_MAX];
 	size_t secret_len;
 };
-/* algorithm "hmac-sha256" (384, 512), name, secret in base64.  ERR_AUTH: the text never holds the secret. */
+/* algorithm "hmac-sha256" (384, 512), name, secret in base64.  ERR_AUTH: the text never holds
+ * the secret. */
 enum err_code tsig_key_make(struct tsig_key *key, const char *algorithm, const char *name,
 	const char *base64, struct err *err) MUST_CHECK;
-/* "hmac-sha256:name:base64" (the algorithm may be left out), as dig -y and knsupdate -y take it. */
-enum err_code tsig_key_parse(struct tsig_key *key, const char *text, struct err *err) MUST_CHECK;
+/* "hmac-sha256:name:base64" (the algorithm may be left out), as dig -y and knsupdate -y take
+ * it. */
+enum err_code tsig_key_parse(
+	struct tsig_key *key, const char *text, struct err *err) MUST_CHECK;
 void tsig_key_clear(struct tsig_key *key);
 
 /* What ties an answer to its request. */
@@ -27,10 +30,11 @@ struct tsig_request {
 /* Appends the TSIG record to message and counts it in the header. */
 enum err_code tsig_sign(struct buf *message, const struct tsig_key *key, struct wall now,
 	struct tsig_request *request, struct err *err) MUST_CHECK;
-/* Is the answer signed with our key, for our request, now?  ERR_AUTH when the server says that our key or
- * clock is wrong (its words are then in the text) or when its signature is; *refused says which: true = the server refused us,
- * in an answer that cannot itself be signed. */
+/* Is the answer signed with our key, for our request, now?  ERR_AUTH when the server says that
+ * our key or clock is wrong (its words are then in the text) or when its signature is; *refused
+ * says which: true = the server refused us, in an answer that cannot itself be signed. */
 enum err_code tsig_verify(const struct dns_message *answer, const struct tsig_key *key,
-	const struct tsig_request *request, struct wall now, bool *refused, struct err *err) MUST_CHECK;
+	const struct tsig_request *request, struct wall now, bool *refused,
+	struct err *err) MUST_CHECK;
 
 #endif

@@ -1,7 +1,8 @@
 /* dns_update.c: changing a record set by a signed dynamic update (RFC 2136, RFC 8945).
  *
- * The prerequisites make it a true compare-and-set on the server: the whole old set must be there (RFC 2136
- * 2.4.2), or none (2.4.3).  It is sent once, over TCP: a datagram sent again could be an update done twice. */
+ * The prerequisites make it a true compare-and-set on the server: the whole old set must be
+ * there (RFC 2136 2.4.2), or none (2.4.3).  It is sent once, over TCP: a datagram sent again
+ * could be an update done twice. */
 #include "dns.h"
 #include "dns_tsig.h"
 
@@ -21,14 +22,15 @@ static enum err_code load_key(struct call *call, struct tsig_key *key, struct er
 		return tsig_key_make(key, setting_string(call, "tsig_algorithm"),
 			setting_string(call, "tsig_name"), secret, err);
 	return err_set(err, ERR_AUTH,
-		"target \"%s\" has no key for updates; name the secret key (hmac-sha256:NAME:BASE64), or "
+		"target \"%s\" has no key for updates; name the secret key "
+		"(hmac-sha256:NAME:BASE64), or "
 		"tsig_key and the setting tsig_name",
 		call_target(call));
 }
 
 /* One record for each value of the set. */
-static enum err_code put_values(struct buf *out, const struct dns_change *c, const json_t *values,
-	uint32_t ttl, struct err *err)
+static enum err_code put_values(struct buf *out, const struct dns_change *c,
+	const json_t *values, uint32_t ttl, struct err *err)
 {
 	size_t i;
 	json_t *value;
@@ -49,8 +51,8 @@ static enum err_code put_values(struct buf *out, const struct dns_change *c, con
 	return ERR_NONE;
 }
 
-static enum err_code put_header(struct buf *out, const struct dns_name *zone, size_t prerequisites,
-	size_t updates, struct err *err)
+static enum err_code put_header(struct buf *out, const struct dns_name *zone,
+	size_t prerequisites, size_t updates, struct err *err)
 {
 	unsigned char id[2];
 
@@ -81,19 +83,23 @@ static const struct {
 	enum world world;
 	const char *text;
 } outcomes[] = {
-	{ DNS_NXRRSET, ERR_CONFLICT, WORLD_UNCHANGED, "the record set is not what was expected" },
-	{ DNS_YXRRSET, ERR_CONFLICT, WORLD_UNCHANGED, "there is a record set, none was expected" },
-	{ DNS_NXDOMAIN, ERR_CONFLICT, WORLD_UNCHANGED, "the name is not there, it was expected" },
-	{ DNS_YXDOMAIN, ERR_CONFLICT, WORLD_UNCHANGED, "the name is there, it was not expected" },
-	{ DNS_NOTAUTH, ERR_AUTH, WORLD_UNCHANGED, "it is not the server of this zone, or the key is not for it" },
+	{ DNS_NXRRSET, ERR_CONFLICT, WORLD_UNCHANGED,
+		"the record set is not what was expected" },
+	{ DNS_YXRRSET, ERR_CONFLICT, WORLD_UNCHANGED,
+		"there is a record set, none was expected" },
+	{ DNS_NXDOMAIN, ERR_CONFLICT, WORLD_UNCHANGED,
+		"the name is not there, it was expected" },
+	{ DNS_YXDOMAIN, ERR_CONFLICT, WORLD_UNCHANGED,
+		"the name is there, it was not expected" },
+	{ DNS_NOTAUTH, ERR_AUTH, WORLD_UNCHANGED,
+		"it is not the server of this zone, or the key is not for it" },
 	{ DNS_REFUSED, ERR_AUTH, WORLD_UNCHANGED, "the key may not change this" },
 	{ DNS_NOTZONE, ERR_USAGE, WORLD_UNCHANGED, "the name is not in the zone" },
 	{ DNS_NOTIMP, ERR_UNSUPPORTED, WORLD_UNCHANGED, "it does not take updates" },
 	{ DNS_FORMERR, ERR_PROTOCOL, WORLD_UNCHANGED, "it does not understand the update" },
 };
 
-static enum err_code outcome(
-	const struct net_endpoint *server, int rcode, struct err *err)
+static enum err_code outcome(const struct net_endpoint *server, int rcode, struct err *err)
 {
 	if (rcode == DNS_NOERROR)
 		return ERR_NONE;
@@ -126,8 +132,8 @@ static enum err_code transact(struct call *call, struct buf *update, struct err 
 	enum err_code code;
 
 	buf_init(&reply, DNS_MESSAGE_MAX);
-	code = dns_server_of(
-		call, setting_has(call, "update_server") ? "update_server" : "server", &server, err);
+	code = dns_server_of(call,
+		setting_has(call, "update_server") ? "update_server" : "server", &server, err);
 	if (code == ERR_NONE)
 		code = load_key(call, &key, err);
 	if (code == ERR_NONE)
@@ -139,7 +145,8 @@ static enum err_code transact(struct call *call, struct buf *update, struct err 
 	if (code == ERR_NONE) {
 		code = tsig_verify(&m, &key, &request, wall_now(), &refused, err);
 		if (code != ERR_NONE)
-			err_context(err, "name server \"%s\" port %d", server.host, server.port);
+			err_context(
+				err, "name server \"%s\" port %d", server.host, server.port);
 	}
 	if (code != ERR_NONE)
 		err->world = sent && !refused ? WORLD_UNKNOWN : WORLD_UNCHANGED;
@@ -151,7 +158,8 @@ static enum err_code transact(struct call *call, struct buf *update, struct err 
 	return code;
 }
 
-enum err_code dns_update_send(struct call *call, const struct dns_change *change, struct err *err)
+enum err_code dns_update_send(
+	struct call *call, const struct dns_change *change, struct err *err)
 {
 	struct buf update;
 	enum err_code code;

@@ -10,7 +10,7 @@ enum { SERVERS_MAX = 64 };
 struct asked {
 	struct net_endpoint at;
 	const char *text; /* as the author wrote it; borrowed */
-	json_t *values;   /* owned; NULL = no answer */
+	json_t *values;	  /* owned; NULL = no answer */
 	int64_t ttl, after_ms;
 	char problem[300];
 	bool agrees;
@@ -29,7 +29,8 @@ static void ask_one(struct waiting *w, struct asked *s)
 {
 	struct dns_answer answer = { 0 };
 	struct err err = { 0 };
-	enum err_code code = dns_ask_server(w->call, &s->at, &w->question, false, &answer, &err);
+	enum err_code code =
+		dns_ask_server(w->call, &s->at, &w->question, false, &answer, &err);
 
 	json_decref(s->values);
 	s->values = NULL;
@@ -60,10 +61,11 @@ static void describe(const struct waiting *w, char *text, size_t size)
 	if (worst == NULL)
 		snprintf(text, size, "all %zu servers answer as wanted", w->count);
 	else if (worst->values == NULL)
-		snprintf(text, size, "%zu of %zu servers answer as wanted; %s", w->agreed, w->count,
-			worst->problem);
+		snprintf(text, size, "%zu of %zu servers answer as wanted; %s", w->agreed,
+			w->count, worst->problem);
 	else
-		snprintf(text, size, "%zu of %zu servers answer as wanted; %s has %s for %lld s more",
+		snprintf(text, size,
+			"%zu of %zu servers answer as wanted; %s has %s for %lld s more",
 			w->agreed, w->count, worst->text,
 			dns_values_text(worst->values, values, sizeof(values)),
 			(long long)(worst->ttl > 0 ? worst->ttl : 0));
@@ -71,7 +73,8 @@ static void describe(const struct waiting *w, char *text, size_t size)
 
 static enum err_code wait_all(struct waiting *w, struct err *err)
 {
-	const int64_t wait_ms = call_int(w->call, "wait"), interval = call_int(w->call, "interval");
+	const int64_t wait_ms = call_int(w->call, "wait"),
+		      interval = call_int(w->call, "interval");
 	char text[600];
 
 	for (;;) {
@@ -89,7 +92,8 @@ static enum err_code wait_all(struct waiting *w, struct err *err)
 		call_progress(w->call, (int)(w->agreed * 1000 / w->count), "%s", text);
 		if (call_sleep(w->call, interval, err) != ERR_NONE)
 			return err_set(err, err->code, "%s: %s",
-				err->code == ERR_TIMEOUT ? "the deadline passed" : "stopped on request",
+				err->code == ERR_TIMEOUT ? "the deadline passed"
+							 : "stopped on request",
 				text);
 	}
 }
@@ -121,10 +125,11 @@ static void put_result(const struct waiting *w, json_t *result)
 	json_t *servers = json_array();
 
 	for (size_t i = 0; i < w->count; i++)
-		json_array_append_new(servers,
-			json_pack("{s:s, s:O, s:I, s:I}", "server", w->servers[i].text, "values",
-				w->servers[i].values, "ttl_s", (json_int_t)w->servers[i].ttl, "after_ms",
-				(json_int_t)w->servers[i].after_ms));
+		json_array_append_new(
+			servers, json_pack("{s:s, s:O, s:I, s:I}", "server", w->servers[i].text,
+					 "values", w->servers[i].values, "ttl_s",
+					 (json_int_t)w->servers[i].ttl, "after_ms",
+					 (json_int_t)w->servers[i].after_ms));
 	json_put(result, "servers", servers);
 	json_put_int(result, "waited_ms", mono_ms_since(w->start));
 }

@@ -1,6 +1,6 @@
-/* haproxy.c: move traffic between the servers of a backend through the runtime API socket: the tables of
- * the provider, and what needs no waiting.
- * Source: HAProxy 2.6 management guide, section 9.3 "Unix Socket commands". */
+/* haproxy.c: move traffic between the servers of a backend through the runtime API socket: the
+ * tables of the provider, and what needs no waiting. Source: HAProxy 2.6 management guide,
+ * section 9.3 "Unix Socket commands". */
 #include "internal.h"
 
 #include "haproxy.h"
@@ -79,7 +79,8 @@ static enum err_code prepare_weight(struct call *call, json_t *before, struct er
 	json_put_int(before, "weight", weight);
 	json_put(before, "undo",
 		json_pack("{s:s, s:{s:s, s:s, s:I}}", "op", "traffic.weight", "args", "backend",
-			backend, "server", call_string(call, "server"), "weight", (json_int_t)weight));
+			backend, "server", call_string(call, "server"), "weight",
+			(json_int_t)weight));
 	return ERR_NONE;
 }
 
@@ -121,7 +122,8 @@ static enum err_code verify_weight(
 	else if (weight == json_int(call_before(call), "weight", -1))
 		*verdict = VERDICT_NOT_DONE;
 	else
-		json_put_str(evidence, "reason", "the weight is neither the old nor the new one");
+		json_put_str(
+			evidence, "reason", "the weight is neither the old nor the new one");
 	return ERR_NONE;
 }
 
@@ -129,13 +131,13 @@ static enum err_code verify_weight(
 
 static void put_check(json_t *checks, const char *name, bool ok, const char *detail)
 {
-	json_array_append_new(checks,
-		json_pack("{s:s, s:b, s:o}", "name", name, "ok", ok, "detail",
-			json_text(detail, strlen(detail))));
+	json_array_append_new(checks, json_pack("{s:s, s:b, s:o}", "name", name, "ok", ok,
+					      "detail", json_text(detail, strlen(detail))));
 }
 
 /* The first line of the answer that begins with key, or the first line. */
-static void one_line(struct call *call, const char *command, const char *key, char *out, size_t size)
+static void one_line(
+	struct call *call, const char *command, const char *key, char *out, size_t size)
 {
 	struct buf reply;
 	struct err err = { 0 };
@@ -184,16 +186,20 @@ static enum err_code probe(struct call *call, json_t *report, struct err *err)
 
 /* ------------------------------------------------------------------ tables */
 
-#define BACKEND                                                                                  \
-	{ .name = "backend", .type = FIELD_STRING, .help = "the setting backend when absent" }
-#define SERVER                                                                                   \
-	{ .name = "server", .type = FIELD_STRING, .required = true, .help = "its name" }
-#define WAIT(what, length)                                                                       \
-	{ .name = "wait",                                                                        \
-		.type = FIELD_DURATION,                                                          \
-		.unit = "ms",                                                                    \
-		.fallback = length,                                                              \
-		.help = "how long to wait until " what "; 0 = not at all" }
+#define BACKEND                                                                                \
+	{                                                                                      \
+		.name = "backend", .type = FIELD_STRING,                                       \
+		.help = "the setting backend when absent"                                      \
+	}
+#define SERVER                                                                                 \
+	{                                                                                      \
+		.name = "server", .type = FIELD_STRING, .required = true, .help = "its name"   \
+	}
+#define WAIT(what, length)                                                                     \
+	{                                                                                      \
+		.name = "wait", .type = FIELD_DURATION, .unit = "ms", .fallback = length,      \
+		.help = "how long to wait until " what "; 0 = not at all"                      \
+	}
 #define UP "it is up by a passed health check"
 #define IDLE "it has no sessions left"
 
@@ -214,15 +220,15 @@ static const struct field status_params[] = { BACKEND, FIELD_END };
 static const struct field ready_params[] = { BACKEND, SERVER, WAIT(UP, "30s"), FIELD_END };
 static const struct field drain_params[] = { BACKEND, SERVER, WAIT(IDLE, "1m"), FIELD_END };
 static const struct field maint_params[] = { BACKEND, SERVER, WAIT(IDLE, "0"), FIELD_END };
-static const struct field switch_params[] = {
-	BACKEND,
+static const struct field switch_params[] = { BACKEND,
 	{ .name = "to",
 		.type = FIELD_STRING,
 		.required = true,
 		.help = "the server that is to take the traffic" },
 	{ .name = "from",
 		.type = FIELD_STRINGS,
-		.help = "the servers it leaves; every other ready one that is no backup when absent" },
+		.help = "the servers it leaves; every other ready one that is no backup when "
+			"absent" },
 	{ .name = "leave",
 		.type = FIELD_CHOICE,
 		.choices = leave_states,
@@ -234,64 +240,50 @@ static const struct field switch_params[] = {
 		.unit = "ms",
 		.fallback = "0",
 		.help = "how long to wait until the old ones have no sessions left" },
-	FIELD_END
-};
-static const struct field restore_params[] = {
-	BACKEND,
+	FIELD_END };
+static const struct field restore_params[] = { BACKEND,
 	{ .name = "states",
 		.type = FIELD_MAP,
 		.required = true,
 		.help = "server -> ready, drain or maint" },
-	WAIT("those made ready are up", "30s"),
-	FIELD_END
-};
-static const struct field weight_params[] = {
-	BACKEND,
-	SERVER,
+	WAIT("those made ready are up", "30s"), FIELD_END };
+static const struct field weight_params[] = { BACKEND, SERVER,
 	{ .name = "weight",
 		.type = FIELD_INT,
 		.required = true,
 		.min = 0,
 		.max = 256,
 		.help = "0 = no new traffic" },
-	FIELD_END
-};
+	FIELD_END };
 
-#define SERVERS                                                                                  \
-	{ .name = "backend", .type = FIELD_STRING, .help = "its name" },                         \
-		{ .name = "up", .type = FIELD_INT, .help = "how many servers are up" },          \
-	{                                                                                        \
-		.name = "servers", .type = FIELD_ANY,                                            \
-		.help = "each: name, address, admin (ready, drain, maint), op, status, check, up, "\
-			"backup, weight, sessions, queue"                                        \
+#define SERVERS                                                                                \
+	{ .name = "backend", .type = FIELD_STRING, .help = "its name" },                       \
+		{ .name = "up", .type = FIELD_INT, .help = "how many servers are up" },        \
+	{                                                                                      \
+		.name = "servers", .type = FIELD_ANY,                                          \
+		.help = "each: name, address, admin (ready, drain, maint), op, status, "       \
+			"check, up, "                                                          \
+			"backup, weight, sessions, queue"                                      \
 	}
 static const struct field status_results[] = { SERVERS, FIELD_END };
-static const struct field state_results[] = {
-	SERVERS,
+static const struct field state_results[] = { SERVERS,
 	{ .name = "changed", .type = FIELD_INT, .help = "servers put into another state" },
 	{ .name = "up_after_ms", .type = FIELD_INT, .unit = "ms", .help = "the wait for UP" },
 	{ .name = "took_ms", .type = FIELD_INT, .unit = "ms", .help = "all of it" },
-	FIELD_END
-};
+	FIELD_END };
 static const struct field weight_results[] = {
-	{ .name = "weight", .type = FIELD_INT, .help = "as read again" },
-	FIELD_END
+	{ .name = "weight", .type = FIELD_INT, .help = "as read again" }, FIELD_END
 };
 
-#define STATE_OPERATION(name, fields, text)                                                      \
-	{ .capability = "traffic",                                                               \
-		.verb = name,                                                                    \
-		.effect = EFFECT_CHANGE,                                                         \
-		.params = fields,                                                                \
-		.results = state_results,                                                        \
-		.prepare = haproxy_prepare_states,                                                       \
-		.run = haproxy_run_states,                                                               \
-		.verify = haproxy_verify_states,                                                         \
-		.undo = "traffic.restore",                                                       \
-		.cancel_help = "between polls; what is set stays set",                           \
-		.idempotent = true,                                                              \
-		.timeout_ms = 600000,                                                            \
-		.help = text }
+#define STATE_OPERATION(name, fields, text)                                                    \
+	{                                                                                      \
+		.capability = "traffic", .verb = name, .effect = EFFECT_CHANGE,                \
+		.params = fields, .results = state_results, .prepare = haproxy_prepare_states, \
+		.run = haproxy_run_states, .verify = haproxy_verify_states,                    \
+		.undo = "traffic.restore",                                                     \
+		.cancel_help = "between polls; what is set stays set", .idempotent = true,     \
+		.timeout_ms = 600000, .help = text                                             \
+	}
 
 static const struct operation operations[] = {
 	{ .capability = "traffic",
@@ -303,11 +295,13 @@ static const struct operation operations[] = {
 		.cancel_help = "at once",
 		.timeout_ms = 15000,
 		.help = "states, weights and sessions of the servers of a backend" },
-	STATE_OPERATION("drain", drain_params, "let no new traffic to a server and wait for the old"),
-	STATE_OPERATION("ready", ready_params, "let traffic to a server and wait until it is up"),
-	STATE_OPERATION("maint", maint_params, "take a server out at once"),
 	STATE_OPERATION(
-		"switch", switch_params, "make one server ready, wait until it is up, then drain the others"),
+		"drain", drain_params, "let no new traffic to a server and wait for the old"),
+	STATE_OPERATION(
+		"ready", ready_params, "let traffic to a server and wait until it is up"),
+	STATE_OPERATION("maint", maint_params, "take a server out at once"),
+	STATE_OPERATION("switch", switch_params,
+		"make one server ready, wait until it is up, then drain the others"),
 	STATE_OPERATION("restore", restore_params, "put servers back into the states they had"),
 	{ .capability = "traffic",
 		.verb = "weight",

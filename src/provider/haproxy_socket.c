@@ -34,8 +34,8 @@ static enum err_code connect_socket(
 	if (path != NULL)
 		return net_connect_unix(path, limit, fd, err);
 	if (!setting_has(call, "port"))
-		return err_set(
-			err, ERR_USAGE, "target \"%s\" needs the setting port", call_target(call));
+		return err_set(err, ERR_USAGE, "target \"%s\" needs the setting port",
+			call_target(call));
 	TRY(net_endpoint_parse(host, (int)setting_int(call, "port"), &to, err));
 	return net_connect(&to, SOCK_STREAM, limit, fd, err);
 }

@@ -34,7 +34,8 @@ void haproxy_backend_release(struct haproxy_backend *backend)
 	backend->count = 0;
 }
 
-struct haproxy_server *haproxy_server_find(const struct haproxy_backend *backend, const char *name)
+struct haproxy_server *haproxy_server_find(
+	const struct haproxy_backend *backend, const char *name)
 {
 	for (size_t i = 0; i < backend->count; i++)
 		if (str_eq(backend->servers[i].name, name))
@@ -171,7 +172,8 @@ static enum err_code no_table(
 	if (strstr(text, "ermission denied") != NULL)
 		return err_set(
 			err, ERR_AUTH, "HAProxy does not allow \"%s\" on this socket", command);
-	return err_set(err, ERR_PROTOCOL, "HAProxy answered \"%s\" with \"%.200s\"", command, text);
+	return err_set(
+		err, ERR_PROTOCOL, "HAProxy answered \"%s\" with \"%.200s\"", command, text);
 }
 
 enum err_code haproxy_parse_state(char *text, struct haproxy_backend *backend, struct err *err)
@@ -197,19 +199,20 @@ enum err_code haproxy_parse_state(char *text, struct haproxy_backend *backend, s
 		if (!str_eq(column(&columns, "be_name"), backend->name))
 			continue;
 		if (backend->count == HAPROXY_SERVERS_MAX)
-			return err_set(err, ERR_LIMIT, "backend \"%s\" has more than %d servers",
-				backend->name, HAPROXY_SERVERS_MAX);
+			return err_set(err, ERR_LIMIT,
+				"backend \"%s\" has more than %d servers", backend->name,
+				HAPROXY_SERVERS_MAX);
 		struct haproxy_server *s = &backend->servers[backend->count++];
 		snprintf(s->name, sizeof(s->name), "%s", column(&columns, "srv_name"));
-		snprintf(s->address, sizeof(s->address), "%.64s:%.8s", column(&columns, "srv_addr"),
-			column(&columns, "srv_port"));
+		snprintf(s->address, sizeof(s->address), "%.64s:%.8s",
+			column(&columns, "srv_addr"), column(&columns, "srv_port"));
 		s->admin_bits = (int)number(&columns, "srv_admin_state");
 		s->op_state = (int)number(&columns, "srv_op_state");
 		s->weight = number(&columns, "srv_uweight");
 	}
 	if (backend->count == 0)
-		return err_set(
-			err, ERR_NOT_FOUND, "HAProxy's backend \"%s\" has no server", backend->name);
+		return err_set(err, ERR_NOT_FOUND, "HAProxy's backend \"%s\" has no server",
+			backend->name);
 	return ERR_NONE;
 }
 
@@ -245,7 +248,7 @@ enum err_code haproxy_parse_stat(char *text, struct haproxy_backend *backend, st
 	}
 	if (found != backend->count)
 		return err_set(err, ERR_PROTOCOL,
-			"HAProxy's \"%s\" names %zu of the %zu servers of \"%s\"", command, found,
-			backend->count, backend->name);
+			"HAProxy's \"%s\" names %zu of the %zu servers of \"%s\"", command,
+			found, backend->count, backend->name);
 	return ERR_NONE;
 }

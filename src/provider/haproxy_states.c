@@ -1,9 +1,10 @@
 /* haproxy_states.c: putting servers into wanted states, in an order that loses no request.
  *
- * Every operation that changes a state is the same thing: a map of servers to the states they should have
- * (the *wanted* states), applied in one order: first the servers that are to take traffic are made ready,
- * then we wait until their health checks pass, and only then the others leave.  Nothing is taken from
- * what a command answers: success is an empty line, so the states are read again. */
+ * Every operation that changes a state is the same thing: a map of servers to the states they
+ * should have (the *wanted* states), applied in one order: first the servers that are to take
+ * traffic are made ready, then we wait until their health checks pass, and only then the others
+ * leave.  Nothing is taken from what a command answers: success is an empty line, so the states
+ * are read again. */
 #include "haproxy.h"
 
 #include <string.h>
@@ -111,8 +112,8 @@ enum err_code haproxy_prepare_states(struct call *call, json_t *before, struct e
 		json_put(before, "states", json_incref(states));
 		json_put(before, "wanted", json_incref(wanted));
 		json_put(before, "undo",
-			json_pack("{s:s, s:{s:s, s:O}}", "op", "traffic.restore", "args", "backend",
-				backend, "states", states));
+			json_pack("{s:s, s:{s:s, s:O}}", "op", "traffic.restore", "args",
+				"backend", backend, "states", states));
 	}
 	json_decref(states);
 	json_decref(wanted);
@@ -126,7 +127,7 @@ enum err_code haproxy_prepare_states(struct call *call, json_t *before, struct e
 struct change {
 	struct call *call;
 	const char *backend;
-	json_t *wanted;        /* borrowed from before, or owned by the caller */
+	json_t *wanted; /* borrowed from before, or owned by the caller */
 	struct haproxy_backend seen;
 	int64_t up_wait_ms, drain_wait_ms, up_after_ms;
 	int changed; /* how many servers we have put into another state */
@@ -158,7 +159,8 @@ static enum err_code set_state(
 	TRY(haproxy_server_named(&c->seen, server, &s, err));
 	if (str_eq(haproxy_admin(s), state))
 		return ERR_NONE;
-	snprintf(command, sizeof(command), "set server %s/%s state %s", c->backend, server, state);
+	snprintf(command, sizeof(command), "set server %s/%s state %s", c->backend, server,
+		state);
 	TRY(haproxy_set(c->call, command, err));
 	c->changed++;
 	call_log(c->call, "%s/%s: %s -> %s", c->backend, server, haproxy_admin(s), state);
@@ -170,7 +172,8 @@ static enum err_code set_state(
 	if (str_eq(haproxy_admin(s), state))
 		return ERR_NONE;
 	err_set(err, ERR_CONFLICT,
-		"%s/%s is in state %s (%s) after HAProxy accepted %s; it may follow another server",
+		"%s/%s is in state %s (%s) after HAProxy accepted %s; it may follow another "
+		"server",
 		c->backend, server, haproxy_admin(s), s->status, state);
 	err->world = WORLD_CHANGED;
 	return ERR_CONFLICT;
@@ -235,12 +238,14 @@ static enum err_code still_waiting(struct change *c, const struct haproxy_server
 	if (waited >= wait_ms || call_left_ms(c->call) == 0) {
 		if (ready)
 			err_set(err, ERR_TIMEOUT,
-				"%s/%s is ready but %s%s%s%s after %lld ms; no server was taken out",
-				c->backend, s->name, s->status, s->check[0] != '\0' ? " (" : "", s->check,
-				s->check[0] != '\0' ? ")" : "", (long long)waited);
+				"%s/%s is ready but %s%s%s%s after %lld ms; no server was "
+				"taken out",
+				c->backend, s->name, s->status, s->check[0] != '\0' ? " (" : "",
+				s->check, s->check[0] != '\0' ? ")" : "", (long long)waited);
 		else
 			err_set(err, ERR_TIMEOUT,
-				"%s/%s is in state %s, but %lld sessions are left after %lld ms",
+				"%s/%s is in state %s, but %lld sessions are left after %lld "
+				"ms",
 				c->backend, s->name, haproxy_admin(s), (long long)s->sessions,
 				(long long)waited);
 		/* what was asked for is set, or nothing was: that is known */
@@ -248,8 +253,8 @@ static enum err_code still_waiting(struct change *c, const struct haproxy_server
 		return ERR_TIMEOUT;
 	}
 	if (ready)
-		call_progress(c->call, -1, "%s/%s is %s %s, waiting for UP", c->backend, s->name,
-			s->status, s->check);
+		call_progress(c->call, -1, "%s/%s is %s %s, waiting for UP", c->backend,
+			s->name, s->status, s->check);
 	else
 		call_progress(c->call, -1, "%s/%s: %lld sessions left", c->backend, s->name,
 			(long long)s->sessions);
@@ -382,7 +387,8 @@ enum err_code haproxy_verify_states(
 			*verdict = VERDICT_NOT_DONE;
 		else
 			json_put_str(evidence, "reason",
-				"half done, or changed by somebody else: some servers are neither "
+				"half done, or changed by somebody else: some servers are "
+				"neither "
 				"as they were nor as they should be");
 	}
 	haproxy_backend_release(&b);

@@ -1,7 +1,8 @@
 /* http.c: HTTP services: declared actions, and the provider's tables.
  *
- * An action is a template of a request.  An argument in its path is percent-encoded and cannot add a
- * segment, in its JSON body it is one JSON value, in a header it may hold no line break. */
+ * An action is a template of a request.  An argument in its path is percent-encoded and cannot
+ * add a segment, in its JSON body it is one JSON value, in a header it may hold no line break.
+ */
 #include "internal.h"
 
 #include "declared.h"
@@ -13,15 +14,15 @@
 enum { BODY_RESULT_MAX = 64 << 10, ACTION_BODY_MAX = 4 << 20 };
 
 static const char *const members[] = { "body", "contains", "effect", "expect_status",
-	"fails_clean", "headers", "help", "json", "method", "not_done_status", "output", "params",
-	"path", "timeout", "undo", "verify", "with_secret", NULL };
+	"fails_clean", "headers", "help", "json", "method", "not_done_status", "output",
+	"params", "path", "timeout", "undo", "verify", "with_secret", NULL };
 static const char *const methods[] = { "DELETE", "GET", "HEAD", "PATCH", "POST", "PUT", NULL };
 static const int gone_status[] = { 404, 410, -1 };
 
 /* ------------------------------------------------------------------ the target's settings */
 
-enum err_code http_target_header(struct http_target *target, const char *name, const char *value,
-	bool secret, struct err *err)
+enum err_code http_target_header(struct http_target *target, const char *name,
+	const char *value, bool secret, struct err *err)
 {
 	struct http_request *r = &target->request;
 
@@ -32,8 +33,7 @@ enum err_code http_target_header(struct http_target *target, const char *name, c
 	return ERR_NONE;
 }
 
-static enum err_code add_headers(
-	struct http_target *target, const json_t *map, struct err *err)
+static enum err_code add_headers(struct http_target *target, const json_t *map, struct err *err)
 {
 	const char *name;
 	json_t *value;
@@ -56,7 +56,8 @@ static enum err_code add_secret(struct http_target *target, struct call *call, s
 
 	if (secret == NULL)
 		return setting_has(call, "secret")
-			       ? err_set(err, ERR_AUTH, "the secret of target \"%s\" is not there",
+			       ? err_set(err, ERR_AUTH,
+					 "the secret of target \"%s\" is not there",
 					 call_target(call))
 			       : ERR_NONE;
 	if (strlen(secret) != len || strpbrk(secret, "\r\n") != NULL)
@@ -128,7 +129,8 @@ static void action_release(struct action *a)
 	http_target_release(&a->target);
 }
 
-/* An empty value or a dot segment would make it another path: "/items/{id}" would become "/items/". */
+/* An empty value or a dot segment would make it another path: "/items/{id}" would become
+ * "/items/". */
 static enum err_code encode_path(const char *value, struct buf *out, struct err *err)
 {
 	const bool in_query = out->len > 0 && memchr(out->data, '?', out->len) != NULL;
@@ -151,7 +153,8 @@ static enum err_code make_headers(struct action *a, struct err *err)
 
 		if (!json_is_string(value) || a->value_count == HTTP_HEADERS_MAX)
 			return err_set(err, ERR_WORKSPACE,
-				"action \"%s\": headers must map names to texts", a->declared->name);
+				"action \"%s\": headers must map names to texts",
+				a->declared->name);
 		buf_init(&text, HTTP_URL_MAX);
 		snprintf(where, sizeof(where), "header %.100s", name);
 		const enum err_code code = declared_expand(a->declared,
@@ -174,7 +177,8 @@ static enum err_code make_body(struct action *a, struct err *err)
 	json_t *made = NULL;
 
 	if (json != NULL && body != NULL)
-		return err_set(err, ERR_WORKSPACE, "action \"%s\" has a body and a json", d->name);
+		return err_set(
+			err, ERR_WORKSPACE, "action \"%s\" has a body and a json", d->name);
 	if (body != NULL)
 		TRY(declared_expand(d, body, "body", declared_plain, &a->body, err));
 	if (json != NULL) {
@@ -204,11 +208,13 @@ static enum err_code make_request(struct action *a, struct err *err)
 		known = known || str_eq(*m, method);
 	if (!known)
 		return err_set(err, ERR_WORKSPACE,
-			"action \"%s\": method must be one of DELETE, GET, HEAD, PATCH, POST, PUT",
+			"action \"%s\": method must be one of DELETE, GET, HEAD, PATCH, POST, "
+			"PUT",
 			d->name);
 	if (path == NULL || path[0] != '/')
 		return err_set(err, ERR_WORKSPACE,
-			"action \"%s\": path must begin with / (it is put below the setting url)",
+			"action \"%s\": path must begin with / (it is put below the setting "
+			"url)",
 			d->name);
 	TRY(declared_timeout(a->call, d, &timeout_ms, err));
 	TRY(declared_expand(d, path, "path", encode_path, &a->path, err));
@@ -263,20 +269,21 @@ static enum err_code put_result(const struct action *a, json_t *result, struct e
 	json_put_int(result, "latency_ms", reply->latency_ms);
 	json_put_int(result, "body_bytes", (int64_t)reply->body.len);
 	if (!has_text(reply, text))
-		return err_set(err, ERR_FAILED, "action \"%s\": the answer does not hold \"%.100s\"",
-			a->declared->name, text);
+		return err_set(err, ERR_FAILED,
+			"action \"%s\": the answer does not hold \"%.100s\"", a->declared->name,
+			text);
 	if (str_eq(form, "json")) {
-		if (json_parse(reply->body.len > 0 ? reply->body.data : "", reply->body.len, &value,
-			    err) != ERR_NONE)
-			return err_context(
-				err, "action \"%s\": the answer", a->declared->name);
+		if (json_parse(reply->body.len > 0 ? reply->body.data : "", reply->body.len,
+			    &value, err) != ERR_NONE)
+			return err_context(err, "action \"%s\": the answer", a->declared->name);
 		json_put(result, "json", declared_result(value));
 		json_decref(value);
 	} else {
 		const bool cut = reply->body.len > BODY_RESULT_MAX;
 
-		json_put(result, "body", json_text(reply->body.len > 0 ? reply->body.data : "",
-						 cut ? BODY_RESULT_MAX : reply->body.len));
+		json_put(result, "body",
+			json_text(reply->body.len > 0 ? reply->body.data : "",
+				cut ? BODY_RESULT_MAX : reply->body.len));
 		json_put_flag(result, "truncated", cut);
 	}
 	return ERR_NONE;
@@ -290,8 +297,8 @@ static enum err_code run_declared(
 	enum err_code code;
 
 	if (!str_eq(form, "text") && !str_eq(form, "json"))
-		return err_set(err, ERR_WORKSPACE,
-			"action \"%s\": output must be text or json", d->name);
+		return err_set(err, ERR_WORKSPACE, "action \"%s\": output must be text or json",
+			d->name);
 	action_init(&a, call, d);
 	code = action_send(&a, err);
 	if (code == ERR_NONE && !expected(&a)) {
@@ -339,8 +346,9 @@ static enum err_code action_read(struct call *call, json_t *result, struct err *
 	return code;
 }
 
-/* The verify action: an expected status with the text it must contain is done; an expected status
- * without the text, or one of not_done_status, is not done; anything else cannot tell. */
+/* The verify action: an expected status with the text it must contain is done; an expected
+ * status without the text, or one of not_done_status, is not done; anything else cannot tell.
+ */
 static enum err_code judge(struct call *call, const struct declared *check, json_t *evidence,
 	enum verdict *verdict, struct err *err)
 {
@@ -359,7 +367,8 @@ static enum err_code judge(struct call *call, const struct declared *check, json
 		*verdict = VERDICT_CANNOT_TELL;
 		if (expected(&a))
 			*verdict = has_text(&a.reply, text) ? VERDICT_DONE : VERDICT_NOT_DONE;
-		else if (declared_expects(check, "not_done_status", gone_status, a.reply.status))
+		else if (declared_expects(
+				 check, "not_done_status", gone_status, a.reply.status))
 			*verdict = VERDICT_NOT_DONE;
 		if (*verdict == VERDICT_CANNOT_TELL)
 			json_put_str(evidence, "reason",
@@ -392,9 +401,9 @@ static enum err_code verify_run(
 
 static void put_check(json_t *checks, const char *name, bool ok, const char *detail)
 {
-	json_array_append_new(checks,
-		json_pack("{s:o, s:b, s:o}", "name", json_text(name, strlen(name)), "ok", ok,
-			"detail", json_text(detail, strlen(detail))));
+	json_array_append_new(
+		checks, json_pack("{s:o, s:b, s:o}", "name", json_text(name, strlen(name)),
+				"ok", ok, "detail", json_text(detail, strlen(detail))));
 }
 
 /* Reaching it at all is the check; 401 and 403 say that the secret is wrong. */
@@ -441,7 +450,8 @@ static enum err_code probe(struct call *call, json_t *report, struct err *err)
 	{
 		struct err why = { 0 };
 		const bool ok = declared_check(call, name, members, &why) == ERR_NONE;
-		const char *effect = json_str(action, "effect", "nothing declared: irreversible");
+		const char *effect =
+			json_str(action, "effect", "nothing declared: irreversible");
 
 		put_check(checks, name, ok, ok ? effect : why.text);
 	}
@@ -486,11 +496,19 @@ static const struct field settings[] = {
 
 static const struct field action_results[] = {
 	{ .name = "status", .type = FIELD_INT, .help = "HTTP status" },
-	{ .name = "latency_ms", .type = FIELD_INT, .unit = "ms", .help = "request to end of answer" },
-	{ .name = "body_bytes", .type = FIELD_BYTES, .unit = "bytes", .help = "size of the answer" },
+	{ .name = "latency_ms",
+		.type = FIELD_INT,
+		.unit = "ms",
+		.help = "request to end of answer" },
+	{ .name = "body_bytes",
+		.type = FIELD_BYTES,
+		.unit = "bytes",
+		.help = "size of the answer" },
 	{ .name = "body", .type = FIELD_STRING, .help = "output: text; at most 64 KiB" },
 	{ .name = "truncated", .type = FIELD_BOOL, .help = "body is not all of it" },
-	{ .name = "json", .type = FIELD_ANY, .help = "output: json; numbers with a fraction are text" },
+	{ .name = "json",
+		.type = FIELD_ANY,
+		.help = "output: json; numbers with a fraction are text" },
 	FIELD_END
 };
 

@@ -5,36 +5,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { URLS_MAX = 5000, NAMED_IN_ERROR = 3, PROBE_BODY_MAX = 1 << 20, PROBE_ALL_BODY_MAX = 64 << 10 };
+enum {
+	URLS_MAX = 5000,
+	NAMED_IN_ERROR = 3,
+	PROBE_BODY_MAX = 1 << 20,
+	PROBE_ALL_BODY_MAX = 64 << 10
+};
 
 static const char *const probe_methods[] = { "GET", "HEAD", NULL };
 
-#define EXPECTATIONS                                                                             \
-	{ .name = "method",                                                                      \
-		.type = FIELD_CHOICE,                                                            \
-		.choices = probe_methods,                                                        \
-		.fallback = "GET",                                                               \
-		.help = "GET or HEAD" },                                                         \
-		{ .name = "expect",                                                              \
-			.type = FIELD_ANY,                                                       \
-			.help = "the status to expect: 200, \"2xx\", or a list; any 2xx when absent" },  \
-		{ .name = "contains",                                                            \
-			.type = FIELD_STRING,                                                    \
-			.help = "text the body must hold" },                                     \
-		{ .name = "max_latency",                                                         \
-			.type = FIELD_DURATION,                                                  \
-			.unit = "ms",                                                            \
-			.help = "the slowest answer that counts as well" },                      \
-		{ .name = "timeout",                                                             \
-			.type = FIELD_DURATION,                                                  \
-			.unit = "ms",                                                            \
-			.fallback = "10s",                                                       \
-			.min = 1,                                                                \
-			.max = 3600000,                                                          \
-			.help = "for one answer" }
+#define EXPECTATIONS                                                                           \
+	{ .name = "method",                                                                    \
+		.type = FIELD_CHOICE,                                                          \
+		.choices = probe_methods,                                                      \
+		.fallback = "GET",                                                             \
+		.help = "GET or HEAD" },                                                       \
+		{ .name = "expect",                                                            \
+			.type = FIELD_ANY,                                                     \
+			.help = "the status to expect: 200, \"2xx\", or a list; any 2xx when " \
+				"absent" },                                                    \
+		{ .name = "contains",                                                          \
+			.type = FIELD_STRING,                                                  \
+			.help = "text the body must hold" },                                   \
+		{ .name = "max_latency",                                                       \
+			.type = FIELD_DURATION,                                                \
+			.unit = "ms",                                                          \
+			.help = "the slowest answer that counts as well" },                    \
+	{                                                                                      \
+		.name = "timeout", .type = FIELD_DURATION, .unit = "ms", .fallback = "10s",    \
+		.min = 1, .max = 3600000, .help = "for one answer"                             \
+	}
 
 const struct field http_probe_params[] = {
-	{ .name = "url", .type = FIELD_STRING, .help = "a URL, or a path below the setting url" },
+	{ .name = "url",
+		.type = FIELD_STRING,
+		.help = "a URL, or a path below the setting url" },
 	EXPECTATIONS,
 	{ .name = "redirects",
 		.type = FIELD_INT,
@@ -45,7 +50,8 @@ const struct field http_probe_params[] = {
 	{ .name = "raise",
 		.type = FIELD_BOOL,
 		.fallback = "true",
-		.help = "an unhealthy answer is an error; false = it is returned as healthy = false" },
+		.help = "an unhealthy answer is an error; false = it is returned as healthy = "
+			"false" },
 	FIELD_END
 };
 
@@ -53,9 +59,17 @@ const struct field http_probe_results[] = {
 	{ .name = "healthy", .type = FIELD_BOOL, .help = "everything was as expected" },
 	{ .name = "url", .type = FIELD_STRING, .help = "what was asked" },
 	{ .name = "status", .type = FIELD_INT, .help = "HTTP status; 0 = no answer" },
-	{ .name = "latency_ms", .type = FIELD_INT, .unit = "ms", .help = "request to end of answer" },
-	{ .name = "body_bytes", .type = FIELD_BYTES, .unit = "bytes", .help = "read of the body" },
-	{ .name = "excerpt", .type = FIELD_STRING, .help = "the start of the body, as one line" },
+	{ .name = "latency_ms",
+		.type = FIELD_INT,
+		.unit = "ms",
+		.help = "request to end of answer" },
+	{ .name = "body_bytes",
+		.type = FIELD_BYTES,
+		.unit = "bytes",
+		.help = "read of the body" },
+	{ .name = "excerpt",
+		.type = FIELD_STRING,
+		.help = "the start of the body, as one line" },
 	{ .name = "code", .type = FIELD_STRING, .help = "when unhealthy: the error's code" },
 	{ .name = "reason", .type = FIELD_STRING, .help = "when unhealthy: what is wrong" },
 	FIELD_END
@@ -90,7 +104,9 @@ const struct field http_probe_all_results[] = {
 	{ .name = "total", .type = FIELD_INT, .help = "how many were asked" },
 	{ .name = "healthy", .type = FIELD_INT, .help = "how many are well" },
 	{ .name = "slowest_ms", .type = FIELD_INT, .unit = "ms", .help = "the slowest answer" },
-	{ .name = "results", .type = FIELD_ANY, .help = "one health.probe result for each, in order" },
+	{ .name = "results",
+		.type = FIELD_ANY,
+		.help = "one health.probe result for each, in order" },
 	FIELD_END
 };
 
@@ -130,13 +146,14 @@ static enum err_code judge(const struct expectation *want, const struct http_rep
 		return reply->status < 400 ? (err->code = ERR_FAILED) : code;
 	}
 	if (want->contains != NULL &&
-		(reply->body.len == 0 || memmem(reply->body.data, reply->body.len, want->contains,
-						 strlen(want->contains)) == NULL))
-		return err_set(err, ERR_FAILED, "%s: the answer does not hold \"%.100s\"%s", url,
-			want->contains, reply->cut ? " (only its start was read)" : "");
+		(reply->body.len == 0 ||
+			memmem(reply->body.data, reply->body.len, want->contains,
+				strlen(want->contains)) == NULL))
+		return err_set(err, ERR_FAILED, "%s: the answer does not hold \"%.100s\"%s",
+			url, want->contains, reply->cut ? " (only its start was read)" : "");
 	if (want->max_latency_ms > 0 && reply->latency_ms > want->max_latency_ms)
-		return err_set(err, ERR_FAILED, "%s answered in %lld ms, allowed are %lld ms", url,
-			(long long)reply->latency_ms, (long long)want->max_latency_ms);
+		return err_set(err, ERR_FAILED, "%s answered in %lld ms, allowed are %lld ms",
+			url, (long long)reply->latency_ms, (long long)want->max_latency_ms);
 	return ERR_NONE;
 }
 
@@ -167,8 +184,8 @@ enum err_code http_probe(struct call *call, json_t *result, struct err *err)
 
 	TRY(expectation_of(call, &want, err));
 	buf_init(&reply.body, 1);
-	enum err_code code = http_target_init(&target, call, call_string(call, "url"), true,
-		call_int(call, "timeout"), &why);
+	enum err_code code = http_target_init(
+		&target, call, call_string(call, "url"), true, call_int(call, "timeout"), &why);
 	if (code == ERR_NONE) {
 		target.request.method = call_string(call, "method");
 		target.request.redirects = (int)call_int(call, "redirects");
@@ -232,8 +249,8 @@ static void one_ended(void *arg, struct http_batch *one)
 		r->slowest_ms = one->reply.latency_ms;
 	http_reply_release(&one->reply); /* thousands of bodies are not kept */
 	buf_init(&one->reply.body, 1);
-	call_progress(r->call, (int)(r->ended * 1000 / r->count), "%zu of %zu healthy, %zu to go",
-		r->healthy, r->count, r->count - r->ended);
+	call_progress(r->call, (int)(r->ended * 1000 / r->count),
+		"%zu of %zu healthy, %zu to go", r->healthy, r->count, r->count - r->ended);
 }
 
 static enum err_code round_init(struct round *r, const json_t *urls, struct err *err)
@@ -258,7 +275,8 @@ static enum err_code round_init(struct round *r, const json_t *urls, struct err 
 
 static enum err_code round_result(struct round *r, json_t *result, struct err *err)
 {
-	const size_t need = call_has(r->call, "need") ? (size_t)call_int(r->call, "need") : r->count;
+	const size_t need =
+		call_has(r->call, "need") ? (size_t)call_int(r->call, "need") : r->count;
 
 	if (r->healthy < need && call_bool(r->call, "raise"))
 		return err_set(err, ERR_FAILED, "%zu of %zu are healthy, needed are %zu%s%s",

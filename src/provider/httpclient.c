@@ -11,7 +11,8 @@
 #include <curl/curl.h>
 #endif
 
-/* ------------------------------------------------------------------ text, with or without libcurl */
+/* ------------------------------------------------------------------ text, with or without
+ * libcurl */
 
 static bool unreserved(char c)
 {
@@ -42,7 +43,8 @@ enum err_code http_url_join(const char *base, const char *path, char **out, stru
 	}
 	if (base == NULL)
 		return err_set(err, ERR_USAGE,
-			"\"%.200s\" is no URL, and the target has no setting url to put it under",
+			"\"%.200s\" is no URL, and the target has no setting url to put it "
+			"under",
 			path != NULL ? path : "");
 	if (path == NULL || path[0] == '\0') {
 		*out = xstrdup(base);
@@ -51,16 +53,16 @@ enum err_code http_url_join(const char *base, const char *path, char **out, stru
 	size_t len = strlen(base);
 	while (len > 0 && base[len - 1] == '/')
 		len--;
-	*out = xasprintf("%.*s%s%s", (int)len, base, path[0] == '/' || path[0] == '?' ? "" : "/", path);
+	*out = xasprintf(
+		"%.*s%s%s", (int)len, base, path[0] == '/' || path[0] == '?' ? "" : "/", path);
 	return ERR_NONE;
 }
 
 char *http_excerpt(const struct http_reply *reply, char *buf, size_t size)
 {
 	size_t len = 0;
-	const size_t valid = reply->body.len > 0
-				     ? utf8_valid_prefix(reply->body.data, reply->body.len)
-				     : 0;
+	const size_t valid =
+		reply->body.len > 0 ? utf8_valid_prefix(reply->body.data, reply->body.len) : 0;
 
 	for (size_t i = 0; i < valid && len + 1 < size; i++) {
 		const char c = reply->body.data[i];
@@ -93,7 +95,8 @@ static const struct {
 	{ 504, ERR_TIMEOUT, "a gateway had no answer in time", WORLD_UNKNOWN },
 };
 
-enum err_code http_status_error(const struct http_reply *reply, const char *what, struct err *err)
+enum err_code http_status_error(
+	const struct http_reply *reply, const char *what, struct err *err)
 {
 	enum err_code code = ERR_REFUSED;
 	enum world world = reply->status >= 500 ? WORLD_UNKNOWN : WORLD_UNCHANGED;
@@ -162,8 +165,7 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
 	return len > room || t->out_of_memory ? CURL_WRITEFUNC_ERROR : len;
 }
 
-static int look_at_stop(
-	void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+static int look_at_stop(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	const struct transfer *t = arg;
 
@@ -185,7 +187,8 @@ static enum err_code set_url(struct transfer *t, struct err *err)
 	t->url = curl_url();
 	rc = curl_url_set(t->url, CURLUPART_URL, r->url, CURLU_DISALLOW_USER);
 	if (rc == CURLUE_USER_NOT_ALLOWED)
-		return err_set(err, ERR_USAGE, "the URL holds a user or password; use a secret");
+		return err_set(
+			err, ERR_USAGE, "the URL holds a user or password; use a secret");
 	if (rc != CURLUE_OK)
 		return err_set(err, ERR_USAGE, "\"%.200s\" is no URL: %s", r->url,
 			curl_url_strerror(rc));
@@ -195,7 +198,8 @@ static enum err_code set_url(struct transfer *t, struct err *err)
 	curl_free(scheme);
 	if (plain && !r->allow_http)
 		return err_set(err, ERR_FORBIDDEN,
-			"\"%.200s\" is not encrypted; the target setting allow_http would permit it",
+			"\"%.200s\" is not encrypted; the target setting allow_http would "
+			"permit it",
 			r->url);
 	curl_easy_setopt(t->curl, CURLOPT_CURLU, t->url);
 	return ERR_NONE;
@@ -223,11 +227,11 @@ static enum err_code set_headers(struct transfer *t, struct err *err)
 		const struct http_header *h = &r->headers[i];
 
 		if (!token(h->name))
-			return err_set(
-				err, ERR_USAGE, "\"%.100s\" cannot be the name of a header", h->name);
-		if (strpbrk(h->value, "\r\n") != NULL)
 			return err_set(err, ERR_USAGE,
-				"header \"%s\" would hold a line break", h->name);
+				"\"%.100s\" cannot be the name of a header", h->name);
+		if (strpbrk(h->value, "\r\n") != NULL)
+			return err_set(err, ERR_USAGE, "header \"%s\" would hold a line break",
+				h->name);
 		if (h->secret && r->redirects > 0)
 			return err_set(err, ERR_USAGE,
 				"redirects are not followed with a secret header");
@@ -254,7 +258,8 @@ static void set_method(struct transfer *t)
 		return;
 	}
 	if (r->body != NULL) {
-		curl_easy_setopt(t->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_bytes);
+		curl_easy_setopt(
+			t->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_bytes);
 		curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, r->body);
 	} else if (str_eq(method, "GET")) {
 		curl_easy_setopt(t->curl, CURLOPT_HTTPGET, 1L);
@@ -328,7 +333,8 @@ static enum err_code transfer_begin(struct transfer *t, const struct http_reques
 	if (t->curl == NULL)
 		base_die("out of memory");
 	if (request->timeout_ms <= 0)
-		return err_set(err, ERR_TIMEOUT, "no time was left for \"%.200s\"", request->url);
+		return err_set(
+			err, ERR_TIMEOUT, "no time was left for \"%.200s\"", request->url);
 	TRY(set_url(t, err));
 	TRY(set_headers(t, err));
 	set_method(t);
@@ -355,7 +361,8 @@ static const struct {
 	{ CURLE_SSL_CACERT_BADFILE, ERR_AUTH, "the CA file cannot be read" },
 	{ CURLE_SSL_CONNECT_ERROR, ERR_REFUSED, "no TLS connection came about" },
 	{ CURLE_TOO_MANY_REDIRECTS, ERR_REFUSED, "it redirects too often" },
-	{ CURLE_UNSUPPORTED_PROTOCOL, ERR_PROTOCOL, "it speaks, or redirects to, what is not allowed" },
+	{ CURLE_UNSUPPORTED_PROTOCOL, ERR_PROTOCOL,
+		"it speaks, or redirects to, what is not allowed" },
 	{ CURLE_ABORTED_BY_CALLBACK, ERR_CANCELLED, "stopped on request" },
 	{ CURLE_WEIRD_SERVER_REPLY, ERR_PROTOCOL, "the answer is no HTTP" },
 };
@@ -457,7 +464,8 @@ static void batch_fill(struct batch *b, size_t at_once)
 		struct transfer *t = &b->transfers[i];
 
 		one->code = transfer_begin(t, &one->request, &one->reply, &one->err);
-		if (one->code == ERR_NONE && curl_multi_add_handle(b->multi, t->curl) == CURLM_OK)
+		if (one->code == ERR_NONE &&
+			curl_multi_add_handle(b->multi, t->curl) == CURLM_OK)
 			b->active++;
 		else
 			batch_one_done(b, i);
@@ -547,13 +555,15 @@ const char *http_library(void)
 	return curl_version();
 }
 
-#else /* without libcurl: the table of providers has no http, and others say what is missing */
+#else /* without libcurl: the table of providers has no http, and others say what is missing   \
+       */
 
 enum err_code http_perform(
 	const struct http_request *request, struct http_reply *reply, struct err *err)
 {
 	reply_init(reply, request);
-	return err_set(err, ERR_UNSUPPORTED, "this build cannot speak HTTP: libcurl was not there");
+	return err_set(
+		err, ERR_UNSUPPORTED, "this build cannot speak HTTP: libcurl was not there");
 }
 
 enum err_code http_perform_all(struct http_batch *all, size_t count, size_t at_once,
@@ -563,7 +573,8 @@ enum err_code http_perform_all(struct http_batch *all, size_t count, size_t at_o
 	(void)at_once, (void)timeout_ms, (void)stop, (void)done, (void)arg;
 	for (size_t i = 0; i < count; i++)
 		reply_init(&all[i].reply, &all[i].request);
-	return err_set(err, ERR_UNSUPPORTED, "this build cannot speak HTTP: libcurl was not there");
+	return err_set(
+		err, ERR_UNSUPPORTED, "this build cannot speak HTTP: libcurl was not there");
 }
 
 const char *http_library(void)

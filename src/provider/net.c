@@ -13,9 +13,9 @@ enum { STOP_POLL_MS = 50 }; /* how late a stop may be noticed */
 
 struct net_limit net_limit_in(int64_t timeout_ms, const volatile bool *stop)
 {
-	return (struct net_limit){ .start = mono_now(),
-		.timeout_ms = timeout_ms > 0 ? timeout_ms : 0,
-		.stop = stop };
+	return (struct net_limit){
+		.start = mono_now(), .timeout_ms = timeout_ms > 0 ? timeout_ms : 0, .stop = stop
+	};
 }
 
 int64_t net_left_ms(const struct net_limit *limit)
@@ -42,7 +42,8 @@ static enum err_code limit_check(const struct net_limit *limit, struct err *err)
 	return ERR_NONE;
 }
 
-/* Until the descriptor is ready for events (errors count as ready: the next call reports them). */
+/* Until the descriptor is ready for events (errors count as ready: the next call reports them).
+ */
 static enum err_code wait_ready(
 	int fd, short events, const struct net_limit *limit, struct err *err)
 {
@@ -68,8 +69,8 @@ enum err_code net_endpoint_parse(
 	const size_t len = at != NULL ? (size_t)(at - text) : strlen(text);
 
 	if (len == 0 || len >= sizeof(out->host))
-		return err_set(err, ERR_USAGE, "\"%.100s\" is no server; write HOST or HOST@PORT",
-			text);
+		return err_set(err, ERR_USAGE,
+			"\"%.100s\" is no server; write HOST or HOST@PORT", text);
 	memcpy(out->host, text, len);
 	out->host[len] = '\0';
 	out->port = default_port;
@@ -87,8 +88,8 @@ enum err_code net_endpoint_parse(
 
 /* ------------------------------------------------------------------ names */
 
-/* What an unfinished look-up still writes to: it cannot be taken back from the C library, so after a
- * deadline it is left to it. */
+/* What an unfinished look-up still writes to: it cannot be taken back from the C library, so
+ * after a deadline it is left to it. */
 struct lookup {
 	struct gaicb cb;
 	struct addrinfo hints;
@@ -174,8 +175,8 @@ static enum err_code connect_address(const struct sockaddr *address, socklen_t l
 	}
 	if (code == ERR_NONE && problem != 0)
 		code = err_set(err,
-			problem == EACCES || problem == EPERM ? ERR_AUTH : ERR_UNREACHABLE, "%s",
-			strerror(problem));
+			problem == EACCES || problem == EPERM ? ERR_AUTH : ERR_UNREACHABLE,
+			"%s", strerror(problem));
 	if (code != ERR_NONE) {
 		close(*fd);
 		*fd = -1;
@@ -184,21 +185,27 @@ static enum err_code connect_address(const struct sockaddr *address, socklen_t l
 	return code;
 }
 
-enum err_code net_connect(const struct net_endpoint *to, int type, const struct net_limit *limit,
-	int *fd, struct err *err)
+enum err_code net_connect(const struct net_endpoint *to, int type,
+	const struct net_limit *limit, int *fd, struct err *err)
 {
 	struct addrinfo *list = NULL;
 	enum err_code code = lookup(to, type, limit, &list, err);
-	int left = NET_ADDRESSES_MAX;
 
 	*fd = -1;
 	if (code != ERR_NONE)
 		return code;
 	struct err last = { 0 };
+	int count = 0;
+	for (struct addrinfo *a = list; a != NULL && count < NET_ADDRESSES_MAX; a = a->ai_next)
+		count++;
 	code = err_set(&last, ERR_UNREACHABLE, "it has no address");
-	for (struct addrinfo *a = list; a != NULL && left-- > 0; a = a->ai_next) {
-		code = connect_address(a->ai_addr, a->ai_addrlen, type, limit, fd, &last);
-		if (code == ERR_NONE || code == ERR_CANCELLED || code == ERR_TIMEOUT)
+	for (struct addrinfo *a = list; count > 0; a = a->ai_next, count--) {
+		/* a silent address must not use up the time of those after it */
+		const struct net_limit share =
+			net_limit_within(limit, net_left_ms(limit) / count + 1);
+
+		code = connect_address(a->ai_addr, a->ai_addrlen, type, &share, fd, &last);
+		if (code == ERR_NONE || code == ERR_CANCELLED)
 			break;
 	}
 	freeaddrinfo(list);
@@ -225,7 +232,8 @@ enum err_code net_connect_unix(
 			sizeof(address), SOCK_STREAM, limit, fd, &last);
 		if (code == ERR_NONE)
 			return ERR_NONE;
-		/* the listen queue of a Unix socket is full: there is no readiness to wait for */
+		/* the listen queue of a Unix socket is full: there is no readiness to wait for
+		 */
 		if (errno != EAGAIN) {
 			*err = last;
 			return err_context(err, "cannot connect to \"%s\"", path);
@@ -260,8 +268,8 @@ enum err_code net_send(int fd, const void *data, size_t len, const struct net_li
 	return code;
 }
 
-enum err_code net_receive(
-	int fd, void *data, size_t size, const struct net_limit *limit, size_t *got, struct err *err)
+enum err_code net_receive(int fd, void *data, size_t size, const struct net_limit *limit,
+	size_t *got, struct err *err)
 {
 	for (;;) {
 		const ssize_t n = recv(fd, data, size, 0);

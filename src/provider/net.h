@@ -1,7 +1,8 @@
-/* net.h: connections with a deadline and a stop, for providers that speak a protocol of their own.
+/* net.h: connections with a deadline and a stop, for providers that speak a protocol of their
+ * own.
  *
- * Every wait ends at the deadline or when the call's stop flag becomes true, whatever the other side
- * does; host names are looked up with a deadline too. */
+ * Every wait ends at the deadline or when the call's stop flag becomes true, whatever the other
+ * side does; host names are looked up with a deadline too. */
 #ifndef PROVIDER_NET_H
 #define PROVIDER_NET_H
 
@@ -27,13 +28,14 @@ struct net_endpoint {
 	int port;
 };
 /* "host", "host@port" (either kind of address; '@' because ':' is in IPv6).  ERR_USAGE. */
-enum err_code net_endpoint_parse(
-	const char *text, int default_port, struct net_endpoint *out, struct err *err) MUST_CHECK;
+enum err_code net_endpoint_parse(const char *text, int default_port, struct net_endpoint *out,
+	struct err *err) MUST_CHECK;
 
-/* A connected, non-blocking, close-on-exec socket; type is SOCK_STREAM or SOCK_DGRAM.  Every address of
- * the host is tried.  ERR_UNREACHABLE (also: refused), ERR_TIMEOUT, ERR_CANCELLED. */
-enum err_code net_connect(const struct net_endpoint *to, int type, const struct net_limit *limit,
-	int *fd, struct err *err) MUST_CHECK;
+/* A connected, non-blocking, close-on-exec socket; type is SOCK_STREAM or SOCK_DGRAM.  Every
+ * address of the host is tried.  ERR_UNREACHABLE (also: refused), ERR_TIMEOUT, ERR_CANCELLED.
+ */
+enum err_code net_connect(const struct net_endpoint *to, int type,
+	const struct net_limit *limit, int *fd, struct err *err) MUST_CHECK;
 enum err_code net_connect_unix(
 	const char *path, const struct net_limit *limit, int *fd, struct err *err) MUST_CHECK;
 

@@ -1,4 +1,5 @@
-/* test_command.c: declared actions: templates that cannot be broken out of, and a program's output line by line. */
+/* test_command.c: declared actions: templates that cannot be broken out of, and a program's
+ * output line by line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,22 +38,23 @@ static void on_log(void *arg, const char *text)
 /* A call of action.run on a target with these actions. */
 static struct call *make(const char *actions, const char *args, struct seen *seen)
 {
-	json_t *target = json("{\"provider\": \"command\", \"settings\": {}}"), *arguments = json(args);
+	json_t *target = json("{\"provider\": \"command\", \"settings\": {}}"),
+	       *arguments = json(args);
 	const struct call_hooks hooks = { .log = on_log, .arg = seen };
 	struct call *call = NULL;
 	struct err err = { 0 };
 
 	json_put(target, "actions", json(actions));
-	if (call_new(&call, "tools", target, "action.run", arguments, NULL, "", "", 20000, &hooks,
-		    &err) != ERR_NONE)
+	if (call_new(&call, "tools", target, "action.run", arguments, NULL, "", "", 20000,
+		    &hooks, &err) != ERR_NONE)
 		fail_msg("%s", err.text);
 	json_decref(target);
 	json_decref(arguments);
 	return call;
 }
 
-static enum err_code run(const char *actions, const char *args, struct seen *seen, json_t **result,
-	struct err *err)
+static enum err_code run(const char *actions, const char *args, struct seen *seen,
+	json_t **result, struct err *err)
 {
 	struct call *call = make(actions, args, seen);
 
@@ -93,8 +95,8 @@ static void holes_are_filled(void **state)
 		struct err err = { 0 };
 
 		buf_init(&out, DECLARED_TEXT_MAX);
-		const enum err_code code =
-			declared_expand(&d, rows[i].text, "argv[1]", declared_plain, &out, &err);
+		const enum err_code code = declared_expand(
+			&d, rows[i].text, "argv[1]", declared_plain, &out, &err);
 		assert_int_equal(code, rows[i].out != NULL ? ERR_NONE : ERR_WORKSPACE);
 		if (rows[i].out != NULL)
 			assert_string_equal(out.len > 0 ? out.data : "", rows[i].out);
@@ -108,8 +110,9 @@ static void holes_are_filled(void **state)
 static void json_templates_keep_types(void **state)
 {
 	json_t *action = json("{}"), *out = NULL;
-	json_t *template = json("{\"s\": \"{a}\", \"n\": \"{n}\", \"t\": \"{t}\", \"mixed\": \"n={n}\", "
-				"\"list\": [\"{n}\", {\"deep\": \"{{n}\"}], \"k{a}\": 1, \"null\": null}");
+	json_t *template =
+		json("{\"s\": \"{a}\", \"n\": \"{n}\", \"t\": \"{t}\", \"mixed\": \"n={n}\", "
+		     "\"list\": [\"{n}\", {\"deep\": \"{{n}\"}], \"k{a}\": 1, \"null\": null}");
 	const struct declared d = { .name = "x",
 		.action = action,
 		.args = json("{\"a\": \"\\\"},\\\"evil\\\": 1\", \"n\": 5, \"t\": false}") };
@@ -118,9 +121,9 @@ static void json_templates_keep_types(void **state)
 	(void)state;
 	assert_int_equal(declared_expand_json(&d, template, &out, &err), ERR_NONE);
 	char *line = json_line(out);
-	assert_string_equal(line,
-		"{\"k{a}\":1,\"list\":[5,{\"deep\":\"{n}\"}],\"mixed\":\"n=5\",\"n\":5,\"null\":null,"
-		"\"s\":\"\\\"},\\\"evil\\\": 1\",\"t\":false}");
+	assert_string_equal(line, "{\"k{a}\":1,\"list\":[5,{\"deep\":\"{n}\"}],\"mixed\":\"n="
+				  "5\",\"n\":5,\"null\":null,"
+				  "\"s\":\"\\\"},\\\"evil\\\": 1\",\"t\":false}");
 	free(line);
 	json_decref(out);
 	json_decref(template);
@@ -135,9 +138,15 @@ static void statuses_match(void **state)
 		int64_t status;
 		bool in;
 	} rows[] = {
-		{ "[200]", 200, true }, { "[200]", 201, false }, { "[200, 404]", 404, true },
-		{ "[\"2xx\"]", 299, true }, { "[\"2xx\"]", 300, false }, { "[\"2xx\"]", 20, false },
-		{ "[\"404\"]", 404, true }, { "[]", 200, false }, { "[\"x\"]", 200, false },
+		{ "[200]", 200, true },
+		{ "[200]", 201, false },
+		{ "[200, 404]", 404, true },
+		{ "[\"2xx\"]", 299, true },
+		{ "[\"2xx\"]", 300, false },
+		{ "[\"2xx\"]", 20, false },
+		{ "[\"404\"]", 404, true },
+		{ "[]", 200, false },
+		{ "[\"x\"]", 200, false },
 	};
 
 	(void)state;
@@ -146,8 +155,8 @@ static void statuses_match(void **state)
 
 		assert_int_equal(declared_status_in(wanted, rows[i].status), rows[i].in);
 		if (json_array_size(wanted) == 1) /* alone or in a list */
-			assert_int_equal(declared_status_in(json_array_get(wanted, 0),
-						 rows[i].status),
+			assert_int_equal(
+				declared_status_in(json_array_get(wanted, 0), rows[i].status),
 				rows[i].in);
 		json_decref(wanted);
 	}
@@ -200,8 +209,10 @@ static void a_companion_that_does_not_fit_stops_the_preparation(void **state)
 {
 	static const char *const actions[] = {
 		"{\"x\": {\"argv\": [\"true\"], \"undo\": \"nobody\"}}",
-		"{\"x\": {\"argv\": [\"true\"], \"undo\": \"y\"}, \"y\": {\"argv\": [\"true\"], \"params\": [\"p\"]}}",
-		"{\"x\": {\"argv\": [\"true\"], \"verify\": \"y\"}, \"y\": {\"argv\": [\"true\"], \"effect\": \"change\"}}",
+		"{\"x\": {\"argv\": [\"true\"], \"undo\": \"y\"}, \"y\": {\"argv\": "
+		"[\"true\"], \"params\": [\"p\"]}}",
+		"{\"x\": {\"argv\": [\"true\"], \"verify\": \"y\"}, \"y\": {\"argv\": "
+		"[\"true\"], \"effect\": \"change\"}}",
 		"{\"x\": {\"argv\": [\"true\"], \"params\": [\"bad name\"]}}",
 		"{\"x\": {\"argv\": [\"true\"], \"params\": \"p\"}}",
 	};
@@ -245,8 +256,9 @@ static void a_line_without_end_comes_in_pieces(void **state)
 	json_t *result;
 
 	(void)state;
-	assert_int_equal(run("{\"x\": {\"argv\": [\"head\", \"-c\", \"20000\", \"/dev/zero\"]}}",
-				 "{\"name\": \"x\"}", &seen, &result, &err),
+	assert_int_equal(
+		run("{\"x\": {\"argv\": [\"head\", \"-c\", \"20000\", \"/dev/zero\"]}}",
+			"{\"name\": \"x\"}", &seen, &result, &err),
 		ERR_NONE);
 	assert_int_equal(seen.lines, 3); /* 8192 + 8192 + 3616 */
 	json_decref(result);
@@ -261,11 +273,12 @@ static void a_zero_byte_cannot_cut_an_argument(void **state)
 	(void)state;
 	json_object_set_new(json_object_get(args, "args"), "p", json_stringn("safe\0-rf", 8));
 	struct call *call;
-	json_t *target = json("{\"provider\": \"command\", \"actions\": {\"x\": {\"argv\": [\"echo\", "
-			      "\"{p}\"], \"params\": [\"p\"]}}}");
+	json_t *target =
+		json("{\"provider\": \"command\", \"actions\": {\"x\": {\"argv\": [\"echo\", "
+		     "\"{p}\"], \"params\": [\"p\"]}}}");
 	const struct call_hooks hooks = { .log = on_log, .arg = &seen };
-	assert_int_equal(
-		call_new(&call, "t", target, "action.run", args, NULL, "", "", 5000, &hooks, &err),
+	assert_int_equal(call_new(&call, "t", target, "action.run", args, NULL, "", "", 5000,
+				 &hooks, &err),
 		ERR_NONE);
 	result = json_object();
 	assert_int_equal(call_operation(call)->run(call, result, &err), ERR_USAGE);

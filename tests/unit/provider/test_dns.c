@@ -1,4 +1,5 @@
-/* test_dns.c: DNS messages from strangers, names and record data in one spelling, signatures. */
+/* test_dns.c: DNS messages from strangers, names and record data in one spelling, signatures.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,8 +41,8 @@ static void names_have_one_spelling(void **state)
 static void what_is_no_name_is_refused(void **state)
 {
 	char label[80], whole[400] = "";
-	const char *bad[] = { "", "..", "a..b", ".a", "a b", "b\xc3\xbc.de", "a\\", "a\\25", "a\\999",
-		label, whole };
+	const char *bad[] = { "", "..", "a..b", ".a", "a b", "b\xc3\xbc.de", "a\\", "a\\25",
+		"a\\999", label, whole };
 
 	(void)state;
 	memset(label, 'a', 64);
@@ -124,7 +125,8 @@ static void data_has_one_spelling(void **state)
 		struct err err = { 0 };
 		char *out = NULL, *again = NULL;
 
-		assert_int_equal(dns_rdata_normal(rows[i].type, rows[i].in, &out, &err), ERR_NONE);
+		assert_int_equal(
+			dns_rdata_normal(rows[i].type, rows[i].in, &out, &err), ERR_NONE);
 		assert_string_equal(out, rows[i].out);
 		assert_int_equal(dns_rdata_normal(rows[i].type, out, &again, &err), ERR_NONE);
 		assert_string_equal(again, out);
@@ -152,10 +154,19 @@ static void wrong_data_is_refused(void **state)
 		unsigned int type;
 		const char *in;
 	} rows[] = {
-		{ DNS_A, "192.0.2" }, { DNS_A, "192.0.2.256" }, { DNS_A, "::1" }, { DNS_A, "" },
-		{ DNS_AAAA, "192.0.2.1" }, { DNS_CNAME, "a..b" }, { DNS_SRV, "1 2 3" },
-		{ DNS_SRV, "1 2 70000 x" }, { DNS_SRV, "-1 2 3 x" }, { DNS_SRV, "x" },
-		{ DNS_TXT, "\"open" }, { DNS_TXT, "\"a\" b" }, { DNS_TXT, "\"\\999\"" },
+		{ DNS_A, "192.0.2" },
+		{ DNS_A, "192.0.2.256" },
+		{ DNS_A, "::1" },
+		{ DNS_A, "" },
+		{ DNS_AAAA, "192.0.2.1" },
+		{ DNS_CNAME, "a..b" },
+		{ DNS_SRV, "1 2 3" },
+		{ DNS_SRV, "1 2 70000 x" },
+		{ DNS_SRV, "-1 2 3 x" },
+		{ DNS_SRV, "x" },
+		{ DNS_TXT, "\"open" },
+		{ DNS_TXT, "\"a\" b" },
+		{ DNS_TXT, "\"\\999\"" },
 		{ DNS_TXT, "\"\\" },
 	};
 
@@ -164,7 +175,8 @@ static void wrong_data_is_refused(void **state)
 		struct err err = { 0 };
 		char *out = NULL;
 
-		assert_int_equal(dns_rdata_normal(rows[i].type, rows[i].in, &out, &err), ERR_USAGE);
+		assert_int_equal(
+			dns_rdata_normal(rows[i].type, rows[i].in, &out, &err), ERR_USAGE);
 		assert_null(out);
 	}
 }
@@ -173,18 +185,120 @@ static void wrong_data_is_refused(void **state)
 
 /* An answer with a compressed alias, two addresses, a TXT, an OPT. */
 static const unsigned char answer[] = {
-	0x12, 0x34, 0x85, 0x80, 0, 1, 0, 4, 0, 0, 0, 1,
-	/* 12 */ 3, 'w', 'w', 'w', 3, 'l', 'a', 'b', 4, 't', 'e', 's', 't', 0, 0, 1, 0, 1,
-	/* 30: www CNAME app */ 0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 6, 3, 'a', 'p', 'p', 0xc0, 16,
-	/* 48: app A */ 0xc0, 42, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 192, 0, 2, 2,
-	/* 64: app A */ 0xc0, 42, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 192, 0, 2, 1,
-	/* 80: app TXT */ 0xc0, 42, 0, 16, 0, 1, 0, 0, 0, 30, 0, 5, 2, 'h', 'i', 1, '"',
-	/* 97: OPT */ 0, 0, 41, 4, 0xd0, 0x01, 0, 0, 0, 0, 0,
+	0x12,
+	0x34,
+	0x85,
+	0x80,
+	0,
+	1,
+	0,
+	4,
+	0,
+	0,
+	0,
+	1,
+	/* 12 */ 3,
+	'w',
+	'w',
+	'w',
+	3,
+	'l',
+	'a',
+	'b',
+	4,
+	't',
+	'e',
+	's',
+	't',
+	0,
+	0,
+	1,
+	0,
+	1,
+	/* 30: www CNAME app */ 0xc0,
+	12,
+	0,
+	5,
+	0,
+	1,
+	0,
+	0,
+	0,
+	60,
+	0,
+	6,
+	3,
+	'a',
+	'p',
+	'p',
+	0xc0,
+	16,
+	/* 48: app A */ 0xc0,
+	42,
+	0,
+	1,
+	0,
+	1,
+	0,
+	0,
+	0,
+	30,
+	0,
+	4,
+	192,
+	0,
+	2,
+	2,
+	/* 64: app A */ 0xc0,
+	42,
+	0,
+	1,
+	0,
+	1,
+	0,
+	0,
+	0,
+	30,
+	0,
+	4,
+	192,
+	0,
+	2,
+	1,
+	/* 80: app TXT */ 0xc0,
+	42,
+	0,
+	16,
+	0,
+	1,
+	0,
+	0,
+	0,
+	30,
+	0,
+	5,
+	2,
+	'h',
+	'i',
+	1,
+	'"',
+	/* 97: OPT */ 0,
+	0,
+	41,
+	4,
+	0xd0,
+	0x01,
+	0,
+	0,
+	0,
+	0,
+	0,
 };
 
 static void an_answer_is_read(void **state)
 {
-	static const char *const texts[] = { "app.lab.test.", "192.0.2.2", "192.0.2.1", "\"hi\" \"\\\"\"" };
+	static const char *const texts[] = { "app.lab.test.", "192.0.2.2", "192.0.2.1",
+		"\"hi\" \"\\\"\"" };
 	struct dns_message m;
 	struct err err = { 0 };
 	char text[DNS_NAME_TEXT];
@@ -208,8 +322,8 @@ static void an_answer_is_read(void **state)
 	dns_message_release(&m);
 }
 
-/* Every prefix is an error; so is one byte more.  The copies have exactly the length told, so that
- * AddressSanitizer sees a byte too far. */
+/* Every prefix is an error; so is one byte more.  The copies have exactly the length told, so
+ * that AddressSanitizer sees a byte too far. */
 static void no_other_length_is_accepted(void **state)
 {
 	(void)state;
@@ -227,7 +341,8 @@ static void no_other_length_is_accepted(void **state)
 	}
 }
 
-/* Any one byte changed, to several values: whatever it says then, reading it ends within its bounds. */
+/* Any one byte changed, to several values: whatever it says then, reading it ends within its
+ * bounds. */
 static void no_byte_leads_outside(void **state)
 {
 	static const unsigned char values[] = { 0, 1, 0x3f, 0x40, 0x80, 0xc0, 0xff };
@@ -245,7 +360,8 @@ static void no_byte_leads_outside(void **state)
 				for (size_t i = 0; i < m.count; i++) {
 					char *out = NULL;
 
-					if (dns_rdata_text(&m, &m.records[i], &out, &err) == ERR_NONE)
+					if (dns_rdata_text(&m, &m.records[i], &out, &err) ==
+						ERR_NONE)
 						assert_non_null(out);
 					free(out);
 				}
@@ -293,14 +409,17 @@ static void too_many_records_are_refused(void **state)
 	struct dns_message m;
 	struct err err = { 0 };
 	const struct dns_name root = { .len = 1 };
-	const struct dns_header header = { .id = 1, .flags = 0x8000, .counts = { 0, DNS_RECORDS_MAX + 1 } };
+	const struct dns_header header = {
+		.id = 1, .flags = 0x8000, .counts = { 0, DNS_RECORDS_MAX + 1 }
+	};
 
 	(void)state;
 	buf_init(&out, DNS_MESSAGE_MAX);
 	assert_int_equal(dns_put_header(&out, &header, &err), ERR_NONE);
 	for (int i = 0; i <= DNS_RECORDS_MAX; i++)
 		assert_int_equal(
-			dns_put_record(&out, &root, DNS_A, DNS_IN, 0, "\1\2\3\4", 4, &err), ERR_NONE);
+			dns_put_record(&out, &root, DNS_A, DNS_IN, 0, "\1\2\3\4", 4, &err),
+			ERR_NONE);
 	assert_int_equal(
 		dns_parse_message((unsigned char *)out.data, out.len, &m, &err), ERR_LIMIT);
 	dns_message_release(&m);
@@ -339,10 +458,10 @@ static void keys_are_read(void **state)
 
 static const struct wall NOW = { .ns = 1800000000LL * 1000000000 };
 
-/* The answer a server would give: the request's MAC is digested before it (RFC 8945, 5.3), which is what
- * signing a message that begins with that MAC and its length comes to. */
-static void sign_answer(struct buf *out, const struct tsig_key *key, const struct tsig_request *request,
-	struct wall now)
+/* The answer a server would give: the request's MAC is digested before it (RFC 8945, 5.3),
+ * which is what signing a message that begins with that MAC and its length comes to. */
+static void sign_answer(struct buf *out, const struct tsig_key *key,
+	const struct tsig_request *request, struct wall now)
 {
 	struct err err = { 0 };
 	const struct dns_header header = { .id = 7, .flags = 0xa800 };
@@ -358,13 +477,16 @@ static void sign_answer(struct buf *out, const struct tsig_key *key, const struc
 	assert_int_equal(buf_add(&digested, request->mac, request->mac_len, &err), ERR_NONE);
 	assert_int_equal(buf_add(&digested, plain.data, plain.len, &err), ERR_NONE);
 	assert_int_equal(tsig_sign(&digested, key, now, &made, &err), ERR_NONE);
-	/* out: the plain header and the TSIG record that was appended, with the right id in it */
+	/* out: the plain header and the TSIG record that was appended, with the right id in it
+	 */
 	buf_init(out, DNS_MESSAGE_MAX);
 	assert_int_equal(buf_add(out, plain.data, plain.len, &err), ERR_NONE);
 	const size_t skip = 2 + request->mac_len + plain.len;
-	assert_int_equal(buf_add(out, digested.data + skip, digested.len - skip, &err), ERR_NONE);
+	assert_int_equal(
+		buf_add(out, digested.data + skip, digested.len - skip, &err), ERR_NONE);
 	out->data[11] = 1;
-	assert_int_equal(dns_parse_message((unsigned char *)out->data, out->len, &m, &err), ERR_NONE);
+	assert_int_equal(
+		dns_parse_message((unsigned char *)out->data, out->len, &m, &err), ERR_NONE);
 	unsigned char *id = (unsigned char *)out->data + out->len - 6;
 	id[0] = 0;
 	id[1] = 7;
@@ -378,7 +500,8 @@ static enum err_code verify(const struct buf *bytes, const struct tsig_key *key,
 {
 	struct dns_message m;
 	struct err err = { 0 };
-	enum err_code code = dns_parse_message((unsigned char *)bytes->data, bytes->len, &m, &err);
+	enum err_code code =
+		dns_parse_message((unsigned char *)bytes->data, bytes->len, &m, &err);
 
 	if (code == ERR_NONE)
 		code = tsig_verify(&m, key, request, now, refused, &err);
@@ -413,7 +536,8 @@ static void a_good_signature_is_accepted(void **state)
 	assert_int_equal(verify(&bytes, &key, &request, NOW, &refused), ERR_NONE);
 	/* for another request, with another secret, at another time: not */
 	assert_int_equal(verify(&bytes, &key, &strange, NOW, &refused), ERR_AUTH);
-	assert_int_equal(tsig_key_parse(&other, "hmac-sha256:lab-key:b3RoZXI=", &err), ERR_NONE);
+	assert_int_equal(
+		tsig_key_parse(&other, "hmac-sha256:lab-key:b3RoZXI=", &err), ERR_NONE);
 	assert_int_equal(verify(&bytes, &other, &request, NOW, &refused), ERR_AUTH);
 	struct wall later = { .ns = NOW.ns + 301LL * 1000000000 };
 	assert_int_equal(verify(&bytes, &key, &request, later, &refused), ERR_AUTH);
@@ -432,12 +556,14 @@ static void every_changed_bit_is_noticed(void **state)
 	(void)state;
 	make_request(&key, &request);
 	sign_answer(&bytes, &key, &request, NOW);
-	/* the case of a letter in the names of the key and of its algorithm is no change, nor is the outer id */
+	/* the case of a letter in the names of the key and of its algorithm is no change, nor
+	 * is the outer id */
 	const size_t name = 12, algorithm = name + 9 + 10;
 	for (size_t bit = 16; bit < bytes.len * 8; bit++) {
 		const size_t at = bit / 8;
-		const bool is_case = bit % 8 == 5 && ((at > name && at < name + 8) ||
-							     (at > algorithm && at < algorithm + 12));
+		const bool is_case =
+			bit % 8 == 5 && ((at > name && at < name + 8) ||
+						(at > algorithm && at < algorithm + 12));
 
 		bytes.data[bit / 8] ^= (char)(1 << bit % 8);
 		const enum err_code code = verify(&bytes, &key, &request, NOW, &refused);

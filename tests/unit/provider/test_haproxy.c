@@ -1,4 +1,5 @@
-/* test_haproxy.c: HAProxy's tables as HAProxy 2.6 prints them, and when a server counts as up. */
+/* test_haproxy.c: HAProxy's tables as HAProxy 2.6 prints them, and when a server counts as up.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,10 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATE_HEADER                                                                             \
-	"1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight "   \
+#define STATE_HEADER                                                                           \
+	"1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state "            \
+	"srv_uweight "                                                                         \
 	"srv_iweight srv_port\n"
-#define STAT_HEADER                                                                              \
+#define STAT_HEADER                                                                            \
 	"# pxname,svname,qcur,scur,status,weight,act,bck,check_status,check_fall,desc\n"
 
 static enum err_code read_both(
@@ -42,10 +44,9 @@ static void tables_are_read_by_their_columns(void **state)
 		read_both(STATE_HEADER "4 sites 1 a 127.0.0.1 2 0 7 1 8001\n"
 				       "4 sites 2 b 127.0.0.2 0 5 1 1 8002\n"
 				       "5 other 1 a 127.0.0.3 2 0 1 1 8003\n\n",
-			STAT_HEADER
-			"sites,a,1,12,UP,7,1,0,* L7OK,2,\"one, \"\"quoted\"\"\"\n"
-			"sites,b,0,0,MAINT,1,0,1,,2,\n"
-			"sites,BACKEND,0,12,UP,7,1,0,,,\n\n",
+			STAT_HEADER "sites,a,1,12,UP,7,1,0,* L7OK,2,\"one, \"\"quoted\"\"\"\n"
+				    "sites,b,0,0,MAINT,1,0,1,,2,\n"
+				    "sites,BACKEND,0,12,UP,7,1,0,,,\n\n",
 			&b, &err),
 		ERR_NONE);
 	assert_int_equal(b.count, 2);
@@ -73,8 +74,8 @@ static void up_means_a_passed_check(void **state)
 		{ 0, 2, "UP", "L7OK", "ready", true },
 		{ 0, 2, "UP", "* L4OK", "ready", true },
 		{ 0, 2, "no check", "", "ready", true },
-		{ 4, 2, "UP", "L7OK", "ready", true },     /* began in maintenance: only a memory */
-		{ 4, 2, "UP", "INI", "ready", false },     /* not checked yet */
+		{ 4, 2, "UP", "L7OK", "ready", true }, /* began in maintenance: only a memory */
+		{ 4, 2, "UP", "INI", "ready", false }, /* not checked yet */
 		{ 4, 2, "UP", "* INI", "ready", false },
 		{ 4, 2, "UP 1/2", "L7OK", "ready", false }, /* half checked */
 		{ 0, 0, "DOWN", "L4CON", "ready", false },
@@ -90,7 +91,8 @@ static void up_means_a_passed_check(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct haproxy_server s = { .admin_bits = rows[i].admin, .op_state = rows[i].op };
+		struct haproxy_server s = { .admin_bits = rows[i].admin,
+			.op_state = rows[i].op };
 
 		snprintf(s.status, sizeof(s.status), "%s", rows[i].status);
 		snprintf(s.check, sizeof(s.check), "%s", rows[i].check);
@@ -118,7 +120,8 @@ static void what_is_no_table_is_an_error(void **state)
 		{ STATE_HEADER "4 sites 1 a 1 2 0 1 1 1\n", "", ERR_PROTOCOL },
 		{ STATE_HEADER "4 sites 1 a 1 2 0 1 1 1\n", "No such proxy.\n", ERR_NOT_FOUND },
 		{ STATE_HEADER "4 sites 1 a 1 2 0 1 1 1\n", STAT_HEADER, ERR_PROTOCOL },
-		{ STATE_HEADER "4 sites 1 a 1 2 0 1 1 1\n", STAT_HEADER "sites,b,0,0,UP\n", ERR_PROTOCOL },
+		{ STATE_HEADER "4 sites 1 a 1 2 0 1 1 1\n", STAT_HEADER "sites,b,0,0,UP\n",
+			ERR_PROTOCOL },
 		{ STATE_HEADER "4 sites 1 a 1 2 0 1 1 1\n", STAT_HEADER "sites,a\n", ERR_NONE },
 	};
 
@@ -153,7 +156,8 @@ static void too_many_servers_are_refused(void **state)
 /* Nothing that goes into a command line can end the command or the word. */
 static void names_cannot_be_commands(void **state)
 {
-	static const char *const bad[] = { "", "a b", "a;b", "a\nb", "a/b", "a\\", "a\tb", "\xc3\xbc" };
+	static const char *const bad[] = { "", "a b", "a;b", "a\nb", "a/b", "a\\", "a\tb",
+		"\xc3\xbc" };
 	static const char *const good[] = { "a", "web-1.eu_2:x" };
 	struct err err = { 0 };
 

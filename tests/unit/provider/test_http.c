@@ -42,7 +42,8 @@ static _Noreturn void serve(int listener, const char *head, const char *body, in
 static struct peer peer_start(const char *head, const char *body, int repeat)
 {
 	struct peer peer;
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(at);
 	const int fd = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -65,7 +66,8 @@ static void peer_end(struct peer *peer)
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
 
-static enum err_code get(const char *url, size_t max, bool cut, struct http_reply *reply, struct err *err)
+static enum err_code get(
+	const char *url, size_t max, bool cut, struct http_reply *reply, struct err *err)
 {
 	const struct http_request request = { .url = url,
 		.timeout_ms = 5000,
@@ -117,10 +119,11 @@ static void an_excerpt_is_one_line(void **state)
 
 static void headers_are_read(void **state)
 {
-	struct peer peer = peer_start("HTTP/1.1 302 Found\r\nDate: Wed, 18 Nov 2026 14:02:31 GMT\r\n"
-				      "Location: https://elsewhere.test/\r\nContent-Type: text/x\r\n"
-				      "Content-Length: 0\r\n\r\n",
-		"", 0);
+	struct peer peer =
+		peer_start("HTTP/1.1 302 Found\r\nDate: Wed, 18 Nov 2026 14:02:31 GMT\r\n"
+			   "Location: https://elsewhere.test/\r\nContent-Type: text/x\r\n"
+			   "Content-Length: 0\r\n\r\n",
+			"", 0);
 	struct http_reply reply;
 	struct err err = { 0 };
 
@@ -141,10 +144,9 @@ static void a_redirect_to_a_file_is_not_followed(void **state)
 	struct peer peer = peer_start("HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n"
 				      "Content-Length: 0\r\n\r\n",
 		"", 0);
-	struct http_request request = { .url = peer.url,
-		.timeout_ms = 5000,
-		.allow_http = true,
-		.redirects = 3 };
+	struct http_request request = {
+		.url = peer.url, .timeout_ms = 5000, .allow_http = true, .redirects = 3
+	};
 	struct http_reply reply;
 	struct err err = { 0 };
 
@@ -155,7 +157,8 @@ static void a_redirect_to_a_file_is_not_followed(void **state)
 	peer_end(&peer);
 }
 
-/* ------------------------------------------------------------------ requests that are not made */
+/* ------------------------------------------------------------------ requests that are not made
+ */
 
 static void bad_requests_are_not_sent(void **state)
 {
@@ -213,7 +216,8 @@ static void a_stop_ends_a_batch(void **state)
 			.url = peer.url, .timeout_ms = 60000, .allow_http = true
 		};
 	assert_int_equal(
-		http_perform_all(all, COUNT_OF(all), 2, 60000, &stop, NULL, NULL, &err), ERR_CANCELLED);
+		http_perform_all(all, COUNT_OF(all), 2, 60000, &stop, NULL, NULL, &err),
+		ERR_CANCELLED);
 	for (size_t i = 0; i < COUNT_OF(all); i++) {
 		assert_int_equal(all[i].code, ERR_CANCELLED);
 		http_reply_release(&all[i].reply);
@@ -243,7 +247,8 @@ static void urls_are_joined_below_the_base(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		assert_int_equal(http_url_join(rows[i].base, rows[i].path, &out, &err), ERR_NONE);
+		assert_int_equal(
+			http_url_join(rows[i].base, rows[i].path, &out, &err), ERR_NONE);
 		assert_string_equal(out, rows[i].out);
 		free(out);
 	}
@@ -270,11 +275,16 @@ static void statuses_become_errors(void **state)
 		enum err_code code;
 		enum world world;
 	} rows[] = {
-		{ 204, ERR_REFUSED, WORLD_UNKNOWN }, { 301, ERR_REFUSED, WORLD_UNKNOWN },
-		{ 400, ERR_REFUSED, WORLD_UNCHANGED }, { 401, ERR_AUTH, WORLD_UNCHANGED },
-		{ 403, ERR_AUTH, WORLD_UNCHANGED }, { 404, ERR_NOT_FOUND, WORLD_UNCHANGED },
-		{ 408, ERR_TIMEOUT, WORLD_UNKNOWN }, { 409, ERR_CONFLICT, WORLD_UNCHANGED },
-		{ 429, ERR_REFUSED, WORLD_UNCHANGED }, { 500, ERR_REFUSED, WORLD_UNKNOWN },
+		{ 204, ERR_REFUSED, WORLD_UNKNOWN },
+		{ 301, ERR_REFUSED, WORLD_UNKNOWN },
+		{ 400, ERR_REFUSED, WORLD_UNCHANGED },
+		{ 401, ERR_AUTH, WORLD_UNCHANGED },
+		{ 403, ERR_AUTH, WORLD_UNCHANGED },
+		{ 404, ERR_NOT_FOUND, WORLD_UNCHANGED },
+		{ 408, ERR_TIMEOUT, WORLD_UNKNOWN },
+		{ 409, ERR_CONFLICT, WORLD_UNCHANGED },
+		{ 429, ERR_REFUSED, WORLD_UNCHANGED },
+		{ 500, ERR_REFUSED, WORLD_UNKNOWN },
 		{ 504, ERR_TIMEOUT, WORLD_UNKNOWN },
 	};
 

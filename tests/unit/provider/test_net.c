@@ -37,8 +37,14 @@ static void endpoints_are_read(void **state)
 		{ "127.0.0.1@5353", "127.0.0.1", 5353 },
 		{ "2001:db8::1", "2001:db8::1", 53 },
 		{ "2001:db8::1@65535", "2001:db8::1", 65535 },
-		{ "", "", 0 }, { "@53", "", 0 }, { "h@", "", 0 }, { "h@0", "", 0 },
-		{ "h@65536", "", 0 }, { "h@53x", "", 0 }, { "h@-1", "", 0 }, { "h@ 53", "", 0 },
+		{ "", "", 0 },
+		{ "@53", "", 0 },
+		{ "h@", "", 0 },
+		{ "h@0", "", 0 },
+		{ "h@65536", "", 0 },
+		{ "h@53x", "", 0 },
+		{ "h@-1", "", 0 },
+		{ "h@ 53", "", 0 },
 	};
 
 	(void)state;
@@ -67,7 +73,8 @@ static void nobody_there_is_unreachable(void **state)
 	assert_int_equal(net_connect(&at, SOCK_STREAM, &limit, &fd, &err), ERR_UNREACHABLE);
 	assert_int_equal(fd, -1);
 	assert_non_null(strstr(err.text, "127.0.0.1"));
-	assert_int_equal(net_connect_unix("/nonexistent/socket", &limit, &fd, &err), ERR_UNREACHABLE);
+	assert_int_equal(
+		net_connect_unix("/nonexistent/socket", &limit, &fd, &err), ERR_UNREACHABLE);
 	char path[200];
 	memset(path, 'x', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
@@ -94,7 +101,8 @@ static void silence_ends_at_the_limit(void **state)
 	close(server);
 }
 
-/* A peer that does not read: sending fills the buffers, then ends at the limit and says how far it came. */
+/* A peer that does not read: sending fills the buffers, then ends at the limit and says how far
+ * it came. */
 static void a_full_connection_ends_at_the_limit(void **state)
 {
 	static const char data[1 << 16];
@@ -122,7 +130,8 @@ static void a_stop_ends_the_waiting(void **state)
 	struct net_endpoint at;
 	struct err err = { 0 };
 	const int server = listener(&at);
-	const struct net_limit limit = net_limit_in(60000, &stop), connecting = net_limit_in(5000, NULL);
+	const struct net_limit limit = net_limit_in(60000, &stop),
+			       connecting = net_limit_in(5000, NULL);
 	char data[16];
 	size_t got;
 	int fd;
@@ -130,7 +139,8 @@ static void a_stop_ends_the_waiting(void **state)
 	(void)state;
 	assert_int_equal(net_connect(&at, SOCK_STREAM, &connecting, &fd, &err), ERR_NONE);
 	const struct mono start = mono_now();
-	assert_int_equal(net_receive(fd, data, sizeof(data), &limit, &got, &err), ERR_CANCELLED);
+	assert_int_equal(
+		net_receive(fd, data, sizeof(data), &limit, &got, &err), ERR_CANCELLED);
 	assert_in_range(mono_ms_since(start), 0, 5000);
 	close(fd);
 	close(server);
