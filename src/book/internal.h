@@ -87,6 +87,8 @@ void problems_add(struct problems *problems, enum rule rule, struct place place,
 	PRINTF(4, 5);
 /* Copies the rows that are not in `to` yet. */
 void problems_merge(struct problems *to, const struct problems *from);
+/* By file, line and column. */
+void problems_sort(struct problems *problems);
 /* " (did you mean "x"?)", or "" when nothing is near.  buf is filled and returned. */
 char *did_you_mean(char *buf, size_t size, const char *name, const char *const *names, size_t count);
 

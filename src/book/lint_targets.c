@@ -83,6 +83,8 @@ static void check_settings(struct target_lint *t, const struct node *settings)
 				n->key, n->key);
 			continue;
 		}
+		if (n->kind == NODE_SCALAR && strstr(n->text, "${") != NULL)
+			continue; /* a variable that is not there, which has been said */
 		const char *right = field_wrong(field, n, buf, sizeof(buf));
 		if (right != NULL)
 			problems_add(t->problems, RULE_WRONG_SETTING,

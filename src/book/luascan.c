@@ -21,7 +21,7 @@ struct scanner {
 
 /* What every script finds there: of Lua, and of the sandbox. */
 static const char *const globals[] = {"string", "table", "math", "utf8", "json", "params",
-	"outputs", "os", "io", "debug", "coroutine", "package", "_G", "_ENV"};
+	"outputs", "clock", "os", "io", "debug", "coroutine", "package", "_G", "_ENV"};
 
 static const char *const keywords[] = {"and", "break", "do", "else", "elseif", "end", "false",
 	"for", "function", "goto", "if", "in", "local", "nil", "not", "or", "repeat", "return",

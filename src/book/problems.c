@@ -100,6 +100,28 @@ void problems_merge(struct problems *to, const struct problems *from)
 	}
 }
 
+static int by_place(const void *a, const void *b)
+{
+	const struct problem *x = a, *y = b;
+	const int order = strcmp(x->file, y->file);
+
+	if (order != 0)
+		return order;
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	if (x->column != y->column)
+		return x->column < y->column ? -1 : 1;
+	return strcmp(x->text, y->text);
+}
+
+void problems_sort(struct problems *problems)
+{
+	const size_t count = problems->count > PROBLEMS_MAX ? PROBLEMS_MAX : problems->count;
+
+	if (count > 0) /* the row that says that there were more stays the last */
+		qsort(problems->rows, count, sizeof(*problems->rows), by_place);
+}
+
 static const char *severity_name(const struct problem *problem)
 {
 	return problem->severity == SEVERITY_ERROR ? "error" : "warning";

@@ -346,7 +346,8 @@ static void check_list(struct check *c, const struct key *key, const struct node
 		return;
 	}
 	if (node->count < (uint64_t)key->min)
-		wrong(c, node, "a list with at least one item");
+		problems_add(c->problems, RULE_WRONG_VALUE, place_of(c, node),
+			"\"%s\" is empty: give it at least one item", key->name);
 	for (const struct node *item = node->first; item != NULL; item = item->next)
 		check_shape(c, key->shape, item);
 }

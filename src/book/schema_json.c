@@ -161,6 +161,17 @@ static void add(struct buf *out, const char *text)
 		base_die("schema: %s", err.text);
 }
 
+/* In a table's cell a bar must not end the cell. */
+static void add_cell(struct buf *out, const char *text)
+{
+	char one[2] = "";
+
+	for (; *text != '\0'; text++) {
+		one[0] = *text;
+		add(out, *text == '|' ? "\\|" : one);
+	}
+}
+
 static void markdown_type(struct buf *out, const struct key *key)
 {
 	if (key->choices == NULL) {
@@ -189,7 +200,7 @@ static void markdown_shape(struct buf *out, const struct shape *shape, const cha
 		add(out, " | ");
 		add(out, k->required ? "must be there" : k->fallback != NULL ? k->fallback : "");
 		add(out, " | ");
-		add(out, k->help);
+		add_cell(out, k->help);
 		if (k->with != NULL) {
 			add(out, " (with `");
 			add(out, k->with);
@@ -228,7 +239,7 @@ void rules_markdown(struct buf *out)
 		add(out, "| `");
 		add(out, lint_rules[i].name);
 		add(out, lint_rules[i].severity == SEVERITY_ERROR ? "` | error | " : "` | warning | ");
-		add(out, lint_rules[i].text);
+		add_cell(out, lint_rules[i].text);
 		add(out, " |\n");
 	}
 }

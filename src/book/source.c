@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { NAME_MAX_BYTES = 64 };
+
 /* Relative, and never up. */
 static bool path_inside(const char *path)
 {
@@ -131,16 +133,12 @@ char *module_path(const char *name)
 {
 	const size_t len = strlen(name);
 
-	if (len == 0 || len > 200 || name[0] == '.' || name[len - 1] == '.' || strstr(name, "..") != NULL)
+	if (len == 0 || len > NAME_MAX_BYTES)
 		return NULL;
 	for (size_t i = 0; i < len; i++)
-		if (!isalnum((unsigned char)name[i]) && strchr("_-.", name[i]) == NULL)
+		if (!isalnum((unsigned char)name[i]) && strchr("_-", name[i]) == NULL)
 			return NULL;
-	char *path = xasprintf("lua/%s.lua", name);
-	for (char *dot = path + 4; dot < path + 4 + len; dot++)
-		if (*dot == '.')
-			*dot = '/';
-	return path;
+	return xasprintf("lua/%s.lua", name);
 }
 
 bool module_in_library(const char *name)

@@ -133,7 +133,7 @@ static const struct key query_keys[] = {
 static const struct shape query = {.name = "a query", .keys = query_keys};
 
 static const struct key target_keys[] = {
-	{.name = "provider", .type = VALUE_NAME, .required = true, .help = "what speaks to it: drillbook help providers"},
+	{.name = "provider", .type = VALUE_NAME, .required = true, .help = "what speaks to it: drillbook providers"},
 	{.name = "environment", .type = VALUE_NAME, .required = true, .help = "of drillbook.yaml"},
 	{.name = "title", .type = VALUE_TEXT, .help = "for people"},
 	{.name = "settings", .type = VALUE_OPEN, .fallback = "{}", .help = "as its provider describes them"},

@@ -230,5 +230,7 @@ void workspace_lint(struct workspace *workspace, const char *runbook, struct pro
 	}
 	lint_versions(workspace, runbook, &found);
 	problems_merge(problems, &found);
+	if (problems != NULL)
+		problems_sort(problems);
 	problems_release(&found);
 }

@@ -123,6 +123,7 @@ static const struct spoil spoils[] = {
 		23, 36, "did you mean \"list-orders\"?"},
 	{"failover.yaml", "run: failover.fence(\"db-primary\")", "run: require(\"helpers\")", "unknown-module", NULL, 21, 18, "helpers"},
 	{"failover.yaml", "run: failover.fence(\"db-primary\")", "run: require \"../x\"", "unknown-module", NULL, 21, 18, "no name of a module"},
+	{"failover.yaml", "run: failover.fence(\"db-primary\")", "run: require(\"net.dns\")", "unknown-module", NULL, 21, 18, "no name of a module"},
 	{"failover.yaml", "run: failover.fence(\"db-primary\")", "run: {file: lua/fence.lua}", "missing-file", NULL, 21, 17, "lua/fence.lua"},
 	{"failover.yaml", "run: failover.fence(\"db-primary\")", "run: {file: ../fence.lua}", "unreadable", NULL, 21, 17, "relative"},
 	{"failover.yaml", "run: failover.fence(\"db-primary\")", "run: {file: link.lua}", "unreadable", NULL, 21, 17, "leads out of the workspace"},
@@ -227,6 +228,7 @@ static void no_false_alarm(void **state)
 		"local t = \"db-primary\"; failover.fence(t, {anything = 1})",
 		"local args = {}; failover.fence(\"db-primary\", args)",
 		"local x = outputs.precheck.lag_bytes; log(json.encode{x})",
+		"local expect = require \"expect\"; expect.equal(clock.t0_ms, 1)",
 		"local s = [[\n      failover.promote(\"nowhere\")\n      ]] log(s)",
 	};
 	struct fixture f;
@@ -260,14 +262,14 @@ static void modules_are_looked_at_once(void **state)
 	char *text = spoiled(good_runbook, &s);
 	put_file(f.dir, "failover.yaml", text);
 	put_file(f.dir, "lua/site.lua",
-		"local M = {}\nlocal again = require \"site\"\nlocal deep = require \"net.dns\"\n"
+		"local M = {}\nlocal again = require \"site\"\nlocal deep = require \"net-dns\"\n"
 		"function M.fence() failover.fence(\"db-primary\", {x = 1}) end\nreturn M\n");
-	put_file(f.dir, "lua/net/dns.lua", "return failover.promte(\"db-primary\")\n");
+	put_file(f.dir, "lua/net-dns.lua", "return failover.promte(\"db-primary\")\n");
 	fixture_open(&f);
 	workspace_lint(f.workspace, NULL, &f.problems);
 	assert_int_equal(f.problems.count, 2);
 	expect_problem(&f.problems, "unknown-parameter", "lua/site.lua", 4, 50, "failover.fence has no parameter \"x\"");
-	expect_problem(&f.problems, "unknown-operation", "lua/net/dns.lua", 1, 8, "did you mean \"failover.promote\"?");
+	expect_problem(&f.problems, "unknown-operation", "lua/net-dns.lua", 1, 8, "did you mean \"failover.promote\"?");
 	free(text);
 	fixture_release(&f);
 }

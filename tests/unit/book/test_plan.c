@@ -275,18 +275,18 @@ static void modules_are_carried_along(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	put_file(f.dir, "lua/one.lua", "return require(\"deep.two\")\n");
-	put_file(f.dir, "lua/deep/two.lua", "-- require \"comment\"\nreturn {one = require 'one', s = [[require \"text\"]]}\n");
+	put_file(f.dir, "lua/one.lua", "return require(\"two\")\n");
+	put_file(f.dir, "lua/two.lua", "-- require \"comment\"\nreturn {one = require 'one', s = [[require \"text\"]]}\n");
 	put_file(f.dir, "lua/unused.lua", "return {}\n");
 	put_file(f.dir, "other.yaml",
 		"runbook: x\nversion: 1\nsteps:\n  - {id: a, run: 'require(\"one\")'}\n  - {id: b, run: log(1), verify: require \"one\"}\n");
 	json_t *p = plan(&f, "other", "drill", NULL);
-	same(json_object_get(p, "modules"), "{'one': 'lua/one.lua', 'deep.two': 'lua/deep/two.lua'}");
+	same(json_object_get(p, "modules"), "{'one': 'lua/one.lua', 'two': 'lua/two.lua'}");
 	const json_t *files = json_object_get(p, "files"), *file;
 	size_t i, seen = 0;
 	json_array_foreach(files, i, file) {
 		assert_string_not_equal(json_str(file, "path", ""), "lua/unused.lua");
-		seen += str_eq(json_str(file, "path", ""), "lua/one.lua") || str_eq(json_str(file, "path", ""), "lua/deep/two.lua");
+		seen += str_eq(json_str(file, "path", ""), "lua/one.lua") || str_eq(json_str(file, "path", ""), "lua/two.lua");
 	}
 	assert_int_equal(seen, 2);
 	json_decref(p);
