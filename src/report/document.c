@@ -1,4 +1,5 @@
-/* document.c: the report as one JSON document, members in the order docs/report-format.md describes. */
+/* document.c: the report as one JSON document, members in the order docs/report-format.md
+ * describes. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -41,18 +42,23 @@ static json_t *times(const struct facts *facts)
 	const struct run *run = facts->run;
 	const struct service none = {.rto_ms = -1};
 	const struct wall t0 = run_clock(run, &none, facts->as_of).t0;
-	const char *taken = run->t1.ns != 0 && run->t1.ns < run->t2.ns ? "taken from t1" : "taken from t2";
+	const char *taken =
+		run->t1.ns != 0 && run->t1.ns < run->t2.ns ? "taken from t1" : "taken from t2";
 	json_t *row = json_object();
 
-	json_put(row, "t0", clock_row(t0, run->t0.ns ? basis_of(facts, "t0", "") : taken, run->t0.ns == 0));
+	json_put(row, "t0",
+		clock_row(t0, run->t0.ns ? basis_of(facts, "t0", "") : taken, run->t0.ns == 0));
 	json_put(row, "t1", clock_row(run->t1, basis_of(facts, "t1", ""), false));
-	json_put(row, "t2", clock_row(run->t2, basis_of(facts, "t2", "the run was started"), false));
+	json_put(row, "t2",
+		clock_row(run->t2, basis_of(facts, "t2", "the run was started"), false));
 	json_put(row, "t3", clock_row(run->t3, "the first step was started", false));
-	json_put(row, "t6", clock_row(run->t6, basis_of(facts, "t6", "a step marked it"), false));
+	json_put(row, "t6",
+		clock_row(run->t6, basis_of(facts, "t6", "a step marked it"), false));
 	json_put(row, "began", stamp(run->began));
 	json_put(row, "ended", stamp(run->ended));
 	json_put(row, "as_of", stamp(facts->as_of));
-	json_put(row, "duration_ms", span_ms(run->began, run->ended.ns ? run->ended : facts->as_of));
+	json_put(row, "duration_ms",
+		span_ms(run->began, run->ended.ns ? run->ended : facts->as_of));
 	json_put_flag(row, "wall_time_used", run->wall_used);
 	return row;
 }
@@ -78,7 +84,8 @@ static json_t *rpo_row(const struct facts *facts, const struct service *service)
 	put_known(row, "objective_ms", service->rpo_ms, service->rpo_ms >= 0);
 	put_known(row, "actual_ms", service->rpa_ms, service->measured && service->rpa_ms >= 0);
 	put_known(row, "lost", service->lost, service->measured && service->lost >= 0);
-	put_known(row, "acknowledged", service->acknowledged, service->measured && service->acknowledged >= 0);
+	put_known(row, "acknowledged", service->acknowledged,
+		service->measured && service->acknowledged >= 0);
 	json_put_str(row, "unit", service->unit);
 	json_put_str(row, "basis", service->basis);
 	json_put(row, "recovery_point", stamp(service->recovery_point));
@@ -109,7 +116,8 @@ static void put_partition(json_t *row, const struct run *run, const struct servi
 		json_put(piece, "from", stamp(parts[i].from));
 		json_put(piece, "to", stamp(parts[i].to));
 		/* of whole milliseconds, so that the pieces sum to the whole */
-		json_put_int(piece, "ms", parts[i].to.ns / 1000000 - parts[i].from.ns / 1000000);
+		json_put_int(
+			piece, "ms", parts[i].to.ns / 1000000 - parts[i].from.ns / 1000000);
 		json_put_str(piece, "kind", time_kind_name(parts[i].kind));
 		json_put_str(piece, "step", parts[i].step);
 		json_array_append_new(pieces, piece);
@@ -164,7 +172,8 @@ static json_t *steps(const struct facts *facts)
 		for (size_t k = 0; k < step->op_count; k++) {
 			changes += step->ops[k].state != OP_STATE_READ;
 			/* now() and random() are recorded like reads, but of no target */
-			reads += step->ops[k].state == OP_STATE_READ && step->ops[k].target[0] != '\0';
+			reads += step->ops[k].state == OP_STATE_READ &&
+				 step->ops[k].target[0] != '\0';
 		}
 		json_put_str(row, "id", step->id);
 		json_put_str(row, "title", step->title);
@@ -214,13 +223,15 @@ static char *doing(const json_t *call, const char *target)
 {
 	const json_t *args = json_object_get(call, "args");
 	char *line = json_is_object(args) ? json_line(args) : xstrdup("{}");
-	char *name = xasprintf("%s\n%s\n%s", json_str(call, "op", ""), json_str(call, "target", target), line);
+	char *name = xasprintf(
+		"%s\n%s\n%s", json_str(call, "op", ""), json_str(call, "target", target), line);
 
 	free(line);
 	return name;
 }
 
-/* An undo is done when a later operation is the one that was captured: same operation, target and arguments. */
+/* An undo is done when a later operation is the one that was captured: same operation, target
+ * and arguments. */
 static void put_undone(const struct facts *facts)
 {
 	json_t *last = json_object(), *row; /* doing -> index of the last that was done */
@@ -235,10 +246,14 @@ static void put_undone(const struct facts *facts)
 	}
 	json_array_foreach(facts->operations, i, row) {
 		const json_t *undo = json_object_get(row, "undo");
-		char *name = json_is_object(undo) ? doing(undo, json_str(row, "target", "")) : NULL;
+		char *name =
+			json_is_object(undo) ? doing(undo, json_str(row, "target", "")) : NULL;
 		const int64_t at = name ? json_int(last, name, -1) : -1;
-		json_put_str(row, "undone_by", at > (int64_t)i
-				? json_str(json_array_get(facts->operations, (size_t)at), "key", "") : NULL);
+		json_put_str(row, "undone_by",
+			at > (int64_t)i
+				? json_str(json_array_get(facts->operations, (size_t)at), "key",
+					  "")
+				: NULL);
 		free(name);
 	}
 	json_decref(last);
@@ -300,14 +315,20 @@ static json_t *notes(const struct run *run)
 static const char *evidence(const struct facts *facts, bool matches)
 {
 	if (facts->seal == NULL)
-		return "This run is not sealed. Whoever owns the journal's file can rewrite it: evidence starts where a "
-		       "seal has left the machine (signed, sent or committed), and none was made for this run.";
+		return "This run is not sealed. Whoever owns the journal's file can rewrite "
+		       "it: evidence starts where a "
+		       "seal has left the machine (signed, sent or committed), and none was "
+		       "made for this run.";
 	if (!matches)
-		return "The seal of this run does not fit its events: they were changed or added to after the seal. "
+		return "The seal of this run does not fit its events: they were changed or "
+		       "added to after the seal. "
 		       "Run drillbook verify and keep the file as it is.";
-	return "This run is sealed in the journal's own ledger, which whoever owns the file can rewrite together with the "
-	       "run: evidence starts where a seal has left the machine (signed, sent or committed), and this journal "
-	       "holds no record that it has. Make one with drillbook verify --seal-out, check against it with "
+	return "This run is sealed in the journal's own ledger, which whoever owns the file "
+	       "can rewrite together with the "
+	       "run: evidence starts where a seal has left the machine (signed, sent or "
+	       "committed), and this journal "
+	       "holds no record that it has. Make one with drillbook verify --seal-out, check "
+	       "against it with "
 	       "drillbook verify --seal FILE.";
 }
 
@@ -316,9 +337,10 @@ static json_t *record(const struct facts *facts)
 	json_t *row = json_object();
 	char hex[SHA256_HEX] = "";
 	/* what came after the end (a late note, say) is in the chain but not under the seal */
-	const bool matches = facts->seal != NULL && facts->has_head &&
-			     str_eq(json_str(facts->seal, "head", ""), sha256_hex(facts->head, hex)) &&
-			     json_int(facts->seal, "events", -1) == facts->events;
+	const bool matches =
+		facts->seal != NULL && facts->has_head &&
+		str_eq(json_str(facts->seal, "head", ""), sha256_hex(facts->head, hex)) &&
+		json_int(facts->seal, "events", -1) == facts->events;
 
 	if (facts->has_head)
 		sha256_hex(facts->head, hex);

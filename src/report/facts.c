@@ -1,8 +1,9 @@
 /* facts.c: from events to the rows of a report.
  *
- * The fold says how things stand; a report also says how they came to: each answer with who gave it, each change with who
- * confirmed what was shown, each thing that went otherwise than written.  One function per kind of event, found
- * through a table; rows are found again through an index of names. */
+ * The fold says how things stand; a report also says how they came to: each answer with who
+ * gave it, each change with who confirmed what was shown, each thing that went otherwise than
+ * written.  One function per kind of event, found through a table; rows are found again through
+ * an index of names. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -16,8 +17,9 @@ struct telling {
 
 void facts_init(struct facts *facts)
 {
-	json_t **const arrays[] = {&facts->attempts, &facts->operations, &facts->reads, &facts->questions,
-		&facts->deviations, &facts->resumes, &facts->pauses, &facts->leads, &facts->clocks};
+	json_t **const arrays[] = {&facts->attempts, &facts->operations, &facts->reads,
+		&facts->questions, &facts->deviations, &facts->resumes, &facts->pauses,
+		&facts->leads, &facts->clocks};
 
 	*facts = (struct facts){.run = run_new(), .index = json_object()};
 	for (size_t i = 0; i < COUNT_OF(arrays); i++)
@@ -26,9 +28,9 @@ void facts_init(struct facts *facts)
 
 void facts_release(struct facts *facts)
 {
-	json_t *const values[] = {facts->attempts, facts->operations, facts->reads, facts->questions,
-		facts->deviations, facts->resumes, facts->pauses, facts->leads, facts->clocks, facts->index,
-		facts->seal};
+	json_t *const values[] = {facts->attempts, facts->operations, facts->reads,
+		facts->questions, facts->deviations, facts->resumes, facts->pauses,
+		facts->leads, facts->clocks, facts->index, facts->seal};
 
 	for (size_t i = 0; i < COUNT_OF(values); i++)
 		json_decref(values[i]);
@@ -50,7 +52,8 @@ json_t *stamp(struct wall at)
 
 json_t *span_ms(struct wall from, struct wall to)
 {
-	return from.ns == 0 || to.ns == 0 ? json_null() : json_integer((to.ns - from.ns) / 1000000);
+	return from.ns == 0 || to.ns == 0 ? json_null()
+					  : json_integer((to.ns - from.ns) / 1000000);
 }
 
 /* ------------------------------------------------------------------ rows and their names */
@@ -80,7 +83,8 @@ static json_t *recall(const struct facts *facts, char *name)
 /* kind and step come first: a step's id may hold any character */
 static char *attempt_name(const json_t *data)
 {
-	return xasprintf("attempt %lld %s", (long long)json_int(data, "attempt", 0), json_str(data, "step", ""));
+	return xasprintf("attempt %lld %s", (long long)json_int(data, "attempt", 0),
+		json_str(data, "step", ""));
 }
 
 static char *call_name(const json_t *data)
@@ -104,7 +108,8 @@ static char *ask_name(const json_t *data)
 	return xasprintf("ask %lld", (long long)json_int(data, "ask", 0));
 }
 
-static void copy_members(json_t *row, const json_t *data, const char *const *names, size_t count)
+static void copy_members(
+	json_t *row, const json_t *data, const char *const *names, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		json_t *value = json_object_get(data, names[i]);
@@ -203,8 +208,10 @@ static void tell_step_started(const struct telling *t)
 	remember(t->facts, attempt_name(t->data), row);
 	if (attempt > 1) {
 		snprintf(what, sizeof(what), "attempt %lld", (long long)attempt);
-		deviation(t, what, json_int(t->data, "iteration", 0) > 0 ? "tried again after a known failure"
-									 : "entered again, recorded calls replayed");
+		deviation(t, what,
+			json_int(t->data, "iteration", 0) > 0
+				? "tried again after a known failure"
+				: "entered again, recorded calls replayed");
 	}
 }
 
@@ -222,9 +229,9 @@ static void tell_finished(const struct telling *t)
 	}
 	if (str_eq(outcome, "ok"))
 		return;
-	char *why = json_is_object(error)
-			    ? xasprintf("%s: %s", json_str(error, "code", ""), json_str(error, "text", ""))
-			    : xstrdup(json_str(t->data, "reason", ""));
+	char *why = json_is_object(error) ? xasprintf("%s: %s", json_str(error, "code", ""),
+						    json_str(error, "text", ""))
+					  : xstrdup(json_str(t->data, "reason", ""));
 	char *what = xasprintf("step %s", outcome);
 	deviation(t, what, why);
 	free(what);
@@ -233,8 +240,8 @@ static void tell_finished(const struct telling *t)
 
 static void tell_asked(const struct telling *t)
 {
-	static const char *const names[] = {
-		"ask", "step", "attempt", "kind", "level", "title", "text", "digest", "word", "choices", "detail"};
+	static const char *const names[] = {"ask", "step", "attempt", "kind", "level", "title",
+		"text", "digest", "word", "choices", "detail"};
 	json_t *row = add_row(t->facts->questions);
 
 	copy_members(row, t->data, names, COUNT_OF(names));
@@ -243,7 +250,8 @@ static void tell_asked(const struct telling *t)
 	remember(t->facts, ask_name(t->data), row);
 }
 
-/* Whom an operation was confirmed by: the answer to the question bound to its intent's digest. */
+/* Whom an operation was confirmed by: the answer to the question bound to its intent's digest.
+ */
 static json_t *confirmation(const json_t *question, const char *basis)
 {
 	static const char *const names[] = {"who", "uid", "ask", "answer", "word"};
@@ -285,26 +293,31 @@ static void tell_answered(const struct telling *t)
 
 static void tell_read(const struct telling *t)
 {
-	static const char *const names[] = {"step", "attempt", "ordinal", "op", "target", "ok", "error"};
+	static const char *const names[] = {
+		"step", "attempt", "ordinal", "op", "target", "ok", "error"};
 	json_t *row = add_row(t->facts->reads);
 
 	copy_members(row, t->data, names, COUNT_OF(names));
-	json_put(row, "took_ms", span_ms((struct wall){json_int(t->data, "began_ns", 0)},
-				       (struct wall){json_int(t->data, "ended_ns", 0)}));
+	json_put(row, "took_ms",
+		span_ms((struct wall){json_int(t->data, "began_ns", 0)},
+			(struct wall){json_int(t->data, "ended_ns", 0)}));
 }
 
 static void tell_intent(const struct telling *t)
 {
-	static const char *const names[] = {"step", "attempt", "ordinal", "key", "op", "target", "effect",
-		"declared", "idempotent", "args", "before", "digest", "undo"};
+	static const char *const names[] = {"step", "attempt", "ordinal", "key", "op", "target",
+		"effect", "declared", "idempotent", "args", "before", "digest", "undo"};
 	json_t *row = add_row(t->facts->operations);
 	const json_t *preview = recall(t->facts, preview_name(t->data));
 
 	copy_members(row, t->data, names, COUNT_OF(names));
 	json_put(row, "proposed", stamp(t->event->wall));
-	json_put(row, "confirmed", json_flag(t->data, "allowed", false) && preview != NULL
-					   ? confirmation(preview, "preview") : NULL);
-	json_put(row, "allowed", json_flag(t->data, "allowed", false) ? stamp(t->event->wall) : NULL);
+	json_put(row, "confirmed",
+		json_flag(t->data, "allowed", false) && preview != NULL
+			? confirmation(preview, "preview")
+			: NULL);
+	json_put(row, "allowed",
+		json_flag(t->data, "allowed", false) ? stamp(t->event->wall) : NULL);
 	json_put_str(row, "outcome", "proposed");
 	remember(t->facts, call_name(t->data), row);
 	remember(t->facts, intent_name(json_str(t->data, "digest", "")), row);
@@ -355,7 +368,8 @@ static void tell_result(const struct telling *t)
 	static const char *const names[] = {"result", "error", "source"};
 	const json_t *error = json_object_get(t->data, "error");
 	const bool good = json_flag(t->data, "ok", false);
-	const bool unknown = !good && world_from_name(json_str(error, "world", "unknown")) == WORLD_UNKNOWN;
+	const bool unknown =
+		!good && world_from_name(json_str(error, "world", "unknown")) == WORLD_UNKNOWN;
 	json_t *row = operation_of(t, good ? "done" : unknown ? "unknown" : "failed");
 
 	if (row != NULL) {
@@ -429,7 +443,8 @@ void facts_ledger(struct facts *facts, const struct event *event)
 {
 	static const char *const names[] = {"events", "head"};
 
-	if (event->kind != EVENT_RUN_SEALED || json_int(event->payload, "run", -1) != facts->run->id)
+	if (event->kind != EVENT_RUN_SEALED ||
+		json_int(event->payload, "run", -1) != facts->run->id)
 		return;
 	json_decref(facts->seal);
 	facts->seal = json_object();

@@ -1,4 +1,5 @@
-/* ledger.c: the report's sections on what was done to the world, who said so, and what the record rests on. */
+/* ledger.c: the report's sections on what was done to the world, who said so, and what the
+ * record rests on. */
 #include "md.h"
 
 /* ------------------------------------------------------------------ operations */
@@ -12,7 +13,8 @@ static void confirmed(struct md *md, const json_t *row)
 		say(md, "   - not put before a human\n");
 		return;
 	}
-	say(md, str_eq(json_str(by, "answer", ""), "yes") ? "   - confirmed by " : "   - declined by ");
+	say(md, str_eq(json_str(by, "answer", ""), "yes") ? "   - confirmed by "
+							  : "   - declined by ");
 	who(md, by);
 	say(md, " at ");
 	at(md, get(by, "at"));
@@ -24,12 +26,14 @@ static void confirmed(struct md *md, const json_t *row)
 	say(md, ", displayed digest ");
 	code(md, json_str(by, "displayed_digest", ""));
 	say(md, str_eq(json_str(by, "displayed_digest", ""), json_str(row, "digest", "-"))
-			? " (that of the intent)\n" : " (**not** that of the intent)\n");
+			? " (that of the intent)\n"
+			: " (**not** that of the intent)\n");
 }
 
 static void outcome(struct md *md, const json_t *row)
 {
-	const json_t *unknown = get(row, "unknown"), *settled = get(row, "settled"), *error = get(row, "error");
+	const json_t *unknown = get(row, "unknown"), *settled = get(row, "settled"),
+		     *error = get(row, "error");
 
 	if (json_str(row, "refused", NULL) != NULL) {
 		say(md, "   - refused: ");
@@ -51,7 +55,9 @@ static void outcome(struct md *md, const json_t *row)
 			say(md, "the operation's own verify");
 		else
 			who(md, settled);
-		say(md, str_eq(json_str(settled, "verdict", ""), "done") ? ": it happened; " : ": it did not happen; ");
+		say(md, str_eq(json_str(settled, "verdict", ""), "done")
+				? ": it happened; "
+				: ": it did not happen; ");
 		text(md, json_str(settled, "reason", ""));
 		say(md, "\n");
 	}
@@ -129,8 +135,7 @@ void md_operations(struct md *md, const json_t *rows)
 
 	if (!section(md, "Changes to the world", rows, "None was proposed."))
 		return;
-	json_array_foreach(rows, i, row)
-		operation(md, i + 1, row);
+	json_array_foreach(rows, i, row) operation(md, i + 1, row);
 }
 
 /* ------------------------------------------------------------------ people */
@@ -206,9 +211,10 @@ void md_values(struct md *md, const json_t *doc)
 	size_t i;
 
 	bool any = json_object_size(get(doc, "params")) > 0;
-	json_array_foreach(get(doc, "steps"), i, row)
-		any = any || json_object_size(get(row, "outputs")) > 0;
-	say(md, any ? "\n## Values\n\n| Where | Value |\n|---|---|\n" : "\n## Values\n\nNone.\n");
+	json_array_foreach(get(doc, "steps"), i, row) any =
+		any || json_object_size(get(row, "outputs")) > 0;
+	say(md, any ? "\n## Values\n\n| Where | Value |\n|---|---|\n"
+		    : "\n## Values\n\nNone.\n");
 	json_object_foreach((json_t *)(uintptr_t)get(doc, "params"), name, param) {
 		say(md, "| parameter ");
 		text(md, name);
@@ -270,13 +276,15 @@ void md_record(struct md *md, const json_t *doc)
 {
 	const json_t *row = get(doc, "record"), *seal = get(row, "seal");
 
-	say(md, "\n## The record\n\n- Events: %lld, head of the hash chain ", (long long)json_int(row, "events", 0));
+	say(md, "\n## The record\n\n- Events: %lld, head of the hash chain ",
+		(long long)json_int(row, "events", 0));
 	code(md, json_str(row, "head", "(the run went on while this was written)"));
 	say(md, "\n");
 	if (json_int(row, "erased", 0) > 0)
 		say(md, "- Erased: %lld events hold only the digest of what they said\n",
 			(long long)json_int(row, "erased", 0));
-	say(md, "- Server deaths the run lived through: %zu\n", json_array_size(get(doc, "resumes")));
+	say(md, "- Server deaths the run lived through: %zu\n",
+		json_array_size(get(doc, "resumes")));
 	if (json_is_object(seal)) {
 		say(md, "- Sealed: ");
 		at(md, get(seal, "at"));

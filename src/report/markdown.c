@@ -1,4 +1,5 @@
-/* markdown.c: the document as Markdown: head, objectives, time, steps.  The rest is in ledger.c. */
+/* markdown.c: the document as Markdown: head, objectives, time, steps.  The rest is in
+ * ledger.c. */
 #include "md.h"
 
 /* ------------------------------------------------------------------ head */
@@ -9,7 +10,8 @@ static void upper(struct md *md, const char *word)
 	size_t i = 0;
 
 	for (; word[i] != '\0' && i + 1 < sizeof(copy); i++)
-		copy[i] = word[i] >= 'a' && word[i] <= 'z' ? (char)(word[i] - 'a' + 'A') : word[i];
+		copy[i] = word[i] >= 'a' && word[i] <= 'z' ? (char)(word[i] - 'a' + 'A')
+							   : word[i];
 	copy[i] = '\0';
 	text(md, copy);
 }
@@ -29,7 +31,9 @@ static void head_runbook(struct md *md, const json_t *doc)
 	if (json_str(space, "commit", NULL) != NULL) {
 		say(md, ", commit ");
 		code(md, json_str(space, "commit", ""));
-		say(md, json_flag(space, "dirty", false) ? ", **with changes that were not committed**" : ", clean");
+		say(md, json_flag(space, "dirty", false)
+				? ", **with changes that were not committed**"
+				: ", clean");
 	} else {
 		say(md, ", not under version control");
 	}
@@ -66,7 +70,8 @@ static void head(struct md *md, const json_t *doc)
 	exact(md, get(times, "duration_ms"));
 	say(md, "\n");
 	if (json_flag(times, "wall_time_used", false))
-		say(md, "- The machine was restarted during the run: durations across it are wall-clock time\n");
+		say(md, "- The machine was restarted during the run: durations across it are "
+			"wall-clock time\n");
 }
 
 /* ------------------------------------------------------------------ objectives and time */
@@ -78,7 +83,8 @@ static void objectives(struct md *md, const json_t *services)
 
 	if (!section(md, "Objectives", services, "The run serves no service."))
 		return;
-	say(md, "| Service | Owner | RTO | RTA | RTO is | RPO | RPA | Lost | RPO is |\n|---|---|--:|--:|---|--:|--:|--:|---|\n");
+	say(md, "| Service | Owner | RTO | RTA | RTO is | RPO | RPA | Lost | RPO is "
+		"|\n|---|---|--:|--:|---|--:|--:|--:|---|\n");
 	json_array_foreach(services, i, row) {
 		const json_t *rto = get(row, "rto"), *rpo = get(row, "rpo");
 		say(md, "| ");
@@ -131,7 +137,8 @@ static void clock_line(struct md *md, const char *name, const char *meaning, con
 	}
 }
 
-static void service_clock_line(struct md *md, const char *name, const char *meaning, const json_t *service)
+static void service_clock_line(
+	struct md *md, const char *name, const char *meaning, const json_t *service)
 {
 	say(md, "| %s | %s: ", name, meaning);
 	text(md, json_str(service, "name", ""));
@@ -168,7 +175,8 @@ static void clocks(struct md *md, const json_t *doc)
 
 static void partition(struct md *md, const json_t *service)
 {
-	const json_t *sums = get(service, "partition_ms"), *pieces = get(service, "pieces"), *piece;
+	const json_t *sums = get(service, "partition_ms"), *pieces = get(service, "pieces"),
+		     *piece;
 	size_t i;
 
 	if (!json_is_object(sums))
@@ -212,10 +220,12 @@ static void steps(struct md *md, const json_t *rows)
 
 	if (!section(md, "Steps", rows, "None."))
 		return;
-	say(md, "| # | Step | Title | State | Expected | Actual | Attempts | Reads | Changes | Remark |\n"
+	say(md, "| # | Step | Title | State | Expected | Actual | Attempts | Reads | Changes | "
+		"Remark |\n"
 		"|--:|---|---|---|--:|--:|--:|--:|--:|---|\n");
 	json_array_foreach(rows, i, row) {
-		const json_t *expected = get(row, "expected_ms"), *actual = get(row, "actual_ms");
+		const json_t *expected = get(row, "expected_ms"),
+			     *actual = get(row, "actual_ms");
 		say(md, "| %zu | ", i + 1);
 		text(md, json_str(row, "id", ""));
 		say(md, " | ");
@@ -228,8 +238,10 @@ static void steps(struct md *md, const json_t *rows)
 			json_integer_value(actual) > json_integer_value(expected))
 			say(md, " +");
 		say(md, " | %lld | %lld | %lld | ", (long long)json_int(row, "attempts", 0),
-			(long long)json_int(row, "reads", 0), (long long)json_int(row, "changes", 0));
-		const char *reason = json_str(row, "reason", ""), *error = json_str(get(row, "error"), "code", NULL);
+			(long long)json_int(row, "reads", 0),
+			(long long)json_int(row, "changes", 0));
+		const char *reason = json_str(row, "reason", ""),
+			   *error = json_str(get(row, "error"), "code", NULL);
 		text(md, reason);
 		if (error != NULL) {
 			say(md, reason[0] ? "; " : "");
@@ -275,8 +287,7 @@ enum err_code report_markdown(const json_t *doc, struct buf *out, struct err *er
 	head(&md, doc);
 	objectives(&md, get(doc, "services"));
 	clocks(&md, doc);
-	json_array_foreach(get(doc, "services"), i, service)
-		partition(&md, service);
+	json_array_foreach(get(doc, "services"), i, service) partition(&md, service);
 	steps(&md, get(doc, "steps"));
 	deviations(&md, get(doc, "deviations"));
 	md_operations(&md, get(doc, "operations"));

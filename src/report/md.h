@@ -1,7 +1,8 @@
 /* md.h: writing Markdown from the document; shared by markdown.c and ledger.c.
  *
- * Every string of the document may come from outside: it goes through text() or code(), never through say()'s format.
- * Untrusted text never begins a line, so it cannot begin a block either. */
+ * Every string of the document may come from outside: it goes through text() or code(), never
+ * through say()'s format. Untrusted text never begins a line, so it cannot begin a block
+ * either. */
 #ifndef REPORT_MD_H
 #define REPORT_MD_H
 
@@ -70,7 +71,10 @@ static inline void duration(struct md *md, const json_t *ms)
 	if (json_is_integer(ms) && json_integer_value(ms) == 0)
 		say(md, "0");
 	else
-		say(md, "%s", json_is_integer(ms) ? format_duration(buf, sizeof(buf), json_integer_value(ms)) : "-");
+		say(md, "%s",
+			json_is_integer(ms)
+				? format_duration(buf, sizeof(buf), json_integer_value(ms))
+				: "-");
 }
 
 static inline void at(struct md *md, const json_t *stamp_row)
@@ -102,7 +106,8 @@ static inline const json_t *get(const json_t *row, const char *key)
 }
 
 /* A section without rows says so: an empty place would look like a forgotten one. */
-static inline bool section(struct md *md, const char *title, const json_t *rows, const char *none)
+static inline bool section(
+	struct md *md, const char *title, const json_t *rows, const char *none)
 {
 	say(md, "\n## %s\n\n", title);
 	if (json_array_size(rows) > 0)

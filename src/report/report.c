@@ -16,7 +16,8 @@ static enum err_code visit_ledger(void *arg, const struct event *event, struct e
 	return ERR_NONE;
 }
 
-static enum err_code collect(struct journal *journal, int64_t run, struct facts *facts, struct err *err)
+static enum err_code collect(
+	struct journal *journal, int64_t run, struct facts *facts, struct err *err)
 {
 	enum err_code code;
 	int64_t last;
@@ -29,13 +30,15 @@ static enum err_code collect(struct journal *journal, int64_t run, struct facts 
 	if (code != ERR_NONE && code != ERR_NOT_FOUND)
 		return code;
 	TRY(journal_head(journal, run, &last, &facts->head, err));
-	facts->has_head = last + 1 == facts->events; /* an open run may have gone on since it was read */
+	facts->has_head =
+		last + 1 == facts->events; /* an open run may have gone on since it was read */
 	return ERR_NONE;
 }
 
 enum err_code report_json(const json_t *document, struct buf *out, struct err *err)
 {
-	/* ASCII only: what a terminal or an editor would take for a direction or a control is an escape */
+	/* ASCII only: what a terminal or an editor would take for a direction or a control is
+	 * an escape */
 	char *text = json_dumps(document, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 
 	if (text == NULL)
@@ -56,8 +59,8 @@ enum err_code report_json(const json_t *document, struct buf *out, struct err *e
 	return code;
 }
 
-enum err_code report_render(struct journal *journal, int64_t run, enum report_format format, struct buf *out,
-	struct err *err)
+enum err_code report_render(struct journal *journal, int64_t run, enum report_format format,
+	struct buf *out, struct err *err)
 {
 	struct facts facts;
 
@@ -67,15 +70,16 @@ enum err_code report_render(struct journal *journal, int64_t run, enum report_fo
 	enum err_code code = collect(journal, run, &facts, err);
 	if (code == ERR_NONE) {
 		json_t *document = report_document(&facts);
-		code = format == REPORT_JSON ? report_json(document, out, err) : report_markdown(document, out, err);
+		code = format == REPORT_JSON ? report_json(document, out, err)
+					     : report_markdown(document, out, err);
 		json_decref(document);
 	}
 	facts_release(&facts);
 	return code;
 }
 
-enum err_code report_history(struct journal *journal, const struct journal_filter *filter, struct buf *out,
-	struct err *err)
+enum err_code report_history(struct journal *journal, const struct journal_filter *filter,
+	struct buf *out, struct err *err)
 {
 	json_t *runs = NULL;
 

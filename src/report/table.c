@@ -1,4 +1,5 @@
-/* table.c: text that came from outside, made harmless for Markdown and for a table of fixed width. */
+/* table.c: text that came from outside, made harmless for Markdown and for a table of fixed
+ * width. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -25,8 +26,9 @@ static enum err_code visible(struct buf *out, const char *text, struct err *err)
 	}
 }
 
-/* Whether the character at `at` could begin or be part of markup: CommonMark's own, the tables, strikethrough, mathematics
- * and bare links of GitHub's dialect, and the braces of template engines. */
+/* Whether the character at `at` could begin or be part of markup: CommonMark's own, the tables,
+ * strikethrough, mathematics and bare links of GitHub's dialect, and the braces of template
+ * engines. */
 static bool is_markup(const char *text, size_t at)
 {
 	if (strchr("\\`*_[]<>|~#&!${}", text[at]) != NULL)
@@ -34,7 +36,8 @@ static bool is_markup(const char *text, size_t at)
 	if (text[at] == ':') /* http://… */
 		return str_starts(text + at, "://");
 	if (text[at] == '.') /* www.… */
-		return at >= 3 && (memcmp(text + at - 3, "www", 3) == 0 || memcmp(text + at - 3, "WWW", 3) == 0);
+		return at >= 3 && (memcmp(text + at - 3, "www", 3) == 0 ||
+					  memcmp(text + at - 3, "WWW", 3) == 0);
 	return text[at] == '@'; /* mail addresses and the names of accounts */
 }
 
@@ -89,8 +92,9 @@ enum err_code md_json(struct buf *out, const json_t *value, struct err *err)
 
 /* ------------------------------------------------------------------ fixed width */
 
-/* Columns of the character at s, without asking a locale: East Asian wide and pictographs take two.  Some narrow ones
- * are counted as wide; the table then has a gap, never a line that is too long. */
+/* Columns of the character at s, without asking a locale: East Asian wide and pictographs take
+ * two.  Some narrow ones are counted as wide; the table then has a gap, never a line that is
+ * too long. */
 static size_t columns_of(const char *s, size_t *bytes)
 {
 	const unsigned char c = (unsigned char)s[0];
@@ -99,11 +103,15 @@ static size_t columns_of(const char *s, size_t *bytes)
 	*bytes = n;
 	if (n < 3)
 		return 1;
-	return n == 4 || (unsigned char)s[0] >= 0xe3 || ((unsigned char)s[0] == 0xe1 && (unsigned char)s[1] < 0x86) ||
-			((unsigned char)s[0] == 0xe2 && (unsigned char)s[1] >= 0xba) ? 2 : 1;
+	return n == 4 || (unsigned char)s[0] >= 0xe3 ||
+			       ((unsigned char)s[0] == 0xe1 && (unsigned char)s[1] < 0x86) ||
+			       ((unsigned char)s[0] == 0xe2 && (unsigned char)s[1] >= 0xba)
+		       ? 2
+		       : 1;
 }
 
-enum err_code cell(struct buf *out, const char *text, size_t columns, bool right, struct err *err)
+enum err_code cell(
+	struct buf *out, const char *text, size_t columns, bool right, struct err *err)
 {
 	struct buf clean;
 	size_t used = 0, at = 0, fit = 0, fit_used = 0, bytes;
@@ -143,11 +151,12 @@ static const struct {
 	const char *head;
 	size_t width;
 	bool right;
-} columns[HISTORY_COLUMNS] = {
-	{"MODE", 5, false}, {"RUN", 6, true}, {"STARTED (UTC)", 16, false}, {"RUNBOOK", 19, false},
-	{"STATUS", 7, false}, {"RTA", 8, true}, {"RTO", 6, false}, {"RPO", 6, false}};
+} columns[HISTORY_COLUMNS] = {{"MODE", 5, false}, {"RUN", 6, true},
+	{"STARTED (UTC)", 16, false}, {"RUNBOOK", 19, false}, {"STATUS", 7, false},
+	{"RTA", 8, true}, {"RTO", 6, false}, {"RPO", 6, false}};
 
-static enum err_code line(struct buf *out, const char *const cells[HISTORY_COLUMNS], struct err *err)
+static enum err_code line(
+	struct buf *out, const char *const cells[HISTORY_COLUMNS], struct err *err)
 {
 	const size_t begin = out->len;
 
@@ -183,14 +192,17 @@ enum err_code report_table(const json_t *runs, struct buf *out, struct err *err)
 	json_array_foreach(runs, i, run) {
 		char number[32], started[32], rta[24] = "-";
 		snprintf(number, sizeof(number), "%lld", (long long)json_int(run, "run", 0));
-		wall_format(started, sizeof(started), (struct wall){json_int(run, "started_ns", 0)});
+		wall_format(started, sizeof(started),
+			(struct wall){json_int(run, "started_ns", 0)});
 		started[10] = ' ';
 		started[16] = '\0';
 		if (json_int(run, "rta_ms", -1) >= 0)
 			format_clock(rta, sizeof(rta), json_int(run, "rta_ms", 0));
-		char *book = xasprintf("%s@v%lld", json_str(run, "runbook", ""), (long long)json_int(run, "version", 0));
-		const char *cells[HISTORY_COLUMNS] = {json_str(run, "mode", ""), number, started, book,
-			json_str(run, "status", ""), rta, verdict_cell(run, "rto"), verdict_cell(run, "rpo")};
+		char *book = xasprintf("%s@v%lld", json_str(run, "runbook", ""),
+			(long long)json_int(run, "version", 0));
+		const char *cells[HISTORY_COLUMNS] = {json_str(run, "mode", ""), number,
+			started, book, json_str(run, "status", ""), rta,
+			verdict_cell(run, "rto"), verdict_cell(run, "rpo")};
 		const enum err_code code = line(out, cells, err);
 		free(book);
 		if (code != ERR_NONE)
