@@ -7,7 +7,7 @@
 void screen_init(struct screen *screen, const json_t *home, bool watch_only)
 {
 	*screen = (struct screen){.width = 80, .height = 24, .home = home, .watch_only = watch_only,
-		.follow = true, .suggest_mode = "drill"};
+		.follow = true, .suggest_mode = "drill", .home_pane = home != NULL ? HOME_SERVICES : HOME_RUNS};
 }
 
 static void forget_run(struct screen *screen)
