@@ -40,7 +40,10 @@ enum err_code wire_flush(struct wire *wire, struct err *err) MUST_CHECK; /* wire
 
 struct client; /* a connection to the server of a data directory */
 
-enum client_flags { CLIENT_START_SERVER = 1 };
+enum client_flags {
+	CLIENT_START_SERVER = 1,
+	CLIENT_ANY_VERSION = 2 /* stay connected to a server of another protocol: only status and stop work */
+};
 /* Connects to data_dir/server.sock; with CLIENT_START_SERVER starts the server when none answers.
  * ERR_UNREACHABLE; ERR_VERSION with the command that still works. */
 enum err_code client_open(struct client **out, const char *data_dir, int flags, struct err *err) MUST_CHECK;

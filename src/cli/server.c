@@ -125,7 +125,7 @@ static int stop(const struct args *args, struct err *err)
 	char *path = wire_socket_path(args->data_dir);
 
 	const bool there = path_exists(path);
-	if (!there || client_open(&client, args->data_dir, 0, err) != ERR_NONE) {
+	if (!there || client_open(&client, args->data_dir, CLIENT_ANY_VERSION, err) != ERR_NONE) {
 		free(path);
 		puts("no server runs");
 		return 0;
@@ -152,7 +152,7 @@ static int status(const struct args *args, struct err *err)
 	struct client *client;
 	json_t *answer;
 
-	if (client_open(&client, args->data_dir, 0, err) != ERR_NONE) {
+	if (client_open(&client, args->data_dir, CLIENT_ANY_VERSION, err) != ERR_NONE) {
 		if (err->code != ERR_UNREACHABLE)
 			return -1;
 		puts(option_flag(args, "json") ? "{}" : "no server runs");

@@ -115,11 +115,6 @@ static enum err_code resume_run(struct server *server, int64_t id, struct err *e
 	json_t *plan = NULL;
 
 	TRY(journal_run(server->reader, id, &run, err));
-	if (run->status != RUN_OPEN) { /* ended, and the server died before it was sealed */
-		run_free(run);
-		batch_after(server, AFTER_SEAL)->run = id;
-		return ERR_NONE;
-	}
 	enum err_code code = ERR_NONE;
 	if (!sha256_parse(run->plan_sha, &digest))
 		code = err_set(err, ERR_JOURNAL, "run %lld names no plan", (long long)id);
@@ -144,6 +139,49 @@ static enum err_code resume_run(struct server *server, int64_t id, struct err *e
 	return ERR_NONE;
 }
 
+/* ------------------------------------------------------------------ ended, and the server died before the seal */
+
+enum { SEALS_BACK = 400, RUNS_BACK = 50 };
+
+static enum err_code note_seal(void *arg, const struct event *event, struct err *err)
+{
+	char name[32];
+
+	(void)err;
+	if (event->kind == EVENT_RUN_SEALED && event->payload != NULL) {
+		snprintf(name, sizeof(name), "%lld", (long long)json_int(event->payload, "run", 0));
+		json_put_flag(arg, name, true);
+	}
+	return ERR_NONE;
+}
+
+static enum err_code seal_ended(struct server *server, struct err *err)
+{
+	const struct journal_filter filter = {.limit = RUNS_BACK};
+	json_t *runs = NULL, *sealed = json_object();
+	const json_t *row;
+	struct sha256 head;
+	int64_t last = 0;
+	size_t i;
+
+	enum err_code code = journal_head(server->reader, 0, &last, &head, err);
+	if (code == ERR_NOT_FOUND) /* a new journal */
+		code = ERR_NONE;
+	else if (code == ERR_NONE)
+		code = journal_events(server->reader, 0, last > SEALS_BACK ? last - SEALS_BACK : 0, note_seal, sealed, err);
+	if (code == ERR_NONE)
+		code = journal_runs(server->reader, &filter, &runs, err);
+	json_array_foreach(runs, i, row) {
+		char name[32];
+		snprintf(name, sizeof(name), "%lld", (long long)json_int(row, "run", 0));
+		if (!str_eq(json_str(row, "status", "open"), "open") && json_object_get(sealed, name) == NULL)
+			batch_after(server, AFTER_SEAL)->run = json_int(row, "run", 0);
+	}
+	json_decref(sealed);
+	json_decref(runs);
+	return code;
+}
+
 enum err_code resume_all(struct server *server, struct err *err)
 {
 	const struct journal_filter filter = {.open_only = true, .limit = 1000};
@@ -158,5 +196,5 @@ enum err_code resume_all(struct server *server, struct err *err)
 			log_line(LOG_ERROR, "%s", why.text);
 	}
 	json_decref(runs);
-	return ERR_NONE;
+	return seal_ended(server, err);
 }

@@ -247,6 +247,11 @@ static enum err_code open_journal(struct server *server, struct err *err)
 	TRY(journal_open(&server->reader, dir, JOURNAL_READ, err));
 	TRY(journal_writer_new(&server->writer, server->journal, wake, server, err));
 	server->journal_ok = true;
+	json_t *payload = json_object();
+	json_put_int(payload, "epoch", server->epoch);
+	json_put_str(payload, "version", server->options->version);
+	json_put_int(payload, "pid", getpid());
+	ledger_emit(server, EVENT_SERVER_STARTED, payload);
 	return ERR_NONE;
 }
 

@@ -284,6 +284,9 @@ void step_finish(struct live *live, size_t index, enum step_state outcome, json_
 	struct live_step *own = &live->steps[index];
 	json_t *payload = named(live, index);
 
+	for (size_t i = 0; i < step->op_count && step->state == STEP_RUNNING; i++)
+		if (step->ops[i].state == OP_STATE_PROPOSED)
+			op_refuse(live, index, &step->ops[i], "the step ended before it was allowed", NULL);
 	if (step->state == STEP_RUNNING)
 		live->active--;
 	if (own->waiting != NULL) {

@@ -131,6 +131,8 @@ enum err_code client_open(struct client **out, const char *data_dir, int flags, 
 	wire_init(&client->wire, fd, WIRE_LINE_MAX);
 	client->kept = json_array();
 	code = greet(client, err);
+	if (code == ERR_VERSION && (flags & CLIENT_ANY_VERSION))
+		code = ERR_NONE;
 	if (code != ERR_NONE)
 		client_close(client);
 	else
@@ -156,7 +158,7 @@ int client_fd(const struct client *client)
 
 const char *client_server_version(const struct client *client)
 {
-	return client->version;
+	return client->version != NULL ? client->version : "?";
 }
 
 enum err_code client_send(struct client *client, const char *what, json_t *body, int64_t *id, struct err *err)
