@@ -70,7 +70,7 @@ void draw_box(struct cells *cells, struct box box, enum style style, const char 
 	const int used = right != NULL ? text_columns(right) : 0;
 	cells_textf(cells, box.x + 4, box.y, box.width - 10 - used, style, " %s ", title);
 	if (used > 0)
-		cells_textf(cells, end - used - 3, box.y, used + 2, style, " %s ", right);
+		cells_textf(cells, end - used - 3, box.y, used + 2, STYLE_TEXT, " %s ", right);
 }
 
 void draw_footer(const struct screen *screen, struct cells *cells, int y)

@@ -126,7 +126,9 @@ static void draw_clock(const struct screen *screen, struct cells *cells, int y)
 		int x = 1 + cells_textf(cells, 1, y, cells->width, STYLE_TEXT, "RTO %s   elapsed %s%s   ", rto,
 					elapsed, clock.assumed && !screen_narrow(screen) ? " (t0 assumed)" : "");
 		x += cells_textf(cells, x, y, cells->width - x, STYLE_BOLD, "LEFT ");
-		cells_textf(cells, x, y, cells->width - x, style, "%s%s", clock.left_ms < 0 ? "+" : "", left);
+		/* digits that change every second have no colour of their own while all is well: bytes */
+		cells_textf(cells, x, y, cells->width - x, style == STYLE_GOOD ? STYLE_TEXT : style, "%s%s",
+			clock.left_ms < 0 ? "+" : "", left);
 		draw_bar(cells, y + 1, &clock);
 	}
 	if (run->service_count > 1)

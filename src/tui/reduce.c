@@ -268,7 +268,7 @@ void screen_farewell(const struct screen *screen, char *out, size_t size)
 		snprintf(out, size, "run %lld continues; see it again with: drillbook attach %lld",
 			(long long)screen->run_id, (long long)screen->run_id);
 	else
-		snprintf(out, size, "run %lld %s; read it again with: drillbook show %lld",
+		snprintf(out, size, "run %lld %s; read it again with: drillbook attach %lld",
 			(long long)screen->run_id, run_status_name(screen->run->status),
 			(long long)screen->run_id);
 }

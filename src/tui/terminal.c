@@ -342,6 +342,7 @@ void terminal_paint(struct terminal *term, const struct cells *cells, bool all)
 				paint_cell(term, x, y, cell);
 		}
 	}
+	leaveok(stdscr, cells->cursor_x < 0); /* an invisible cursor is not carried back: fewer bytes a second */
 	curs_set(cells->cursor_x >= 0);
 	if (cells->cursor_x >= 0)
 		move(cells->cursor_y, cells->cursor_x);
