@@ -50,7 +50,7 @@ static void take_answer(struct channel *channel, json_t *message)
 	pthread_mutex_lock(&channel->lock);
 	if (channel->waiting >= 0 && channel->answer == NULL &&
 		json_int(message, "ordinal", -1) == channel->waiting) {
-		channel->answer = json_incref(message);
+		channel->answer = json_deep_copy(message); /* each thread its own */
 		/* from here on the end of the server does not stop the effect */
 		if (str_eq(json_str(message, "t", ""), "ack"))
 			channel->where = IN_EFFECT;
