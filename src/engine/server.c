@@ -13,7 +13,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { LOCK_PATIENCE_MS = 3000 };
 
 const struct actor program_actor = {.uid = -1, .name = "drillbook"};
 
@@ -144,6 +147,35 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 /* ------------------------------------------------------------------ start */
 
+/* Whether a server really answers there. */
+static bool answered(const char *data_dir)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char *path = wire_socket_path(data_dir);
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	const bool yes = fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return yes;
+}
+
+/* A server that was just killed holds its lock until the kernel has taken it apart. */
+static bool lock_within(int fd, const char *data_dir, int64_t patience_ms)
+{
+	const struct mono begin = mono_now();
+	const struct timespec pause = {.tv_nsec = 10000000};
+
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		if (answered(data_dir) || mono_ms_since(begin) > patience_ms)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 static enum err_code take_lock(struct server *server, struct err *err)
 {
 	char *path = path_join(server->options->data_dir, "server.lock");
@@ -152,7 +184,7 @@ static enum err_code take_lock(struct server *server, struct err *err)
 	server->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (server->lock_fd < 0)
 		code = err_errno(err, "cannot open \"%s\"", path);
-	else if (flock(server->lock_fd, LOCK_EX | LOCK_NB) != 0)
+	else if (!lock_within(server->lock_fd, server->options->data_dir, LOCK_PATIENCE_MS))
 		code = err_set(err, ERR_HELD, "another server has \"%s\"", server->options->data_dir);
 	if (code == ERR_NONE) {
 		char pid[32];
@@ -242,7 +274,14 @@ static enum err_code open_journal(struct server *server, struct err *err)
 {
 	const char *dir = server->options->data_dir;
 
-	TRY(journal_open(&server->journal, dir, JOURNAL_WRITE, err));
+	/* the same dying server may still hold the journal: its descriptors are closed one after the other */
+	const struct mono begin = mono_now();
+	const struct timespec pause = {.tv_nsec = 10000000};
+	enum err_code code = journal_open(&server->journal, dir, JOURNAL_WRITE, err);
+	for (; code == ERR_HELD && mono_ms_since(begin) < LOCK_PATIENCE_MS;
+		code = journal_open(&server->journal, dir, JOURNAL_WRITE, err))
+		nanosleep(&pause, NULL);
+	TRY(code);
 	TRY(journal_new_epoch(server->journal, &server->epoch, err));
 	TRY(journal_open(&server->reader, dir, JOURNAL_READ, err));
 	TRY(journal_writer_new(&server->writer, server->journal, wake, server, err));

@@ -570,6 +570,8 @@ static void answer_all(struct rig *rig)
 			must(answer(rig, "yes", "", "", &err), &err);
 		else if (str_eq(kind, "failed")) /* a killed worker without an open intent: interrupted */
 			must(answer(rig, "retry", "", "", &err), &err);
+		else if (str_eq(kind, "unknown")) /* the worker that looked was killed as well: look again */
+			must(answer(rig, "verify", "", "", &err), &err);
 		else
 			fail_msg("asked \"%s\": %s", kind, rig->run->asks[0].text);
 		while (run_ask(rig->run, id) != NULL)
