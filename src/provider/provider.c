@@ -14,6 +14,7 @@ const struct provider *const providers[] = {
 #ifdef HAVE_LIBPQ
 	&postgres_provider,
 #endif
+	&sqlite_provider,
 	NULL,
 };
 
