@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOCK_PATIENCE_MS = 3000 };
+enum { LOCK_PATIENCE_MS = 3000, ANSWER_PATIENCE_MS = 500 };
 
 const struct actor program_actor = {.uid = -1, .name = "drillbook"};
 
@@ -147,15 +147,26 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 /* ------------------------------------------------------------------ start */
 
-/* Whether a server really answers there. */
+/* Whether a server really answers there: one that is being taken apart may still accept, but says nothing. */
 static bool answered(const char *data_dir)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	char *path = wire_socket_path(data_dir);
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	json_t *request = json_object(), *answer = NULL;
+	struct wire wire;
+	struct err err;
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	const bool yes = fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+	wire_init(&wire, fd, WIRE_CLIENT_LINE_MAX);
+	json_put_str(request, "do", "status");
+	json_put_int(request, "id", 1);
+	const bool yes = fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+			 wire_send(fd, request, NULL, 0, &err) == ERR_NONE &&
+			 wire_wait(&wire, ANSWER_PATIENCE_MS, &answer, &err) == ERR_NONE;
+	json_decref(request);
+	json_decref(answer);
+	wire_release(&wire);
 	if (fd >= 0)
 		close(fd);
 	free(path);
