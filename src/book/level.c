@@ -11,10 +11,23 @@ static const struct {
 	const char *capability, *param, *entries; /* capability NULL = any */
 } declaring[] = {
 	{"action", "name", "actions"},
+	{"data", "query", "queries"},
+	{"data", "statement", "queries"},
 	{NULL, "action", "actions"},
 	{NULL, "query", "queries"},
 	{NULL, "statement", "queries"},
 };
+
+const char *declared_under(const char *op, const char *param)
+{
+	for (size_t i = 0; i < COUNT_OF(declaring); i++) {
+		const char *capability = declaring[i].capability;
+		if (capability != NULL && str_starts(op, capability) && op[strlen(capability)] == '.' &&
+			strcmp(declaring[i].param, param) == 0)
+			return declaring[i].entries;
+	}
+	return NULL;
+}
 
 /* ------------------------------------------------------------------ all Lua of a step */
 
@@ -101,7 +114,7 @@ static void scan_release(struct step_scan *scan)
 
 /* ------------------------------------------------------------------ declared actions and queries */
 
-static int declared_effect(const struct node *row)
+int declared_effect(const struct node *row)
 {
 	const struct node *effect = node_get(row, "effect");
 	const int level = effect != NULL ? level_of(effect) : LEVEL_MAX;

@@ -144,26 +144,44 @@ static void check_arg(struct lint *lint, const struct script *script, const stru
 			"%s: \"%s\" must be %s", op->op, arg->name, right);
 }
 
-/* action.run("tools", {name = "list"}): the target must declare it. */
-static void check_action(struct lint *lint, const struct script *script,
-	const struct lua_call *call, const struct lua_arg *arg)
+static void undeclared(struct lint *lint, struct place place, const struct lua_call *call,
+	const struct lua_arg *arg, const struct node *entries, const char *what)
 {
-	const struct node *target = workspace_entry(lint->workspace, DOC_TARGETS, call->target);
-	const struct node *actions = node_get(target, "actions");
 	struct names names = {0};
 	char mean[128];
 
-	if (!str_starts(call->op, "action.") || strcmp(arg->name, "name") != 0 ||
-		arg->literal != LITERAL_STRING || node_get(actions, arg->text) != NULL)
-		return;
-	for (const struct node *n = actions != NULL ? actions->first : NULL; n != NULL; n = n->next)
+	for (const struct node *n = entries != NULL ? entries->first : NULL; n != NULL; n = n->next)
 		if (n->key != NULL)
 			names_add(&names, n->key);
 	did_you_mean(mean, sizeof(mean), arg->text, names.rows, names.count);
 	names_release(&names);
-	problems_add(lint->problems, RULE_UNKNOWN_ACTION,
-		script_place(script, arg->line, arg->column),
-		"target \"%.60s\" declares no action \"%.60s\"%s", call->target, arg->text, mean);
+	problems_add(lint->problems, RULE_UNKNOWN_ACTION, place,
+		"target \"%.60s\" declares no %s \"%.60s\"%s", call->target, what, arg->text, mean);
+}
+
+/* action.run("tools", {name = "list"}), data.query("db", {query = "count"}): the target must declare it, and
+ * what only looks must be declared so. */
+static void check_declared(struct lint *lint, const struct script *script,
+	const struct lua_call *call, const struct operation *op, const struct lua_arg *arg)
+{
+	const struct place place = script_place(script, arg->line, arg->column);
+	const char *under = declared_under(call->op, arg->name);
+
+	if (under == NULL || arg->literal != LITERAL_STRING)
+		return;
+	const char *what = strcmp(under, "actions") == 0 ? "action" : "query";
+	const struct node *entries =
+		node_get(workspace_entry(lint->workspace, DOC_TARGETS, call->target), under);
+	const struct node *entry = node_get(entries, arg->text);
+	if (entry == NULL)
+		undeclared(lint, place, call, arg, entries, what);
+	else if (op->effect == 0 && declared_effect(entry) > 0)
+		problems_add(lint->problems, RULE_WRONG_PARAMETER, place,
+			"%s takes only what is declared effect: read, and %s \"%.60s\" is not", op->op,
+			what, arg->text);
+	else if (strcmp(call->op, "data.write") == 0 && declared_effect(entry) == 0)
+		problems_add(lint->problems, RULE_WRONG_PARAMETER, place,
+			"query \"%.60s\" is declared effect: read: call it with data.query", arg->text);
 }
 
 static void check_args(struct lint *lint, const struct script *script,
@@ -171,7 +189,7 @@ static void check_args(struct lint *lint, const struct script *script,
 {
 	for (size_t i = 0; i < call->arg_count; i++) {
 		check_arg(lint, script, op, &call->args[i]);
-		check_action(lint, script, call, &call->args[i]);
+		check_declared(lint, script, call, op, &call->args[i]);
 	}
 	for (size_t p = 0; call->args_known && p < op->param_count; p++) {
 		const struct field *field = &op->params[p];

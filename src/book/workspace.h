@@ -127,6 +127,10 @@ struct step_scan {
 	bool complete;      /* every script could be read to its end */
 };
 
+/* "actions" or "queries" when that parameter of an operation names an entry of its target; else NULL. */
+const char *declared_under(const char *op, const char *param);
+/* Of an action or query: 3 when it declares none. */
+int declared_effect(const struct node *row);
 /* 0..3 from uses and the author's level; an operation nobody knows counts as 3.  from_uses (may be NULL) gets
  * the level of the known ones alone. */
 int step_level(const struct workspace *workspace, struct document *document,

@@ -231,7 +231,7 @@ static void the_level_of_declared_actions(void **state)
 		{"{action.run: tools}", "require(\"kill\").now()", 1},
 		{"{data.write: db-primary}", "data.write(\"db-primary\", {statement = \"place\", args = {ref = 1}})", 1},
 		{"{data.query: db-primary}", "data.query(\"db-primary\", {query = \"count\"})", 0},
-		{"{data.write: db-standby}", "data.write(\"db-standby\", {statement = \"place\"})", 3},
+		{"{data.write: db-standby}", "data.write(\"db-standby\", {statement = params.reason})", 3},
 		{"{failover.fence: db-primary, data.query: db-primary}", "log(1)", 2},
 	};
 	struct fixture f;
