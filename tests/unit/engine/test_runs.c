@@ -566,14 +566,12 @@ static void answer_all(struct rig *rig)
 	while (rig->caught_up && rig->run->ask_count > 0) {
 		const char *kind = rig->run->asks[0].kind;
 		const int64_t id = rig->run->asks[0].id;
-		if (str_eq(kind, "confirm"))
-			must(answer(rig, "yes", "", "", &err), &err);
-		else if (str_eq(kind, "failed")) /* a killed worker without an open intent: interrupted */
-			must(answer(rig, "retry", "", "", &err), &err);
-		else if (str_eq(kind, "unknown")) /* the worker that looked was killed as well: look again */
-			must(answer(rig, "verify", "", "", &err), &err);
-		else
-			fail_msg("asked \"%s\": %s", kind, rig->run->asks[0].text);
+		const char *word = str_eq(kind, "confirm") ? "yes"
+				   : str_eq(kind, "failed") ? "retry" /* a worker killed without an open intent */
+							    : "verify"; /* the worker that looked was killed as well */
+		const enum err_code code = answer(rig, word, "", "", &err);
+		if (code != ERR_NOT_FOUND) /* its step may just have lost its worker: the event is under way */
+			must(code, &err);
 		while (run_ask(rig->run, id) != NULL)
 			follow_one(rig);
 	}
