@@ -6,9 +6,11 @@
  *   3. its environment is open to this mode
  *   4. mode probe: only what the table says is a read
  *   5. the parameters fit the table
- *   6. a recorded outcome of the same ordinal is returned; another one than expected is DIVERGED
+ *   6. a recorded outcome of the same ordinal is returned; another one than expected is
+ * DIVERGED
  *   7. read: run, tell.   Else: prepare, intent, wait, run, outbox, tell.
- * What goes to the server is masked, and the script gets the masked form too: a replay gives it the same. */
+ * What goes to the server is masked, and the script gets the masked form too: a replay gives it
+ * the same. */
 #include "failpoint.h"
 #include "job.h"
 
@@ -64,7 +66,8 @@ static bool has_word(const json_t *list, const char *word)
 	return false;
 }
 
-static enum err_code allowed(const struct job *job, const char *op, const char *target, struct err *err)
+static enum err_code allowed(
+	const struct job *job, const char *op, const char *target, struct err *err)
 {
 	const json_t *uses = json_object_get(job->json, "uses");
 	const json_t *object = json_object_get(job->targets, target);
@@ -72,13 +75,14 @@ static enum err_code allowed(const struct job *job, const char *op, const char *
 
 	if (!has_word(json_object_get(uses, op), target))
 		return err_set(err, ERR_FORBIDDEN,
-			"%s on \"%s\" is not in the step's uses: add \"%s: %s\" there", op, target, op, target);
+			"%s on \"%s\" is not in the step's uses: add \"%s: %s\" there", op,
+			target, op, target);
 	if (object == NULL)
 		return err_set(err, ERR_USAGE, "there is no target \"%s\"", target);
 	if (!has_word(json_object_get(job->json, "allowed_environments"), environment))
 		return err_set(err, ERR_FORBIDDEN,
-			"target \"%s\" is in environment \"%s\", which mode %s may not touch", target,
-			environment, job->mode);
+			"target \"%s\" is in environment \"%s\", which mode %s may not touch",
+			target, environment, job->mode);
 	if (str_eq(job->mode, "probe")) {
 		const struct operation *operation =
 			operation_find(provider_find(json_str(object, "provider", "")), op);
@@ -105,20 +109,21 @@ static json_t *recorded(const struct job *job)
 	return json_object_get(job->replay, name);
 }
 
-static bool same_call(const json_t *row, const char *op, const char *target, json_t *args,
-	const char *digest)
+static bool same_call(
+	const json_t *row, const char *op, const char *target, json_t *args, const char *digest)
 {
 	json_t *before = json_object_get(row, "args");
 
-	if (!str_eq(json_str(row, "op", ""), op) || !str_eq(json_str(row, "target", ""), target))
+	if (!str_eq(json_str(row, "op", ""), op) ||
+		!str_eq(json_str(row, "target", ""), target))
 		return false;
 	return json_is_object(before) ? json_equal(before, args) != 0
 				      : str_eq(json_str(row, "digest", ""), digest);
 }
 
 /* True when the call was recorded: its outcome is in code, result and err. */
-static bool replayed(struct job *job, const char *op, const char *target, json_t *args, const char *digest,
-	enum err_code *code, json_t **result, struct err *err)
+static bool replayed(struct job *job, const char *op, const char *target, json_t *args,
+	const char *digest, enum err_code *code, json_t **result, struct err *err)
 {
 	json_t *row = recorded(job);
 
@@ -127,9 +132,11 @@ static bool replayed(struct job *job, const char *op, const char *target, json_t
 	if (!same_call(row, op, target, args, digest)) {
 		job->diverged = true;
 		snprintf(job->divergence, sizeof(job->divergence),
-			"call %lld is %s on \"%s\" now and was %s on \"%s\" %s", (long long)job->ordinal, op,
-			target, json_str(row, "op", "?"), json_str(row, "target", "?"),
-			str_eq(json_str(row, "op", ""), op) ? "with other arguments before" : "before");
+			"call %lld is %s on \"%s\" now and was %s on \"%s\" %s",
+			(long long)job->ordinal, op, target, json_str(row, "op", "?"),
+			json_str(row, "target", "?"),
+			str_eq(json_str(row, "op", ""), op) ? "with other arguments before"
+							    : "before");
 		*code = job_halted(job, err);
 		return true;
 	}
@@ -173,12 +180,13 @@ static void call_hex(char hex[SHA256_HEX], const char *op, const char *target, j
 
 struct made { /* one call on its way */
 	const char *op, *target, *digest;
-	json_t *args;           /* masked */
+	json_t *args; /* masked */
 	struct wall began, ended;
 };
 
 /* Tells a read and takes the next ordinal. */
-static void tell_read(struct job *job, const struct made *made, json_t *result, const struct err *err)
+static void tell_read(
+	struct job *job, const struct made *made, json_t *result, const struct err *err)
 {
 	json_t *message = message_new("read");
 
@@ -197,8 +205,8 @@ static void tell_read(struct job *job, const struct made *made, json_t *result, 
 	channel_send(&job->channel, message);
 }
 
-static enum err_code run_read(struct job *job, struct made *made, struct call *call, json_t **result,
-	struct err *err)
+static enum err_code run_read(
+	struct job *job, struct made *made, struct call *call, json_t **result, struct err *err)
 {
 	json_t *raw = json_object();
 
@@ -213,8 +221,9 @@ static enum err_code run_read(struct job *job, struct made *made, struct call *c
 	return code;
 }
 
-enum err_code boundary_value(struct job *job, const char *op, json_t *args, json_t *(*make)(void *arg),
-	void *arg, bool only_recorded, json_t **value, struct err *err)
+enum err_code boundary_value(struct job *job, const char *op, json_t *args,
+	json_t *(*make)(void *arg), void *arg, bool only_recorded, json_t **value,
+	struct err *err)
 {
 	char digest[SHA256_HEX];
 	json_t *result = NULL;
@@ -225,7 +234,7 @@ enum err_code boundary_value(struct job *job, const char *op, json_t *args, json
 		return ERR_NONE;
 	call_hex(digest, op, "", args);
 	if (!replayed(job, op, "", args, digest, &code, &result, err)) {
-		struct made made = {op, "", digest, args, wall_now(), {0}};
+		struct made made = { op, "", digest, args, wall_now(), { 0 } };
 		made.ended = made.began;
 		result = json_object();
 		json_put(result, "value", make(arg));
@@ -253,11 +262,12 @@ static int64_t time_for_call(const struct job *job)
 static enum err_code new_call(struct job *job, const char *op, const char *target, json_t *args,
 	const json_t *before, const char *key, struct call **call, struct err *err)
 {
-	return call_new(call, target, json_object_get(job->targets, target), op, args, before, key,
-		job->workspace, time_for_call(job), &job->hooks, err);
+	return call_new(call, target, json_object_get(job->targets, target), op, args, before,
+		key, job->workspace, time_for_call(job), &job->hooks, err);
 }
 
-static json_t *undo_of(const struct made *made, const struct operation *operation, const json_t *before)
+static json_t *undo_of(
+	const struct made *made, const struct operation *operation, const json_t *before)
 {
 	const json_t *given = json_object_get(before, "undo");
 	json_t *undo;
@@ -270,7 +280,8 @@ static json_t *undo_of(const struct made *made, const struct operation *operatio
 			json_put(undo, "args", json_object());
 		return undo;
 	}
-	/* an operation that names itself (put back, declared undo) is undone by what prepare found or not at all */
+	/* an operation that names itself (put back, declared undo) is undone by what prepare
+	 * found or not at all */
 	if (operation->undo == NULL || str_eq(operation->undo, made->op))
 		return json_null();
 	undo = json_object();
@@ -280,8 +291,8 @@ static json_t *undo_of(const struct made *made, const struct operation *operatio
 	return undo;
 }
 
-static json_t *intent_of(const struct job *job, const struct made *made, const struct call *call,
-	json_t *before, const char *key)
+static json_t *intent_of(const struct job *job, const struct made *made,
+	const struct call *call, json_t *before, const char *key)
 {
 	const struct operation *operation = call_operation(call);
 	json_t *intent = message_new("intent"), *bound = json_object();
@@ -304,9 +315,10 @@ static json_t *intent_of(const struct job *job, const struct made *made, const s
 	return intent;
 }
 
-/* What prepare finds, masked.  An error is told like a read, so that the record says why nothing was done. */
-static enum err_code prepare(struct job *job, struct made *made, json_t *args, json_t **before,
-	struct err *err)
+/* What prepare finds, masked.  An error is told like a read, so that the record says why
+ * nothing was done. */
+static enum err_code prepare(
+	struct job *job, struct made *made, json_t *args, json_t **before, struct err *err)
 {
 	struct call *call;
 	json_t *raw = json_object();
@@ -329,8 +341,8 @@ static enum err_code prepare(struct job *job, struct made *made, json_t *args, j
 	return code;
 }
 
-/* Prepares and proposes until there is an answer: NONE = do it now.  A human's thinking does not count against the
- * step's deadline. */
+/* Prepares and proposes until there is an answer: NONE = do it now.  A human's thinking does
+ * not count against the step's deadline. */
 static enum err_code propose(struct job *job, struct made *made, json_t *args, const char *key,
 	json_t **before, struct err *err)
 {
@@ -354,8 +366,8 @@ static enum err_code propose(struct job *job, struct made *made, json_t *args, c
 	return code;
 }
 
-static json_t *result_of(const struct job *job, const struct made *made, const char *key, json_t *result,
-	const struct err *err)
+static json_t *result_of(const struct job *job, const struct made *made, const char *key,
+	json_t *result, const struct err *err)
 {
 	json_t *message = message_new("result");
 
@@ -371,14 +383,16 @@ static json_t *result_of(const struct job *job, const struct made *made, const c
 	return message;
 }
 
-/* The intent is on disk and allowed.  Whatever happens to the server now, this ends with a result on disk. */
+/* The intent is on disk and allowed.  Whatever happens to the server now, this ends with a
+ * result on disk. */
 static enum err_code do_effect(struct job *job, struct made *made, json_t *args, json_t *before,
 	const char *key, json_t **result, struct err *err)
 {
 	json_t *raw = json_object();
 	struct call *call = NULL;
 	/* a call of its own: its time begins now, not when somebody was asked */
-	enum err_code code = new_call(job, made->op, made->target, args, before, key, &call, err);
+	enum err_code code =
+		new_call(job, made->op, made->target, args, before, key, &call, err);
 
 	made->began = wall_now();
 	if (job->channel.stop) {
@@ -402,8 +416,8 @@ static enum err_code do_effect(struct job *job, struct made *made, json_t *args,
 	return code;
 }
 
-static enum err_code run_effect(struct job *job, struct made *made, json_t *args, json_t **result,
-	struct err *err)
+static enum err_code run_effect(
+	struct job *job, struct made *made, json_t *args, json_t **result, struct err *err)
 {
 	char *key = xasprintf("%s/%lld", job->key, (long long)job->ordinal);
 	json_t *before = NULL;
@@ -433,11 +447,11 @@ enum err_code boundary_call(struct job *job, const char *op, const char *target,
 	TRY(job_halted(job, err));
 	TRY(allowed(job, op, target, err));
 	TRY(new_call(job, op, target, args, NULL, "", &call, err));
-	json_t *masked = mask_json(
-		&job->secrets.mask, (json_t *)(uintptr_t)call_arguments(call));
+	json_t *masked =
+		mask_json(&job->secrets.mask, (json_t *)(uintptr_t)call_arguments(call));
 	call_hex(digest, op, target, masked);
 	if (!replayed(job, op, target, masked, digest, &code, result, err)) {
-		struct made made = {op, target, digest, masked, {0}, {0}};
+		struct made made = { op, target, digest, masked, { 0 }, { 0 } };
 		channel_enter(&job->channel, IN_READ);
 		if (call_effect(call, NULL) == EFFECT_READ)
 			code = run_read(job, &made, call, result, err);

@@ -1,4 +1,5 @@
-/* channel.c: the two threads of a worker that talk with the server: the main one asks, the reader listens. */
+/* channel.c: the two threads of a worker that talk with the server: the main one asks, the
+ * reader listens. */
 #include "channel.h"
 
 #include <errno.h>
@@ -16,7 +17,9 @@ void channel_init(struct channel *channel, int fd, int outbox_fd, const struct m
 {
 	pthread_condattr_t attr;
 
-	*channel = (struct channel){.fd = fd, .outbox_fd = outbox_fd, .mask = mask, .waiting = -1};
+	*channel = (struct channel){
+		.fd = fd, .outbox_fd = outbox_fd, .mask = mask, .waiting = -1
+	};
 	wire_init(&channel->wire, fd, WIRE_LINE_MAX);
 	pthread_mutex_init(&channel->lock, NULL);
 	pthread_mutex_init(&channel->sending, NULL);
@@ -31,7 +34,7 @@ void channel_init(struct channel *channel, int fd, int outbox_fd, const struct m
 
 json_t *channel_job(struct channel *channel)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *job = NULL;
 	enum err_code code;
 
@@ -119,12 +122,13 @@ static void guard(struct channel *channel)
 static void *reader_thread(void *arg)
 {
 	struct channel *channel = arg;
-	struct pollfd p = {.fd = channel->fd, .events = POLLIN};
-	struct err err = {0};
+	struct pollfd p = { .fd = channel->fd, .events = POLLIN };
+	struct err err = { 0 };
 	json_t *message;
 
 	for (;;) {
-		while (wire_next(&channel->wire, &message, &err) == ERR_NONE && message != NULL) {
+		while (wire_next(&channel->wire, &message, &err) == ERR_NONE &&
+			message != NULL) {
 			take_message(channel, message);
 			json_decref(message);
 		}
@@ -173,7 +177,7 @@ void channel_send_fd(struct channel *channel, json_t *message, int fd)
 
 void channel_offer(struct channel *channel, json_t *message)
 {
-	struct pollfd p = {.fd = channel->fd, .events = POLLOUT};
+	struct pollfd p = { .fd = channel->fd, .events = POLLOUT };
 
 	if (poll(&p, 1, 0) > 0 && (p.revents & POLLOUT) != 0)
 		channel_send(channel, message);
@@ -181,7 +185,8 @@ void channel_offer(struct channel *channel, json_t *message)
 		json_decref(message);
 }
 
-/* ------------------------------------------------------------------ where the main thread is */
+/* ------------------------------------------------------------------ where the main thread is
+ */
 
 static _Noreturn void wait_for_the_end(void)
 {
@@ -226,7 +231,8 @@ static void wait_slice(struct channel *channel, int64_t ms)
 	pthread_cond_timedwait(&channel->changed, &channel->lock, &until);
 }
 
-enum err_code channel_propose(struct channel *channel, json_t *intent, int64_t ordinal, struct err *err)
+enum err_code channel_propose(
+	struct channel *channel, json_t *intent, int64_t ordinal, struct err *err)
 {
 	pthread_mutex_lock(&channel->lock);
 	channel->waiting = ordinal;
@@ -234,7 +240,8 @@ enum err_code channel_propose(struct channel *channel, json_t *intent, int64_t o
 	channel_send(channel, json_incref(intent));
 
 	pthread_mutex_lock(&channel->lock);
-	/* an ack may be under way when the stop comes: it is worth a moment to end with a result */
+	/* an ack may be under way when the stop comes: it is worth a moment to end with a
+	 * result */
 	for (int64_t left = STOP_PATIENCE_MS; channel->answer == NULL && left > 0;) {
 		wait_slice(channel, TICK_MS);
 		left -= channel->stop ? TICK_MS : 0;
@@ -247,7 +254,8 @@ enum err_code channel_propose(struct channel *channel, json_t *intent, int64_t o
 	const char *what = json_str(answer, "t", "");
 	enum err_code code = ERR_NONE;
 	if (answer == NULL)
-		code = err_set(err, ERR_CANCELLED, "stopped before it was allowed: nothing was done");
+		code = err_set(
+			err, ERR_CANCELLED, "stopped before it was allowed: nothing was done");
 	else if (str_eq(what, "again"))
 		code = err_set(err, ERR_CONFLICT, "prepare once more");
 	else if (str_eq(what, "refuse"))
@@ -259,23 +267,25 @@ enum err_code channel_propose(struct channel *channel, json_t *intent, int64_t o
 
 static void append_line(struct channel *channel, const json_t *masked)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	char *line = json_line(masked);
 	const size_t len = strlen(line);
 
 	line[len] = '\n'; /* in the place of the NUL */
-	if (channel->outbox_fd >= 0 && write_all(channel->outbox_fd, line, len + 1, &err) != ERR_NONE)
+	if (channel->outbox_fd >= 0 &&
+		write_all(channel->outbox_fd, line, len + 1, &err) != ERR_NONE)
 		log_line(LOG_ERROR, "the outbox: %s", err.text);
 	free(line);
 }
 
 bool channel_result(struct channel *channel, json_t *result)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *masked = mask_message(channel->mask, result);
 
-	/* Always, and before the server can see it: should it die with the line unread, a new one finds it here.  Synced only
-	 * when the server is known to have gone; a power cut that takes both leaves an UNKNOWN, which is true. */
+	/* Always, and before the server can see it: should it die with the line unread, a new
+	 * one finds it here.  Synced only when the server is known to have gone; a power cut
+	 * that takes both leaves an UNKNOWN, which is true. */
 	append_line(channel, masked);
 	pthread_mutex_lock(&channel->lock);
 	const bool gone = channel->gone;

@@ -13,7 +13,7 @@ struct reader {
 
 static const char *read_piece(lua_State *lua, void *arg, size_t *size)
 {
-	static const char newlines[PIECE + 1] = {[0 ... PIECE - 1] = '\n'};
+	static const char newlines[PIECE + 1] = { [0 ... PIECE - 1] = '\n' };
 	struct reader *reader = arg;
 
 	(void)lua;
@@ -29,7 +29,7 @@ static const char *read_piece(lua_State *lua, void *arg, size_t *size)
 
 int chunk_load(lua_State *lua, const char *name, int64_t line, const char *source, size_t len)
 {
-	struct reader reader = {line - 1, source, len};
+	struct reader reader = { line - 1, source, len };
 
 	if (reader.newlines < 0 || reader.newlines > LINE_MAX_NUMBER)
 		reader.newlines = 0;

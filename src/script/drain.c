@@ -1,7 +1,8 @@
 /* drain.c: the thread between the pipe and the output file.
  *
- * One thread, because bytes must be masked and digested in order; large reads, because every step pays for them.  Past
- * the cap the beginning is already in the file; the end is kept in a ring and written when the step ends. */
+ * One thread, because bytes must be masked and digested in order; large reads, because every
+ * step pays for them.  Past the cap the beginning is already in the file; the end is kept in a
+ * ring and written when the step ends. */
 #include "drain.h"
 
 #include <errno.h>
@@ -36,17 +37,17 @@ static char *big_buffer(size_t size)
 struct drain {
 	struct drain_options options;
 	pthread_t thread;
-	int pipe, wake;          /* read end; eventfd that says: finish */
+	int pipe, wake; /* read end; eventfd that says: finish */
 	struct mask_state state;
 	struct sha256_stream *digest;
-	int64_t written;         /* bytes in the file */
-	int64_t head_left;       /* bytes of the beginning that may still be written */
+	int64_t written;   /* bytes in the file */
+	int64_t head_left; /* bytes of the beginning that may still be written */
 	char *gather;
 	size_t gathered;
-	char *ring;              /* the newest ring_size bytes beyond the head; NULL until needed */
+	char *ring; /* the newest ring_size bytes beyond the head; NULL until needed */
 	size_t ring_size;
-	int64_t ring_total;      /* bytes ever put into it */
-	bool failed;             /* the file takes no more */
+	int64_t ring_total; /* bytes ever put into it */
+	bool failed;	    /* the file takes no more */
 	int64_t lost;
 	struct mono told;
 	int64_t told_bytes;
@@ -64,7 +65,8 @@ static void append(struct drain *drain, const char *data, size_t len)
 			data += n;
 			len -= (size_t)n;
 		} else if (n < 0 && errno != EINTR) {
-			drain->failed = true; /* disk full: the step goes on, its output is cut */
+			drain->failed =
+				true; /* disk full: the step goes on, its output is cut */
 		}
 	}
 	drain->lost += (int64_t)len;
@@ -113,21 +115,24 @@ static void emit(void *arg, const char *data, size_t len)
 		into_ring(drain, data + head, len - head);
 }
 
-/* The end of an output that did not fit: a mark that says how much is missing, then the newest bytes. */
+/* The end of an output that did not fit: a mark that says how much is missing, then the newest
+ * bytes. */
 static void append_tail(struct drain *drain)
 {
 	char mark[96];
-	const int64_t kept = drain->ring_total < (int64_t)drain->ring_size ? drain->ring_total
-									    : (int64_t)drain->ring_size;
+	const int64_t kept = drain->ring_total < (int64_t)drain->ring_size
+				     ? drain->ring_total
+				     : (int64_t)drain->ring_size;
 	const int64_t left_out = drain->ring_total - kept;
-	const size_t at = left_out > 0 ? (size_t)(drain->ring_total % (int64_t)drain->ring_size) : 0;
+	const size_t at =
+		left_out > 0 ? (size_t)(drain->ring_total % (int64_t)drain->ring_size) : 0;
 
 	if (drain->ring == NULL)
 		return;
 	if (left_out > 0) {
 		drain->lost += left_out;
-		const int n = snprintf(mark, sizeof(mark), "\n[drillbook: %lld bytes were left out here]\n",
-			(long long)left_out);
+		const int n = snprintf(mark, sizeof(mark),
+			"\n[drillbook: %lld bytes were left out here]\n", (long long)left_out);
 		append(drain, mark, (size_t)n);
 		append(drain, drain->ring + at, drain->ring_size - at);
 		append(drain, drain->ring, at);
@@ -156,7 +161,8 @@ static int until_told(const struct drain *drain)
 	return since >= SIZE_EVERY_MS ? 0 : (int)(SIZE_EVERY_MS - since);
 }
 
-/* One read.  *held are the bytes of chunk kept from before.  False at the end or when nothing is there. */
+/* One read.  *held are the bytes of chunk kept from before.  False at the end or when nothing
+ * is there. */
 static bool take(struct drain *drain, char *chunk, size_t *held)
 {
 	const ssize_t n = read(drain->pipe, chunk + *held, READ_BYTES);
@@ -164,7 +170,8 @@ static bool take(struct drain *drain, char *chunk, size_t *held)
 	if (n <= 0)
 		return n < 0 && errno == EINTR;
 	const size_t len = *held + (size_t)n;
-	const size_t used = mask_run(drain->options.mask, &drain->state, chunk, len, false, emit, drain);
+	const size_t used =
+		mask_run(drain->options.mask, &drain->state, chunk, len, false, emit, drain);
 	flush(drain);
 	*held = len - used;
 	memmove(chunk, chunk + used, *held);
@@ -176,7 +183,8 @@ static void *drain_thread(void *arg)
 	struct drain *drain = arg;
 	char *chunk = big_buffer(drain->options.mask->longest + READ_BYTES);
 	size_t held = 0;
-	struct pollfd fds[] = {{.fd = drain->pipe, .events = POLLIN}, {.fd = drain->wake, .events = POLLIN}};
+	struct pollfd fds[] = { { .fd = drain->pipe, .events = POLLIN },
+		{ .fd = drain->wake, .events = POLLIN } };
 
 	while (fds[1].revents == 0) {
 		poll(fds, COUNT_OF(fds), until_told(drain));
@@ -186,7 +194,8 @@ static void *drain_thread(void *arg)
 			tell_size(drain);
 	}
 	fcntl(drain->pipe, F_SETFL, O_NONBLOCK);
-	for (int64_t rounds = LEFTOVER_MAX / READ_BYTES; rounds > 0 && take(drain, chunk, &held); rounds--)
+	for (int64_t rounds = LEFTOVER_MAX / READ_BYTES;
+		rounds > 0 && take(drain, chunk, &held); rounds--)
 		;
 	mask_run(drain->options.mask, &drain->state, chunk, held, true, emit, drain);
 	flush(drain);
@@ -205,7 +214,8 @@ static void digest_existing(struct drain *drain)
 	char *chunk;
 	ssize_t n;
 
-	if (fstat(drain->options.output_fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+	if (fstat(drain->options.output_fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+		st.st_size == 0)
 		return;
 	chunk = big_buffer(READ_BYTES);
 	while ((n = pread(drain->options.output_fd, chunk, READ_BYTES, drain->written)) > 0) {
@@ -253,7 +263,8 @@ struct drain_result drain_finish(struct drain *drain)
 	close(null);
 	eventfd_write(drain->wake, 1);
 	pthread_join(drain->thread, NULL);
-	const struct drain_result result = {drain->written, sha256_end(drain->digest), drain->lost > 0};
+	const struct drain_result result = { drain->written, sha256_end(drain->digest),
+		drain->lost > 0 };
 	close(drain->pipe);
 	close(drain->wake);
 	free(drain->gather);

@@ -3,8 +3,8 @@
 #define SCRIPT_FAILPOINT_H
 
 /* Ends the process with SIGKILL when $DRILLBOOK_FAILPOINT names this place: "effect.before",
- * "effect.after=failover.promote", "effect.before=dns.point:2" (the second time only).  Does nothing in a
- * build without DRILLBOOK_FAILPOINTS. */
+ * "effect.after=failover.promote", "effect.before=dns.point:2" (the second time only).  Does
+ * nothing in a build without DRILLBOOK_FAILPOINTS. */
 void failpoint(const char *place, const char *op);
 
 #endif

@@ -13,37 +13,41 @@ struct job {
 	struct secrets secrets;
 	struct drain *drain;
 	struct call_hooks hooks;
-	json_t *json;               /* the message; owner of what is borrowed below */
+	json_t *json; /* the message; owner of what is borrowed below */
 	const char *kind, *run, *step, *phase, *mode, *key, *workspace;
 	const json_t *targets;
-	int64_t timeout_ms;         /* 0 = none */
-	int64_t ordinal;            /* of the next call */
-	json_t *replay;             /* by ordinal as text */
-	int64_t replay_last;        /* the highest ordinal recorded; -1 = none */
+	int64_t timeout_ms;  /* 0 = none */
+	int64_t ordinal;     /* of the next call */
+	json_t *replay;	     /* by ordinal as text */
+	int64_t replay_last; /* the highest ordinal recorded; -1 = none */
 	bool diverged;
 	char divergence[512];
-	bool changed;               /* an effect of this attempt has happened */
-	bool refused;               /* the last error was the server's refusal */
+	bool changed; /* an effect of this attempt has happened */
+	bool refused; /* the last error was the server's refusal */
 	struct mono progress_at;
 };
 
-/* What makes every further line of the script pointless: DIVERGED, CANCELLED, TIMEOUT; NONE while it may go on. */
+/* What makes every further line of the script pointless: DIVERGED, CANCELLED, TIMEOUT; NONE
+ * while it may go on. */
 enum err_code job_halted(const struct job *job, struct err *err);
 /* True while recorded calls are still ahead: what the script says meanwhile was said before. */
 bool job_replaying(const struct job *job);
 
-/* One call of an operation: may it be made, was it made before, intent, effect, result.  args is borrowed.  *result
- * (owned) is what the journal has. */
+/* One call of an operation: may it be made, was it made before, intent, effect, result.  args
+ * is borrowed.  *result (owned) is what the journal has. */
 enum err_code boundary_call(struct job *job, const char *op, const char *target, json_t *args,
 	json_t **result, struct err *err) MUST_CHECK;
-/* A value that comes from outside (the time, chance): recorded like a read, op "clock.now", target "".  `make` is only
- * called when nothing is recorded.  `only_recorded`: *value stays NULL unless the very next recorded call is this. */
-enum err_code boundary_value(struct job *job, const char *op, json_t *args, json_t *(*make)(void *arg),
-	void *arg, bool only_recorded, json_t **value, struct err *err) MUST_CHECK;
+/* A value that comes from outside (the time, chance): recorded like a read, op "clock.now",
+ * target "".  `make` is only called when nothing is recorded.  `only_recorded`: *value stays
+ * NULL unless the very next recorded call is this. */
+enum err_code boundary_value(struct job *job, const char *op, json_t *args,
+	json_t *(*make)(void *arg), void *arg, bool only_recorded, json_t **value,
+	struct err *err) MUST_CHECK;
 
 /* Ends the worker: descendants, output, the last message, the process. */
-_Noreturn void job_finish(struct job *job, json_t *done);  /* steals; to the server, "output" added */
-_Noreturn void job_leave(struct job *job);                 /* the server has gone: last line to the outbox */
+_Noreturn void job_finish(
+	struct job *job, json_t *done);	   /* steals; to the server, "output" added */
+_Noreturn void job_leave(struct job *job); /* the server has gone: last line to the outbox */
 
 /* A message {"t": kind, "run"?…}: begun here so that all look alike. */
 json_t *message_new(const char *kind);
@@ -55,7 +59,8 @@ _Noreturn void verify_run(struct job *job);
 _Noreturn void secrets_run(struct job *job);
 _Noreturn void doctor_run(struct job *job);
 
-/* worker.c: what the zygote's child becomes.  fds: channel, output, outbox, secrets (the last three may be -1). */
+/* worker.c: what the zygote's child becomes.  fds: channel, output, outbox, secrets (the last
+ * three may be -1). */
 _Noreturn void worker_run(const int fds[4]);
 
 #endif

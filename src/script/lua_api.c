@@ -7,18 +7,18 @@
 
 enum { INTERVAL_MS = 1000, PROGRESS_EVERY_MS = 50, NOTE_MAX = 4000 };
 
-const char *const sandbox_words[] = {"attempt", "bytes", "clock", "detected", "duration", "fail", "impact",
-	"json", "log", "mode", "note", "now", "outputs", "params", "progress", "random", "recovery_point",
-	"require", "run_id", "sleep", "step_id", "wait_until",
+const char *const sandbox_words[] = { "attempt", "bytes", "clock", "detected", "duration",
+	"fail", "impact", "json", "log", "mode", "note", "now", "outputs", "params", "progress",
+	"random", "recovery_point", "require", "run_id", "sleep", "step_id", "wait_until",
 	/* of Lua itself */
-	"assert", "error", "getmetatable", "ipairs", "math", "next", "pairs", "pcall", "print", "rawequal",
-	"rawget", "rawlen", "rawset", "select", "setmetatable", "string", "table", "tonumber", "tostring",
-	"type", "utf8", "xpcall", NULL};
+	"assert", "error", "getmetatable", "ipairs", "math", "next", "pairs", "pcall", "print",
+	"rawequal", "rawget", "rawlen", "rawset", "select", "setmetatable", "string", "table",
+	"tonumber", "tostring", "type", "utf8", "xpcall", NULL };
 
 /* ------------------------------------------------------------------ arguments */
 
-/* A text whose values do not fit its format, most often a nil, is shown with the values behind it: what a step wants to
- * say never ends a recovery. */
+/* A text whose values do not fit its format, most often a nil, is shown with the values behind
+ * it: what a step wants to say never ends a recovery. */
 static const char *format_anyhow(lua_State *lua, int first, int count)
 {
 	luaL_Buffer text;
@@ -57,14 +57,15 @@ const char *format_args(lua_State *lua, int first)
 static int64_t arg_unit(lua_State *lua, int index, const char *what,
 	enum err_code (*parse)(const char *s, int64_t *out, struct err *err))
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	int64_t value = 0;
 	int whole = 0;
 
 	if (lua_type(lua, index) == LUA_TNUMBER)
 		value = lua_tointegerx(lua, index, &whole);
 	if (!whole && lua_type(lua, index) != LUA_TSTRING)
-		return failure_usage(lua, "%s: give a text with a unit or a whole number", what);
+		return failure_usage(
+			lua, "%s: give a text with a unit or a whole number", what);
 	if (!whole && parse(lua_tostring(lua, index), &value, &err) != ERR_NONE)
 		return failure_usage(lua, "%s: %s", what, err.text);
 	if (value < 0)
@@ -98,7 +99,7 @@ static int api_bytes(lua_State *lua)
 
 static int api_fail(lua_State *lua)
 {
-	struct failure failure = {.err.code = ERR_FAILED, .said = true};
+	struct failure failure = { .err.code = ERR_FAILED, .said = true };
 
 	snprintf(failure.err.text, sizeof(failure.err.text), "%s",
 		lua_gettop(lua) > 0 ? format_args(lua, 1) : "failed");
@@ -124,7 +125,8 @@ static int api_note(lua_State *lua)
 	format_args(lua, 1);
 	const char *text = lua_tolstring(lua, -1, &len);
 	if (len > NOTE_MAX)
-		return failure_usage(lua, "note: a note has at most %d bytes; log() takes more", NOTE_MAX);
+		return failure_usage(
+			lua, "note: a note has at most %d bytes; log() takes more", NOTE_MAX);
 	if (job_replaying(job))
 		return 0;
 	json_t *message = message_new("note");
@@ -141,7 +143,8 @@ static int api_progress(lua_State *lua)
 	if (!lua_isnoneornil(lua, 1)) {
 		const lua_Number fraction = luaL_checknumber(lua, 1);
 		if (!(fraction >= 0 && fraction <= 1))
-			return failure_usage(lua, "progress: the first argument is from 0 to 1, or nil");
+			return failure_usage(
+				lua, "progress: the first argument is from 0 to 1, or nil");
 		per_mille = (int)(fraction * 1000);
 	}
 	const char *text = lua_isnoneornil(lua, 2) ? "" : luaL_tolstring(lua, 2, NULL);
@@ -160,8 +163,10 @@ static json_t *make_now(void *arg)
 static json_t *make_random(void *arg)
 {
 	const uint64_t most = (uint64_t) * (lua_Integer *)arg;
-	const uint64_t fair = UINT64_MAX - UINT64_MAX % most; /* above it some numbers would come more often */
-	struct err err = {0};
+	const uint64_t fair =
+		UINT64_MAX -
+		UINT64_MAX % most; /* above it some numbers would come more often */
+	struct err err = { 0 };
 	uint64_t bits;
 
 	do
@@ -171,16 +176,17 @@ static json_t *make_random(void *arg)
 	return json_integer((json_int_t)(bits % most) + 1);
 }
 
-/* What the journal has for this call, or makes it.  False: nothing recorded and only that was wanted. */
-static bool recorded_value(lua_State *lua, const char *op, json_t *args, json_t *(*make)(void *arg), void *arg,
-	bool only_recorded, int64_t *value)
+/* What the journal has for this call, or makes it.  False: nothing recorded and only that was
+ * wanted. */
+static bool recorded_value(lua_State *lua, const char *op, json_t *args,
+	json_t *(*make)(void *arg), void *arg, bool only_recorded, int64_t *value)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *json = NULL;
 
 	sandbox_check(lua);
-	const enum err_code code =
-		boundary_value(sandbox_job(lua), op, args, make, arg, only_recorded, &json, &err);
+	const enum err_code code = boundary_value(
+		sandbox_job(lua), op, args, make, arg, only_recorded, &json, &err);
 	json_decref(args);
 	if (code != ERR_NONE)
 		failure_raise(lua, &err);
@@ -263,9 +269,10 @@ static int api_wait_until(lua_State *lua)
 	if (!lua_isfunction(lua, function))
 		return failure_usage(lua, "wait_until(timeout, [interval,] function)");
 	const int64_t timeout_ms = arg_duration(lua, 1, "wait_until: timeout");
-	const int64_t interval_ms = given ? arg_duration(lua, 2, "wait_until: interval") : INTERVAL_MS;
+	const int64_t interval_ms =
+		given ? arg_duration(lua, 2, "wait_until: interval") : INTERVAL_MS;
 	const struct mono begin = mono_now();
-	struct failure failure = {.err.code = ERR_TIMEOUT};
+	struct failure failure = { .err.code = ERR_TIMEOUT };
 	char spelled[32];
 
 	for (;;) {
@@ -293,7 +300,8 @@ static int api_attempt(lua_State *lua)
 	struct failure failure;
 
 	if (!lua_isfunction(lua, 1))
-		return failure_usage(lua, "attempt(capability.verb, target, {…}): the first is a function");
+		return failure_usage(
+			lua, "attempt(capability.verb, target, {…}): the first is a function");
 	sandbox_check(lua);
 	if (sandbox_pcall(lua, lua_gettop(lua) - 1, LUA_MULTRET, 0) == LUA_OK)
 		return lua_gettop(lua);
@@ -316,10 +324,10 @@ static void set_integer(lua_State *lua, const char *name, int64_t value)
 
 static void push_facts(lua_State *lua, const struct job *job)
 {
-	static const char *const tables[] = {"params", "outputs"};
+	static const char *const tables[] = { "params", "outputs" };
 	static const struct {
 		const char *ns, *ms;
-	} stamps[] = {{"t0_ns", "t0_ms"}, {"t1_ns", "t1_ms"}, {"t2_ns", "t2_ms"}};
+	} stamps[] = { { "t0_ns", "t0_ms" }, { "t1_ns", "t1_ms" }, { "t2_ns", "t2_ms" } };
 	const json_t *clock = json_object_get(job->json, "clock");
 
 	for (size_t i = 0; i < COUNT_OF(tables); i++) {
@@ -333,7 +341,8 @@ static void push_facts(lua_State *lua, const struct job *job)
 	lua_createtable(lua, 0, 3);
 	for (size_t i = 0; i < COUNT_OF(stamps); i++)
 		if (json_int(clock, stamps[i].ns, 0) > 0)
-			set_integer(lua, stamps[i].ms, json_int(clock, stamps[i].ns, 0) / 1000000);
+			set_integer(
+				lua, stamps[i].ms, json_int(clock, stamps[i].ns, 0) / 1000000);
 	lua_setglobal(lua, "clock");
 	lua_pushstring(lua, job->mode);
 	lua_setglobal(lua, "mode");
@@ -345,10 +354,11 @@ static void push_facts(lua_State *lua, const struct job *job)
 
 void api_open(lua_State *lua)
 {
-	static const luaL_Reg functions[] = {{"attempt", api_attempt}, {"bytes", api_bytes},
-		{"duration", api_duration}, {"fail", api_fail}, {"log", api_log}, {"note", api_note},
-		{"now", api_now}, {"progress", api_progress}, {"random", api_random}, {"sleep", api_sleep},
-		{"wait_until", api_wait_until}, {NULL, NULL}};
+	static const luaL_Reg functions[] = { { "attempt", api_attempt },
+		{ "bytes", api_bytes }, { "duration", api_duration }, { "fail", api_fail },
+		{ "log", api_log }, { "note", api_note }, { "now", api_now },
+		{ "progress", api_progress }, { "random", api_random }, { "sleep", api_sleep },
+		{ "wait_until", api_wait_until }, { NULL, NULL } };
 
 	lua_pushglobaltable(lua);
 	luaL_setfuncs(lua, functions, 0);

@@ -1,4 +1,5 @@
-/* lua_bind.c: a global table for every capability, with its verbs, made from the provider tables.
+/* lua_bind.c: a global table for every capability, with its verbs, made from the provider
+ * tables.
  *
  *     local s = replication.status("db-standby")
  *     failover.promote("db-standby", {wait = "30s"})
@@ -20,7 +21,8 @@ static void mend_lists(const struct job *job, const char *op, const char *target
 
 	for (; field != NULL && field->name != NULL; field++) {
 		const json_t *value = json_object_get(args, field->name);
-		if (field->type == FIELD_STRINGS && json_is_object(value) && json_object_size(value) == 0)
+		if (field->type == FIELD_STRINGS && json_is_object(value) &&
+			json_object_size(value) == 0)
 			json_put(args, field->name, json_array());
 	}
 }
@@ -28,7 +30,7 @@ static void mend_lists(const struct job *job, const char *op, const char *target
 /* Raises with everything released: a long jump leaves no destructor behind. */
 static int raise(lua_State *lua, struct job *job, const struct err *err)
 {
-	struct failure failure = {.err = *err, .refused = job->refused};
+	struct failure failure = { .err = *err, .refused = job->refused };
 
 	return failure_raise_as(lua, &failure);
 }
@@ -37,17 +39,19 @@ static int call_verb(lua_State *lua)
 {
 	struct job *job = sandbox_job(lua);
 	const char *op = lua_tostring(lua, lua_upvalueindex(1));
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *result = NULL;
 
 	sandbox_check(lua);
 	if (lua_type(lua, 1) != LUA_TSTRING)
 		return failure_usage(lua, "%s: the first argument is the name of a target", op);
 	if (lua_gettop(lua) > 2 || (!lua_isnoneornil(lua, 2) && !lua_istable(lua, 2)))
-		return failure_usage(lua, "%s: give parameters as one table: %s(\"%s\", {name = value})", op, op,
+		return failure_usage(lua,
+			"%s: give parameters as one table: %s(\"%s\", {name = value})", op, op,
 			lua_tostring(lua, 1));
 	const char *target = lua_tostring(lua, 1);
-	json_t *args = lua_istable(lua, 2) ? value_take(lua, 2, "args", 0, &err) : json_object();
+	json_t *args =
+		lua_istable(lua, 2) ? value_take(lua, 2, "args", 0, &err) : json_object();
 	if (args == NULL)
 		return failure_usage(lua, "%s: %s", op, err.text);
 	if (json_array_size(args) > 0) {
@@ -87,8 +91,8 @@ static int no_such_verb(lua_State *lua)
 	}
 	const char *near = str_nearest(verb, verbs, (size_t)count);
 	if (near != NULL)
-		return failure_usage(lua, "%s has no verb \"%s\"; did you mean %s.%s?", capability, verb,
-			capability, near);
+		return failure_usage(lua, "%s has no verb \"%s\"; did you mean %s.%s?",
+			capability, verb, capability, near);
 	return failure_usage(lua, "%s has no verb \"%s\"", capability, verb);
 }
 
@@ -113,8 +117,8 @@ static void push_capability(lua_State *lua, const char *capability)
 void bindings_open(lua_State *lua)
 {
 	for (size_t i = 0; providers[i] != NULL; i++)
-		for (const struct operation *o = providers[i]->operations; o != NULL && o->capability != NULL;
-			o++) {
+		for (const struct operation *o = providers[i]->operations;
+			o != NULL && o->capability != NULL; o++) {
 			push_capability(lua, o->capability);
 			lua_pushstring(lua, o->verb);
 			lua_pushfstring(lua, "%s.%s", o->capability, o->verb);

@@ -7,8 +7,8 @@
 static const char failure_key[] = "drillbook.failure";
 enum { LEVELS_MAX = 20 };
 
-/* The innermost line of the author's: C functions between (attempt, pcall) have none, and the installed library
- * speaks for whoever called it. */
+/* The innermost line of the author's: C functions between (attempt, pcall) have none, and the
+ * installed library speaks for whoever called it. */
 static void find_where(lua_State *lua, char *where, size_t size)
 {
 	lua_Debug frame;
@@ -56,12 +56,12 @@ int failure_raise_as(lua_State *lua, const struct failure *failure)
 
 int failure_raise(lua_State *lua, const struct err *err)
 {
-	return failure_raise_as(lua, &(struct failure){.err = *err});
+	return failure_raise_as(lua, &(struct failure){ .err = *err });
 }
 
 int failure_usage(lua_State *lua, const char *fmt, ...)
 {
-	struct failure failure = {.err.code = ERR_USAGE};
+	struct failure failure = { .err.code = ERR_USAGE };
 	va_list args;
 
 	va_start(args, fmt);
@@ -75,7 +75,8 @@ static const char *get_text(lua_State *lua, int index, const char *name, char *b
 {
 	lua_pushstring(lua, name);
 	lua_rawget(lua, index);
-	snprintf(buf, size, "%s", lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : "");
+	snprintf(
+		buf, size, "%s", lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : "");
 	lua_pop(lua, 1);
 	return buf;
 }
@@ -104,11 +105,13 @@ void failure_read(lua_State *lua, int index, struct failure *failure)
 	char word[64];
 
 	index = lua_absindex(lua, index);
-	*failure = (struct failure){.err.code = ERR_SCRIPT};
+	*failure = (struct failure){ .err.code = ERR_SCRIPT };
 	if (is_failure(lua, index)) {
 		failure->own = true;
-		failure->err.code = err_from_name(get_text(lua, index, "code", word, sizeof(word)));
-		failure->err.world = world_from_name(get_text(lua, index, "world", word, sizeof(word)));
+		failure->err.code =
+			err_from_name(get_text(lua, index, "code", word, sizeof(word)));
+		failure->err.world =
+			world_from_name(get_text(lua, index, "world", word, sizeof(word)));
 		get_text(lua, index, "text", failure->err.text, sizeof(failure->err.text));
 		get_text(lua, index, "where", failure->where, sizeof(failure->where));
 		failure->said = get_flag(lua, index, "said");
@@ -116,18 +119,20 @@ void failure_read(lua_State *lua, int index, struct failure *failure)
 		return;
 	}
 	/* only strings are looked at: __tostring could run for ever */
-	const char *text = lua_type(lua, index) == LUA_TSTRING ? lua_tostring(lua, index) : NULL;
+	const char *text =
+		lua_type(lua, index) == LUA_TSTRING ? lua_tostring(lua, index) : NULL;
 	if (text != NULL)
 		err_set(&failure->err, ERR_SCRIPT, "%s", text);
 	else
-		err_set(&failure->err, ERR_SCRIPT, "error() was called with a %s: give it a text",
+		err_set(&failure->err, ERR_SCRIPT,
+			"error() was called with a %s: give it a text",
 			luaL_typename(lua, index));
 }
 
 bool failure_of_world(const struct failure *failure)
 {
-	static const enum err_code not_of_world[] = {
-		ERR_SCRIPT, ERR_FORBIDDEN, ERR_DIVERGED, ERR_CANCELLED, ERR_USAGE, ERR_ABORTED, ERR_JOURNAL};
+	static const enum err_code not_of_world[] = { ERR_SCRIPT, ERR_FORBIDDEN, ERR_DIVERGED,
+		ERR_CANCELLED, ERR_USAGE, ERR_ABORTED, ERR_JOURNAL };
 
 	for (size_t i = 0; i < COUNT_OF(not_of_world); i++)
 		if (failure->err.code == not_of_world[i])

@@ -6,7 +6,7 @@
 
 static int json_encode(lua_State *lua)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 
 	luaL_checkany(lua, 1);
 	json_t *value = value_take(lua, 1, "the value", VALUE_FLOATS, &err);
@@ -21,7 +21,7 @@ static int json_encode(lua_State *lua)
 
 static int json_decode(lua_State *lua)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *value = NULL;
 	size_t len;
 	const char *text = luaL_checklstring(lua, 1, &len);
@@ -45,8 +45,8 @@ static int json_mark_array(lua_State *lua)
 
 void json_open(lua_State *lua)
 {
-	static const luaL_Reg functions[] = {{"encode", json_encode}, {"decode", json_decode},
-		{"array", json_mark_array}, {NULL, NULL}};
+	static const luaL_Reg functions[] = { { "encode", json_encode },
+		{ "decode", json_decode }, { "array", json_mark_array }, { NULL, NULL } };
 
 	luaL_checkversion(lua);
 	lua_createtable(lua, 0, 4);

@@ -1,4 +1,5 @@
-/* lua_measure.c: what a script knows about the disaster itself: when it hit, when it was seen, what was lost. */
+/* lua_measure.c: what a script knows about the disaster itself: when it hit, when it was seen,
+ * what was lost. */
 #include "sandbox.h"
 
 #include <string.h>
@@ -34,7 +35,8 @@ static void check_members(lua_State *lua, const char *what, const char *const *n
 	luaL_checktype(lua, 1, LUA_TTABLE);
 	lua_pushnil(lua);
 	while (lua_next(lua, 1)) {
-		const char *name = lua_type(lua, -2) == LUA_TSTRING ? lua_tostring(lua, -2) : "[…]";
+		const char *name =
+			lua_type(lua, -2) == LUA_TSTRING ? lua_tostring(lua, -2) : "[…]";
 		bool known = false;
 		for (size_t i = 0; names[i] != NULL && !known; i++)
 			known = str_eq(names[i], name);
@@ -56,7 +58,7 @@ static void send(lua_State *lua, json_t *message)
 
 static int state_clock(lua_State *lua, const char *what, const char *clock, const char *basis)
 {
-	static const char *const names[] = {"at_ms", "basis", NULL};
+	static const char *const names[] = { "at_ms", "basis", NULL };
 	int64_t at_ms = 0;
 
 	if (lua_isnoneornil(lua, 1)) {
@@ -67,7 +69,8 @@ static int state_clock(lua_State *lua, const char *what, const char *clock, cons
 	if (!member_integer(lua, what, "at_ms", &at_ms))
 		at_ms = recorded_now(lua);
 	if (at_ms <= 0 || at_ms > INT64_MAX / 1000000)
-		return failure_usage(lua, "%s: at_ms is wall time in milliseconds, as now() gives it", what);
+		return failure_usage(
+			lua, "%s: at_ms is wall time in milliseconds, as now() gives it", what);
 	const char *given = member_text(lua, what, "basis");
 	json_t *message = message_new("clock");
 	json_put_str(message, "clock", clock);
@@ -89,10 +92,10 @@ static int api_detected(lua_State *lua)
 
 static int api_recovery_point(lua_State *lua)
 {
-	static const char *const names[] = {
-		"service", "lost", "unit", "acknowledged", "rpa_ms", "at_ms", "basis", NULL};
-	static const char *const numbers[] = {"lost", "acknowledged", "rpa_ms", "at_ms"};
-	static const char *const texts[] = {"service", "unit", "basis"};
+	static const char *const names[] = { "service", "lost", "unit", "acknowledged",
+		"rpa_ms", "at_ms", "basis", NULL };
+	static const char *const numbers[] = { "lost", "acknowledged", "rpa_ms", "at_ms" };
+	static const char *const texts[] = { "service", "unit", "basis" };
 	const char *words[COUNT_OF(texts)];
 	int64_t values[COUNT_OF(numbers)];
 	bool there[COUNT_OF(numbers)];

@@ -1,5 +1,5 @@
-/* lua_modules.c: require: modules of the workspace (lua/NAME.lua, their text is part of the plan) and of the installed
- * library, each run once. */
+/* lua_modules.c: require: modules of the workspace (lua/NAME.lua, their text is part of the
+ * plan) and of the installed library, each run once. */
 #include "chunk.h"
 #include "sandbox.h"
 
@@ -12,7 +12,8 @@ static const char loaded_key[] = "drillbook.modules";
 
 static bool plain_name(const char *name)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
 	return name[0] != '\0' && strlen(name) <= 64 && name[strspn(name, letters)] == '\0';
 }
@@ -32,7 +33,7 @@ static int load_workspace(lua_State *lua, const json_t *module, const char *name
 static int load_library(lua_State *lua, const char *name, bool *found)
 {
 	struct buf text;
-	struct err err = {0};
+	struct err err = { 0 };
 	int status = LUA_OK;
 
 	lua_pushfstring(lua, "lua/%s.lua", name);
@@ -42,7 +43,8 @@ static int load_library(lua_State *lua, const char *name, bool *found)
 	if (*found) {
 		lua_pushfstring(lua, "=library/%s.lua", name);
 		/* chunk_load does not raise: the buffer is released in any case */
-		status = chunk_load(lua, lua_tostring(lua, -1), 1, text.data != NULL ? text.data : "", text.len);
+		status = chunk_load(lua, lua_tostring(lua, -1), 1,
+			text.data != NULL ? text.data : "", text.len);
 		lua_remove(lua, -2);
 	}
 	buf_release(&text);
@@ -62,7 +64,8 @@ static int load_module(lua_State *lua, const char *name)
 	else
 		status = load_library(lua, name, &found);
 	if (!found)
-		return failure_usage(lua, "there is no module \"%s\": it would be lua/%s.lua", name, name);
+		return failure_usage(
+			lua, "there is no module \"%s\": it would be lua/%s.lua", name, name);
 	if (status != LUA_OK)
 		return lua_error(lua);
 	return 1;

@@ -1,6 +1,7 @@
 /* lua_value.c: Lua tables are arrays or objects or neither; JSON has to know.
  *
- * The journal holds no floating point: a number that is not whole is refused with the name of its member. */
+ * The journal holds no floating point: a number that is not whole is refused with the name of
+ * its member. */
 #include "lua_value.h"
 
 #include <lauxlib.h>
@@ -118,10 +119,12 @@ static json_t *take_number(struct taking *taking, int index)
 	const lua_Number number = lua_tonumber(taking->lua, index);
 	if ((taking->flags & VALUE_FLOATS) != 0) {
 		json_t *real = json_real(number);
-		return real != NULL ? real : wrong(taking, "is not a number that JSON can hold");
+		return real != NULL ? real
+				    : wrong(taking, "is not a number that JSON can hold");
 	}
 	snprintf(what, sizeof(what),
-		"is %.14g: give a whole number in a smaller unit (…_ms, …_bytes, …_per_mille)", number);
+		"is %.14g: give a whole number in a smaller unit (…_ms, …_bytes, …_per_mille)",
+		number);
 	return wrong(taking, what);
 }
 
@@ -194,7 +197,8 @@ static json_t *take_object(struct taking *taking, int index)
 	while (lua_next(lua, index)) {
 		json_t *item = NULL;
 		if (lua_type(lua, -2) != LUA_TSTRING) {
-			wrong(taking, "mixes a list with named members, or has a key that is not a string");
+			wrong(taking, "mixes a list with named members, or has a key that is "
+				      "not a string");
 		} else {
 			const char *name = lua_tostring(lua, -2);
 			item = take_member(taking, lua_gettop(lua), name, 0);
@@ -240,7 +244,8 @@ static json_t *take(struct taking *taking, int index)
 		if (taking->depth == DEPTH_MAX || !lua_checkstack(lua, 8))
 			return wrong(taking, "is too deep, or holds itself");
 		taking->depth++;
-		value = is_array(lua, index) ? take_array(taking, index) : take_object(taking, index);
+		value = is_array(lua, index) ? take_array(taking, index)
+					     : take_object(taking, index);
 		taking->depth--;
 		return value;
 	default:
@@ -250,7 +255,7 @@ static json_t *take(struct taking *taking, int index)
 
 json_t *value_take(lua_State *lua, int index, const char *what, int flags, struct err *err)
 {
-	struct taking taking = {.lua = lua, .flags = flags, .err = err};
+	struct taking taking = { .lua = lua, .flags = flags, .err = err };
 
 	snprintf(taking.name, sizeof(taking.name), "%s", what);
 	return take(&taking, lua_absindex(lua, index));

@@ -21,10 +21,10 @@ static const struct {
 	int (*run)(void);
 	const char *help;
 } modes[] = {
-	{"--describe", describe_main, "print the tables of the providers"},
-	{"--zygote", zygote_main, "fork workers on request (control socket: descriptor 3)"},
-	{"--lint", lint_main, "check the syntax of scripts given on stdin"},
-	{"--call", call_main, "call one operation described on stdin"},
+	{ "--describe", describe_main, "print the tables of the providers" },
+	{ "--zygote", zygote_main, "fork workers on request (control socket: descriptor 3)" },
+	{ "--lint", lint_main, "check the syntax of scripts given on stdin" },
+	{ "--call", call_main, "call one operation described on stdin" },
 };
 
 int main(int argc, char **argv)

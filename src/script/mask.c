@@ -1,10 +1,11 @@
-/* mask.c: one search for all patterns at once (Wu and Manber's: a table of blocks of two bytes says how far the
- * window may jump), made to work on pieces of a stream.
+/* mask.c: one search for all patterns at once (Wu and Manber's: a table of blocks of two bytes
+ * says how far the window may jump), made to work on pieces of a stream.
  *
  * Invariants:
  * 1. A byte is emitted only when no pattern can begin at it, whatever comes next.
  * 2. Patterns that overlap in the stream are one region; none of its bytes is emitted.
- * 3. What is held back is shorter than the longest pattern, and none when no pattern can begin there. */
+ * 3. What is held back is shorter than the longest pattern, and none when no pattern can begin
+ * there. */
 #include "mask.h"
 
 #include "spell.h"
@@ -16,7 +17,7 @@ enum { BLOCKS = 65536, WINDOW_MAX = 32, NOTHING = -1 };
 
 void mask_init(struct mask *mask)
 {
-	*mask = (struct mask){0};
+	*mask = (struct mask){ 0 };
 }
 
 void mask_release(struct mask *mask)
@@ -47,7 +48,7 @@ static void add_pattern(void *arg, const void *data, size_t len)
 	}
 	unsigned char *copy = xmalloc(len);
 	memcpy(copy, data, len);
-	mask->rows[mask->count++] = (struct pattern){copy, len};
+	mask->rows[mask->count++] = (struct pattern){ copy, len };
 }
 
 void mask_add(struct mask *mask, const void *value, size_t len)
@@ -125,7 +126,8 @@ void mask_ready(struct mask *mask)
 	}
 }
 
-/* What is at s: the length of the longest pattern, 0 when it takes more bytes to say, NOTHING. */
+/* What is at s: the length of the longest pattern, 0 when it takes more bytes to say, NOTHING.
+ */
 static int64_t look(const struct mask *mask, const unsigned char *s, size_t avail, bool final)
 {
 	const bool windowed = avail >= mask->window;
@@ -218,11 +220,12 @@ static void emit_buf(void *arg, const char *data, size_t len)
 
 char *mask_string(const struct mask *mask, const char *s, size_t len, size_t *out_len)
 {
-	struct mask_state state = {0};
+	struct mask_state state = { 0 };
 	struct buf out;
 	int64_t what;
 
-	if (mask->longest == 0 || find(mask, (const unsigned char *)s, len, 0, true, &what) == len)
+	if (mask->longest == 0 ||
+		find(mask, (const unsigned char *)s, len, 0, true, &what) == len)
 		return NULL;
 	buf_init(&out, len * sizeof(MASK_TEXT) + 1);
 	mask_run(mask, &state, s, len, true, emit_buf, &out);
@@ -233,7 +236,8 @@ char *mask_string(const struct mask *mask, const char *s, size_t len, size_t *ou
 static json_t *mask_text(const struct mask *mask, json_t *value)
 {
 	size_t len;
-	char *text = mask_string(mask, json_string_value(value), json_string_length(value), &len);
+	char *text =
+		mask_string(mask, json_string_value(value), json_string_length(value), &len);
 
 	if (text == NULL)
 		return json_incref(value);
@@ -277,23 +281,25 @@ json_t *mask_json(const struct mask *mask, json_t *value)
 	json_t *out = json_array(), *item;
 	size_t i;
 	json_array_foreach(value, i, item)
+	{
 		json_array_append_new(out, mask_json(mask, item));
+	}
 	return out;
 }
 
-/* Names from the workspace and words of the protocol: masking them would only break the protocol when a
- * secret happens to be one of these words. */
-static const char *const protocol_members[] = {
-	"t", "op", "target", "digest", "key", "effect", "verdict", "clock", "service", NULL};
-static const char *const error_members[] = {"code", "world", NULL};
-static const char *const undo_members[] = {"op", "target", NULL};
+/* Names from the workspace and words of the protocol: masking them would only break the
+ * protocol when a secret happens to be one of these words. */
+static const char *const protocol_members[] = { "t", "op", "target", "digest", "key", "effect",
+	"verdict", "clock", "service", NULL };
+static const char *const error_members[] = { "code", "world", NULL };
+static const char *const undo_members[] = { "op", "target", NULL };
 
 json_t *mask_message(const struct mask *mask, json_t *message)
 {
 	static const struct {
 		const char *name;
 		const char *const *keep;
-	} inner[] = {{"error", error_members}, {"undo", undo_members}};
+	} inner[] = { { "error", error_members }, { "undo", undo_members } };
 
 	if (mask->longest == 0)
 		return json_incref(message);
@@ -310,7 +316,7 @@ json_t *mask_message(const struct mask *mask, json_t *message)
 			if (str_eq(inner[i].name, key) && json_is_object(value))
 				keep = inner[i].keep;
 		json_put(out, key,
-			kept ? json_incref(value)
+			kept   ? json_incref(value)
 			: keep ? mask_object(mask, value, keep)
 			       : mask_json(mask, value));
 	}

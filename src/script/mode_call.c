@@ -1,10 +1,11 @@
-/* mode_call.c: `worker --call`: one operation on one target, for whoever writes a provider and for tests.
+/* mode_call.c: `worker --call`: one operation on one target, for whoever writes a provider and
+ * for tests.
  *
- * stdin:  {"target", "targets": {…}, "op", "args": {}, "phase": "run|prepare|verify|probe", "before": {},
- *          "key", "workspace", "timeout_ms", "secrets_inline": {"target/setting": "value"}}
- * stdout: {"ok", "effect", "result", "before", "verdict", "evidence", "report", "error": {code, text, world}}
- * What the operation logs goes to stderr.  No mode, no policy and no journal stand in between: it does what it is
- * told. */
+ * stdin:  {"target", "targets": {…}, "op", "args": {}, "phase": "run|prepare|verify|probe",
+ * "before": {}, "key", "workspace", "timeout_ms", "secrets_inline": {"target/setting":
+ * "value"}} stdout: {"ok", "effect", "result", "before", "verdict", "evidence", "report",
+ * "error": {code, text, world}} What the operation logs goes to stderr.  No mode, no policy and
+ * no journal stand in between: it does what it is told. */
 #include "failpoint.h"
 #include "modes.h"
 #include "secrets.h"
@@ -59,14 +60,15 @@ struct request {
 	struct call_hooks hooks;
 };
 
-static enum err_code make(struct call **call, const struct request *request, const json_t *before,
-	struct err *err)
+static enum err_code make(struct call **call, const struct request *request,
+	const json_t *before, struct err *err)
 {
 	const bool probe = str_eq(request->phase, "probe");
 
 	return call_new(call, request->target, request->target_json, probe ? NULL : request->op,
-		json_object_get(request->json, "args"), before, request->key, request->workspace,
-		json_int(request->json, "timeout_ms", 0), &request->hooks, err);
+		json_object_get(request->json, "args"), before, request->key,
+		request->workspace, json_int(request->json, "timeout_ms", 0), &request->hooks,
+		err);
 }
 
 static enum err_code do_probe(const struct request *request, json_t *answer, struct err *err)
@@ -147,12 +149,15 @@ static enum err_code do_run(const struct request *request, json_t *answer, struc
 	return code;
 }
 
-static enum err_code serve(const json_t *json, struct secrets *secrets, json_t *answer, struct err *err)
+static enum err_code serve(
+	const json_t *json, struct secrets *secrets, json_t *answer, struct err *err)
 {
 	static const struct {
 		const char *phase;
-		enum err_code (*serve)(const struct request *request, json_t *answer, struct err *err);
-	} phases[] = {{"run", do_run}, {"prepare", do_run}, {"verify", do_verify}, {"probe", do_probe}};
+		enum err_code (*serve)(
+			const struct request *request, json_t *answer, struct err *err);
+	} phases[] = { { "run", do_run }, { "prepare", do_run }, { "verify", do_verify },
+		{ "probe", do_probe } };
 	const json_t *targets = json_object_get(json, "targets");
 	struct request request = {
 		.json = json,
@@ -161,14 +166,15 @@ static enum err_code serve(const json_t *json, struct secrets *secrets, json_t *
 		.phase = json_str(json, "phase", "run"),
 		.key = json_str(json, "key", ""),
 		.workspace = json_str(json, "workspace", ""),
-		.hooks = {on_progress, on_log, secrets_look, secrets, &stopped},
+		.hooks = { on_progress, on_log, secrets_look, secrets, &stopped },
 	};
 	const char *name;
 	json_t *value;
 
 	request.target_json = json_object_get(targets, request.target);
 	if (request.target_json == NULL)
-		return err_set(err, ERR_USAGE, "there is no target \"%s\" in \"targets\"", request.target);
+		return err_set(err, ERR_USAGE, "there is no target \"%s\" in \"targets\"",
+			request.target);
 	json_object_foreach(json_object_get(json, "secrets_inline"), name, value)
 	{
 		if (json_is_string(value))
@@ -201,7 +207,7 @@ static enum err_code read_stdin(json_t **out, struct err *err)
 
 int call_main(void)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	struct secrets secrets;
 	json_t *json = NULL, *answer = json_object();
 	/* only the answer goes to stdout, whatever a library or a child prints */
@@ -218,9 +224,10 @@ int call_main(void)
 		code = serve(json, &secrets, answer, &err);
 	json_put_flag(answer, "ok", code == ERR_NONE);
 	if (code != ERR_NONE)
-		json_put(answer, "error", json_pack("{s:s, s:o, s:s}", "code", err_name(err.code), "text",
-						  json_text(err.text, strlen(err.text)), "world",
-						  world_name(err.world)));
+		json_put(answer, "error",
+			json_pack("{s:s, s:o, s:s}", "code", err_name(err.code), "text",
+				json_text(err.text, strlen(err.text)), "world",
+				world_name(err.world)));
 	json_t *masked = mask_message(&secrets.mask, answer);
 	char *line = json_line(masked);
 	fprintf(out, "%s\n", line);

@@ -1,7 +1,7 @@
 /* mode_lint.c: `worker --lint`: the syntax of scripts, without running a line of them.
  *
- * stdin:  {"scripts": [{"file", "line", "source"}]}      line: where the script's first line stands in its file
- * stdout: {"problems": [{"file", "line", "text"}]} */
+ * stdin:  {"scripts": [{"file", "line", "source"}]}      line: where the script's first line
+ * stands in its file stdout: {"problems": [{"file", "line", "text"}]} */
 #include "chunk.h"
 #include "modes.h"
 
@@ -14,7 +14,8 @@
 
 enum { INPUT_MAX = 64 << 20 };
 
-/* Lua says "c:LINE: text"; the name is ours, so that a colon in a file's name cannot confuse it. */
+/* Lua says "c:LINE: text"; the name is ours, so that a colon in a file's name cannot confuse
+ * it. */
 static void report(json_t *problems, const json_t *script, const char *message)
 {
 	json_t *problem = json_object();
@@ -52,7 +53,7 @@ static void check(json_t *problems, const json_t *script)
 
 int lint_main(void)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	struct buf text;
 	char chunk[65536];
 	ssize_t n;

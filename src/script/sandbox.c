@@ -1,8 +1,9 @@
-/* sandbox.c: a Lua state that can be left: limited memory, a hook that looks at stop and deadline, and only the base
- * functions from which a script cannot hide or harm.
+/* sandbox.c: a Lua state that can be left: limited memory, a hook that looks at stop and
+ * deadline, and only the base functions from which a script cannot hide or harm.
  *
- * Not there: io, os, package, debug, load, loadstring, dofile, loadfile, collectgarbage, coroutine, string.dump,
- * math.random, math.randomseed, warn.  The sandbox limits accidents; the process around it is the fence. */
+ * Not there: io, os, package, debug, load, loadstring, dofile, loadfile, collectgarbage,
+ * coroutine, string.dump, math.random, math.randomseed, warn.  The sandbox limits accidents;
+ * the process around it is the fence. */
 #include "sandbox.h"
 
 #include <lualib.h>
@@ -41,7 +42,7 @@ struct job *sandbox_job(lua_State *lua)
 
 void sandbox_check(lua_State *lua)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 
 	if (job_halted(sandbox_job(lua), &err) != ERR_NONE) {
 		err.world = sandbox_job(lua)->changed ? WORLD_CHANGED : WORLD_UNCHANGED;
@@ -126,15 +127,16 @@ static int string_rep(lua_State *lua)
 	}
 	const size_t whole = len + separator;
 	if ((lua_Unsigned)times > LUA_MEMORY_MAX / whole)
-		return failure_usage(lua, "string.rep: the result would have more than %d bytes",
-			LUA_MEMORY_MAX);
+		return failure_usage(lua,
+			"string.rep: the result would have more than %d bytes", LUA_MEMORY_MAX);
 	lua_pushvalue(lua, lua_upvalueindex(1));
 	lua_insert(lua, 1);
 	lua_call(lua, lua_gettop(lua) - 1, 1);
 	return 1;
 }
 
-/* Moving, joining and unpacking count to what they are told: more than a table can hold is refused. */
+/* Moving, joining and unpacking count to what they are told: more than a table can hold is
+ * refused. */
 static int table_bounded(lua_State *lua)
 {
 	const lua_Integer most = LUA_MEMORY_MAX / 8;
@@ -143,7 +145,8 @@ static int table_bounded(lua_State *lua)
 		int whole;
 		const lua_Integer value = lua_tointegerx(lua, i, &whole);
 		if (whole && lua_type(lua, i) == LUA_TNUMBER && (value > most || value < -most))
-			return failure_usage(lua, "an index of %lld is beyond any table", (long long)value);
+			return failure_usage(
+				lua, "an index of %lld is beyond any table", (long long)value);
 	}
 	lua_pushvalue(lua, lua_upvalueindex(1));
 	lua_insert(lua, 1);
@@ -169,7 +172,8 @@ static int base_print(lua_State *lua)
 	return 0;
 }
 
-/* Puts a C function in front of t[name], which becomes its upvalue; t is on top of the stack. */
+/* Puts a C function in front of t[name], which becomes its upvalue; t is on top of the stack.
+ */
 static void wrap(lua_State *lua, const char *name, lua_CFunction function)
 {
 	lua_getfield(lua, -1, name);
@@ -187,15 +191,16 @@ static void forget(lua_State *lua, const char *const *names)
 
 static void open_libraries(lua_State *lua)
 {
-	static const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base}, {LUA_STRLIBNAME, luaopen_string},
-		{LUA_TABLIBNAME, luaopen_table}, {LUA_MATHLIBNAME, luaopen_math},
-		{LUA_UTF8LIBNAME, luaopen_utf8}};
-	static const char *const base[] = {
-		"load", "loadstring", "loadfile", "dofile", "collectgarbage", "warn", "coroutine", NULL};
-	static const char *const string[] = {"dump", NULL};
-	static const char *const math[] = {"random", "randomseed", NULL};
-	static const luaL_Reg ours[] = {{"pcall", base_pcall}, {"xpcall", base_xpcall},
-		{"setmetatable", base_setmetatable}, {"print", base_print}, {NULL, NULL}};
+	static const luaL_Reg libraries[] = { { LUA_GNAME, luaopen_base },
+		{ LUA_STRLIBNAME, luaopen_string }, { LUA_TABLIBNAME, luaopen_table },
+		{ LUA_MATHLIBNAME, luaopen_math }, { LUA_UTF8LIBNAME, luaopen_utf8 } };
+	static const char *const base[] = { "load", "loadstring", "loadfile", "dofile",
+		"collectgarbage", "warn", "coroutine", NULL };
+	static const char *const string[] = { "dump", NULL };
+	static const char *const math[] = { "random", "randomseed", NULL };
+	static const luaL_Reg ours[] = { { "pcall", base_pcall }, { "xpcall", base_xpcall },
+		{ "setmetatable", base_setmetatable }, { "print", base_print },
+		{ NULL, NULL } };
 
 	for (size_t i = 0; i < COUNT_OF(libraries); i++) {
 		luaL_requiref(lua, libraries[i].name, libraries[i].func, 1);
@@ -243,7 +248,7 @@ lua_State *sandbox_new(struct job *job)
 {
 	static struct memory memory; /* one state per process */
 
-	memory = (struct memory){.limit = LUA_MEMORY_MAX};
+	memory = (struct memory){ .limit = LUA_MEMORY_MAX };
 	lua_State *lua = lua_newstate(allocate, &memory);
 	if (lua == NULL)
 		return NULL;

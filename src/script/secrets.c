@@ -1,5 +1,6 @@
-/* secrets.c: where a secret's value comes from (file, environment, command), the sealed memfd in which it
- * travels from the worker that resolved it to those that use it, and the look-up for the bindings. */
+/* secrets.c: where a secret's value comes from (file, environment, command), the sealed memfd
+ * in which it travels from the worker that resolved it to those that use it, and the look-up
+ * for the bindings. */
 #include "secrets.h"
 
 #include <fcntl.h>
@@ -17,7 +18,7 @@ enum {
 
 void secrets_init(struct secrets *secrets)
 {
-	*secrets = (struct secrets){0};
+	*secrets = (struct secrets){ 0 };
 	mask_init(&secrets->mask);
 }
 
@@ -41,12 +42,13 @@ static const struct secret *find(const struct secrets *secrets, const char *name
 	return NULL;
 }
 
-enum err_code secrets_add(struct secrets *secrets, const char *name, const void *value, size_t len,
-	struct err *err)
+enum err_code secrets_add(struct secrets *secrets, const char *name, const void *value,
+	size_t len, struct err *err)
 {
 	if (len < MASK_SHORTEST)
 		return err_set(err, ERR_LIMIT,
-			"the secret \"%s\" has %zu bytes: it takes at least %d to keep it out of the "
+			"the secret \"%s\" has %zu bytes: it takes at least %d to keep it out "
+			"of the "
 			"output",
 			name, len, MASK_SHORTEST);
 	if (len > MASK_SECRET_MAX)
@@ -54,7 +56,7 @@ enum err_code secrets_add(struct secrets *secrets, const char *name, const void 
 			MASK_SECRET_MAX);
 	secrets->rows = xrealloc(secrets->rows, (secrets->count + 1) * sizeof(*secrets->rows));
 	struct secret *row = &secrets->rows[secrets->count++];
-	*row = (struct secret){.name = xstrdup(name), .value = xmalloc(len + 1), .len = len};
+	*row = (struct secret){ .name = xstrdup(name), .value = xmalloc(len + 1), .len = len };
 	memcpy(row->value, value, len);
 	return ERR_NONE;
 }
@@ -69,8 +71,8 @@ void secrets_ready(struct secrets *secrets)
 /* ------------------------------------------------------------------ sources */
 
 /* As an editor or echo leaves it: one newline at the end is not part of the value. */
-static enum err_code add_trimmed(struct secrets *secrets, const char *name, const char *data, size_t len,
-	struct err *err)
+static enum err_code add_trimmed(struct secrets *secrets, const char *name, const char *data,
+	size_t len, struct err *err)
 {
 	if (len > 0 && data[len - 1] == '\n')
 		len--;
@@ -93,8 +95,8 @@ static enum err_code from_file(struct secrets *secrets, const char *name, const 
 	else
 		err_context(err, "secret \"%s\"", name);
 	if (code == ERR_NONE && stat(path, &st) == 0 && (st.st_mode & (S_IRGRP | S_IROTH)) != 0)
-		log_line(LOG_WARN, "secret \"%s\": others may read \"%s\" (mode %03o)", name, path,
-			(unsigned)(st.st_mode & 0777));
+		log_line(LOG_WARN, "secret \"%s\": others may read \"%s\" (mode %03o)", name,
+			path, (unsigned)(st.st_mode & 0777));
 	if (text.data != NULL)
 		explicit_bzero(text.data, text.len);
 	buf_release(&text);
@@ -109,38 +111,42 @@ static enum err_code from_env(struct secrets *secrets, const char *name, const j
 
 	(void)workspace;
 	if (value == NULL)
-		return err_set(err, ERR_NOT_FOUND, "secret \"%s\": there is no variable %s in the "
-			"environment", name, json_string_value(source));
+		return err_set(err, ERR_NOT_FOUND,
+			"secret \"%s\": there is no variable %s in the "
+			"environment",
+			name, json_string_value(source));
 	return secrets_add(secrets, name, value, strlen(value), err);
 }
 
 /* What a failed command said, one line of it. */
-static enum err_code command_failed(const char *name, const char *program, const struct child *child,
-	struct err *err)
+static enum err_code command_failed(
+	const char *name, const char *program, const struct child *child, struct err *err)
 {
 	const char *said = child->errout.data != NULL ? child->errout.data : "";
 
-	return err_set(err, ERR_FAILED, "secret \"%s\": \"%s\" ended with status %d%s%.*s", name, program,
-		child->exit_status, *said ? ": " : "", (int)strcspn(said, "\r\n"), said);
+	return err_set(err, ERR_FAILED, "secret \"%s\": \"%s\" ended with status %d%s%.*s",
+		name, program, child->exit_status, *said ? ": " : "",
+		(int)strcspn(said, "\r\n"), said);
 }
 
-static enum err_code from_command(struct secrets *secrets, const char *name, const json_t *source,
-	const char *workspace, struct err *err)
+static enum err_code from_command(struct secrets *secrets, const char *name,
+	const json_t *source, const char *workspace, struct err *err)
 {
-	const char *argv[ARGV_MAX + 1] = {0};
+	const char *argv[ARGV_MAX + 1] = { 0 };
 	const size_t count = json_array_size(source);
 	size_t i;
 	json_t *word;
 
 	if (count == 0 || count > ARGV_MAX)
-		return err_set(err, ERR_USAGE, "secret \"%s\": a command is a list of 1 to %d words", name,
-			ARGV_MAX);
+		return err_set(err, ERR_USAGE,
+			"secret \"%s\": a command is a list of 1 to %d words", name, ARGV_MAX);
 	json_array_foreach(source, i, word)
 	{
 		argv[i] = json_string_value(word);
 		if (argv[i] == NULL)
 			return err_set(err, ERR_USAGE,
-				"secret \"%s\": word %zu of the command is not a string", name, i + 1);
+				"secret \"%s\": word %zu of the command is not a string", name,
+				i + 1);
 	}
 	struct child child = {
 		.argv = argv,
@@ -161,18 +167,18 @@ static enum err_code from_command(struct secrets *secrets, const char *name, con
 	return code;
 }
 
-static enum err_code resolve_one(struct secrets *secrets, const char *name, const json_t *source,
-	const char *workspace, struct err *err)
+static enum err_code resolve_one(struct secrets *secrets, const char *name,
+	const json_t *source, const char *workspace, struct err *err)
 {
 	static const struct {
 		const char *kind;
 		json_type type;
-		enum err_code (*read)(struct secrets *secrets, const char *name, const json_t *source,
-			const char *workspace, struct err *err);
+		enum err_code (*read)(struct secrets *secrets, const char *name,
+			const json_t *source, const char *workspace, struct err *err);
 	} kinds[] = {
-		{"file", JSON_STRING, from_file},
-		{"env", JSON_STRING, from_env},
-		{"command", JSON_ARRAY, from_command},
+		{ "file", JSON_STRING, from_file },
+		{ "env", JSON_STRING, from_env },
+		{ "command", JSON_ARRAY, from_command },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
@@ -181,7 +187,8 @@ static enum err_code resolve_one(struct secrets *secrets, const char *name, cons
 			return kinds[i].read(secrets, name, value, workspace, err);
 	}
 	return err_set(err, ERR_USAGE,
-		"secret \"%s\": give {file: PATH}, {env: NAME} or {command: [PROGRAM, …]}", name);
+		"secret \"%s\": give {file: PATH}, {env: NAME} or {command: [PROGRAM, …]}",
+		name);
 }
 
 enum err_code secrets_resolve(struct secrets *secrets, const json_t *targets, const char *only,
@@ -228,7 +235,8 @@ enum err_code secrets_seal(const struct secrets *secrets, int *fd, struct err *e
 	}
 	code = write_all(*fd, line, strlen(line), err);
 	if (code == ERR_NONE &&
-		fcntl(*fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+		fcntl(*fd, F_ADD_SEALS,
+			F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
 		code = err_errno(err, "cannot seal the secrets");
 	if (code != ERR_NONE) {
 		close(*fd);
@@ -249,10 +257,12 @@ static enum err_code load_object(struct secrets *secrets, const json_t *object, 
 	json_object_foreach((json_t *)(uintptr_t)object, name, text)
 	{
 		size_t len = 0;
-		unsigned char *value =
-			json_is_string(text) ? base64_decode(json_string_value(text), &len) : NULL;
+		unsigned char *value = json_is_string(text)
+					       ? base64_decode(json_string_value(text), &len)
+					       : NULL;
 		if (value == NULL)
-			return err_set(err, ERR_PROTOCOL, "the secret \"%s\" is not in base64", name);
+			return err_set(
+				err, ERR_PROTOCOL, "the secret \"%s\" is not in base64", name);
 		const enum err_code code = secrets_add(secrets, name, value, len, err);
 		explicit_bzero(value, len);
 		free(value);

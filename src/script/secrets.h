@@ -1,4 +1,5 @@
-/* secrets.h: the values of a run's secrets: resolved once, kept sealed, looked up by a binding. */
+/* secrets.h: the values of a run's secrets: resolved once, kept sealed, looked up by a binding.
+ */
 #ifndef SCRIPT_SECRETS_H
 #define SCRIPT_SECRETS_H
 
@@ -9,17 +10,17 @@ struct secrets {
 		char *name; /* "target/setting" */
 		char *value;
 		size_t len;
-	} *rows;
+	} * rows;
 	size_t count;
 	struct mask mask; /* over all values */
 };
 void secrets_init(struct secrets *secrets);
 void secrets_release(struct secrets *secrets);
 /* ERR_LIMIT for a value that is too short to be masked or too long. */
-enum err_code secrets_add(struct secrets *secrets, const char *name, const void *value, size_t len,
-	struct err *err) MUST_CHECK;
-/* Reads the sources of every secret in targets (or of one target), those already added excepted.
- * ERR_NOT_FOUND, ERR_LIMIT, … naming the secret. */
+enum err_code secrets_add(struct secrets *secrets, const char *name, const void *value,
+	size_t len, struct err *err) MUST_CHECK;
+/* Reads the sources of every secret in targets (or of one target), those already added
+ * excepted. ERR_NOT_FOUND, ERR_LIMIT, … naming the secret. */
 enum err_code secrets_resolve(struct secrets *secrets, const json_t *targets, const char *only,
 	const char *workspace, struct err *err) MUST_CHECK;
 /* After the last value and before the first look or mask. */

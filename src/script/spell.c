@@ -1,5 +1,5 @@
-/* spell.c: how programs write a value that is not to be read as something else: base64, percent signs, JSON,
- * hexadecimal, shell quotes, XML entities. */
+/* spell.c: how programs write a value that is not to be read as something else: base64, percent
+ * signs, JSON, hexadecimal, shell quotes, XML entities. */
 #include "spell.h"
 
 #include "drillbook/base.h"
@@ -83,7 +83,7 @@ static size_t url_form(unsigned char c, char *out)
 static size_t url_loose(unsigned char c, char *out)
 {
 	return alnum(c) || one_of(c, "-._~!*'();/?:@&=+$,#") ? plain(c, out)
-							       : hex(c, out, "%", upper);
+							     : hex(c, out, "%", upper);
 }
 
 /* RFC 8259 section 7 */
@@ -101,7 +101,8 @@ static size_t json_short(unsigned char c, char *out)
 
 static size_t json_upper(unsigned char c, char *out)
 {
-	return c < 0x20 && !one_of(c, "\b\f\n\r\t") ? hex(c, out, "\\u00", upper) : json_short(c, out);
+	return c < 0x20 && !one_of(c, "\b\f\n\r\t") ? hex(c, out, "\\u00", upper)
+						    : json_short(c, out);
 }
 
 static size_t json_slash(unsigned char c, char *out)
@@ -147,7 +148,9 @@ static size_t shell_backslash(unsigned char c, char *out)
 static size_t shell_q(unsigned char c, char *out)
 {
 	if (one_of(c, ",") || one_of(c, "~#"))
-		return shell_backslash(c == ',' ? ' ' : c, out) == 2 ? (out[1] = (char)c, (size_t)2) : 1;
+		return shell_backslash(c == ',' ? ' ' : c, out) == 2
+			       ? (out[1] = (char)c, (size_t)2)
+			       : 1;
 	return shell_backslash(c, out);
 }
 
@@ -189,13 +192,15 @@ static size_t xml_text(unsigned char c, char *out)
 	return xml_with(c, out, "\"", "'");
 }
 
-static spell_byte *const spellings[] = {plain, hex_lower, hex_upper, hex_spaced, url_upper, url_lower,
-	url_form, url_loose, json_short, json_upper, json_slash, json_html, shell_single,
-	shell_single_double, shell_double, shell_backslash, shell_q, xml_named, xml_numbered, xml_hex,
-	xml_text};
+static spell_byte *const spellings[] = { plain, hex_lower, hex_upper, hex_spaced, url_upper,
+	url_lower, url_form, url_loose, json_short, json_upper, json_slash, json_html,
+	shell_single, shell_single_double, shell_double, shell_backslash, shell_q, xml_named,
+	xml_numbered, xml_hex, xml_text };
 
-/* The characters of the base64 of (anything of `before` bytes, value, anything) that depend on value alone. */
-static void spell_base64(const unsigned char *value, size_t len, size_t before, spell_add *add, void *arg)
+/* The characters of the base64 of (anything of `before` bytes, value, anything) that depend on
+ * value alone. */
+static void spell_base64(
+	const unsigned char *value, size_t len, size_t before, spell_add *add, void *arg)
 {
 	unsigned char *padded = xmalloc(before + len + 1);
 
@@ -227,7 +232,8 @@ static size_t spell_with(spell_byte *how, const unsigned char *value, size_t len
 static void spell_json_ascii(const char *value, size_t len, spell_add *add, void *arg)
 {
 	json_t *text = json_stringn(value, len);
-	char *line = text != NULL ? json_dumps(text, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
+	char *line =
+		text != NULL ? json_dumps(text, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
 
 	if (line != NULL) {
 		const size_t quoted = strlen(line);
@@ -250,7 +256,8 @@ void spell_all(const void *value, size_t len, spell_add *add, void *arg)
 
 	for (size_t i = 0; i < COUNT_OF(spellings); i++) {
 		n = spell_with(spellings[i], value, len, out);
-		/* hex_spaced begins with its space, which the first byte of a dump may not have */
+		/* hex_spaced begins with its space, which the first byte of a dump may not have
+		 */
 		const size_t skip = spellings[i] == hex_spaced && n > 0 ? 1 : 0;
 		add(arg, out + skip, n - skip);
 	}

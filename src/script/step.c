@@ -54,7 +54,8 @@ static json_t *take_outputs(lua_State *lua, const struct job *job, struct failur
 		return NULL;
 	}
 	if (!lua_istable(lua, -1)) {
-		err_set(&failure->err, ERR_SCRIPT, "run returns a table of outputs or nothing, not a %s",
+		err_set(&failure->err, ERR_SCRIPT,
+			"run returns a table of outputs or nothing, not a %s",
 			luaL_typename(lua, -1));
 		return NULL;
 	}
@@ -62,13 +63,15 @@ static json_t *take_outputs(lua_State *lua, const struct job *job, struct failur
 	failure->err.code = outputs != NULL ? ERR_NONE : ERR_SCRIPT;
 	if (json_is_array(outputs)) {
 		if (json_array_size(outputs) > 0)
-			err_set(&failure->err, ERR_SCRIPT, "outputs have names: return {name = value}");
+			err_set(&failure->err, ERR_SCRIPT,
+				"outputs have names: return {name = value}");
 		json_decref(outputs);
 		outputs = failure->err.code == ERR_NONE ? json_object() : NULL;
 	}
 	if (outputs != NULL && json_dumpb(outputs, NULL, 0, JSON_COMPACT) > OUTPUTS_MAX) {
 		json_decref(outputs);
-		err_set(&failure->err, ERR_LIMIT, "outputs have more than %d bytes; log() takes more", OUTPUTS_MAX);
+		err_set(&failure->err, ERR_LIMIT,
+			"outputs have more than %d bytes; log() takes more", OUTPUTS_MAX);
 		return NULL;
 	}
 	return outputs;
@@ -78,18 +81,20 @@ void step_run(struct job *job)
 {
 	const json_t *script = json_object_get(job->json, "script");
 	const json_t *source = json_object_get(script, "source");
-	struct failure failure = {0};
+	struct failure failure = { 0 };
 	lua_State *lua = sandbox_new(job);
 
 	if (lua == NULL)
 		base_die("no memory for Lua");
 	lua_pushfstring(lua, "=%s", json_str(script, "file", "script"));
 	int status = chunk_load(lua, lua_tostring(lua, -1), json_int(script, "line", 1),
-		json_is_string(source) ? json_string_value(source) : "", json_string_length(source));
+		json_is_string(source) ? json_string_value(source) : "",
+		json_string_length(source));
 	if (status == LUA_OK)
 		status = lua_pcall(lua, 0, 1, 0);
 	/* an error of the script's does not hide that it was stopped meanwhile */
-	const enum err_code halted = status != LUA_OK ? job_halted(job, &failure.err) : ERR_NONE;
+	const enum err_code halted =
+		status != LUA_OK ? job_halted(job, &failure.err) : ERR_NONE;
 	if (halted != ERR_NONE) {
 		struct failure last;
 		failure_read(lua, -1, &last);
@@ -101,7 +106,8 @@ void step_run(struct job *job)
 	if (status != LUA_OK) {
 		failure_read(lua, -1, &failure);
 		if (status == LUA_ERRMEM)
-			err_set(&failure.err, ERR_LIMIT, "the script needs more than %d MiB of memory",
+			err_set(&failure.err, ERR_LIMIT,
+				"the script needs more than %d MiB of memory",
 				LUA_MEMORY_MAX >> 20);
 		finish_failed(job, &failure);
 	}

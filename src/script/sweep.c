@@ -1,7 +1,8 @@
 /* sweep.c: finding descendants in /proc.
  *
- * A process that called setsid or forked twice has left its group and its session but not its ancestry: an orphan goes
- * to the nearest subreaper, which is the worker and, after the worker's death, the zygote. */
+ * A process that called setsid or forked twice has left its group and its session but not its
+ * ancestry: an orphan goes to the nearest subreaper, which is the worker and, after the
+ * worker's death, the zygote. */
 #include "sweep.h"
 
 #include "drillbook/base.h"
@@ -43,7 +44,8 @@ static bool read_row(const char *pid, struct row *row)
 	int parent;
 	if (end == NULL || sscanf(end + 1, " %c %d", &state, &parent) != 2)
 		return false;
-	*row = (struct row){(pid_t)atoi(pid), (pid_t)parent, state == 'Z' || state == 'X', false};
+	*row = (struct row){ (pid_t)atoi(pid), (pid_t)parent, state == 'Z' || state == 'X',
+		false };
 	return true;
 }
 
@@ -86,11 +88,13 @@ size_t sweep_signal(int signal, bool (*spare)(void *arg, pid_t child), void *arg
 	bool more = true;
 
 	for (size_t i = 0; i < count; i++)
-		rows[i].ours = rows[i].parent == self && (spare == NULL || !spare(arg, rows[i].pid));
+		rows[i].ours =
+			rows[i].parent == self && (spare == NULL || !spare(arg, rows[i].pid));
 	while (more) {
 		more = false;
 		for (size_t i = 0; i < count; i++)
-			if (!rows[i].ours && rows[i].parent != self && belongs(rows, count, rows[i].parent))
+			if (!rows[i].ours && rows[i].parent != self &&
+				belongs(rows, count, rows[i].parent))
 				rows[i].ours = more = true;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -131,7 +135,8 @@ bool sweep_all(int64_t patience_ms)
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
 		/* only a process without children is spared the look into /proc */
-		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD)
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 &&
+			errno == ECHILD)
 			return true;
 		if (mono_ms_since(begin) > patience_ms)
 			return false;

@@ -1,4 +1,5 @@
-/* worker.c: a worker process from fork to end: what it may hold, what it is asked, how it goes. */
+/* worker.c: a worker process from fork to end: what it may hold, what it is asked, how it goes.
+ */
 #include "job.h"
 #include "sweep.h"
 
@@ -16,9 +17,10 @@
 #include <unistd.h>
 
 enum {
-	DATA_MAX = 1 << 30,        /* private memory of the worker itself, not of what it starts */
+	DATA_MAX = 1 << 30, /* private memory of the worker itself, not of what it starts */
 	FILES_MAX = 256,
-	FDS_FROM = 64,             /* the descriptors handed over are moved above this while the rest is closed */
+	FDS_FROM = 64, /* the descriptors handed over are moved above this while the rest is
+			  closed */
 	SWEEP_PATIENCE_MS = 3000,
 	LOG_BYTES = 32 << 10,
 };
@@ -47,11 +49,11 @@ static const struct {
 	rlim_t soft;
 	bool children_too;
 } limits[] = {
-	{RLIMIT_CORE, 0, true},
-	{RLIMIT_NOFILE, FILES_MAX, false},
+	{ RLIMIT_CORE, 0, true },
+	{ RLIMIT_NOFILE, FILES_MAX, false },
 #if !UNDER_SANITIZER
-	{RLIMIT_DATA, DATA_MAX, false},
-	{RLIMIT_AS, 2 * (rlim_t)DATA_MAX, false},
+	{ RLIMIT_DATA, DATA_MAX, false },
+	{ RLIMIT_AS, 2 * (rlim_t)DATA_MAX, false },
 #endif
 };
 static struct rlimit found[COUNT_OF(limits)];
@@ -102,7 +104,7 @@ static void keep_only(int fds[4])
 static void become_worker(void)
 {
 	sigset_t none;
-	struct sigaction term = {.sa_handler = on_term, .sa_flags = SA_RESTART};
+	struct sigaction term = { .sa_handler = on_term, .sa_flags = SA_RESTART };
 
 	setsid();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -133,13 +135,13 @@ static void on_progress(void *arg, int per_mille, const char *text)
 	channel_offer(&job->channel, message);
 }
 
-/* Lines on their way into the pipe.  A program that floods is passed on line by line: one write for each would be
- * most of the work.  They wait TICK_MS at most. */
+/* Lines on their way into the pipe.  A program that floods is passed on line by line: one write
+ * for each would be most of the work.  They wait TICK_MS at most. */
 static struct {
 	pthread_mutex_t lock;
 	size_t len;
 	char data[LOG_BYTES];
-} lines = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} lines = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void lines_flush_locked(void)
 {
@@ -152,7 +154,8 @@ static void lines_flush_locked(void)
 
 static void on_log(void *arg, const char *text)
 {
-	const struct iovec parts[] = {{(void *)(uintptr_t)text, strlen(text)}, {(void *)(uintptr_t)"\n", 1}};
+	const struct iovec parts[] = { { (void *)(uintptr_t)text, strlen(text) },
+		{ (void *)(uintptr_t) "\n", 1 } };
 
 	(void)arg;
 	pthread_mutex_lock(&lines.lock);
@@ -161,7 +164,8 @@ static void on_log(void *arg, const char *text)
 		for (size_t left = parts[i].iov_len; left > 0;) {
 			if (lines.len == sizeof(lines.data))
 				lines_flush_locked();
-			const size_t room = sizeof(lines.data) - lines.len, n = left < room ? left : room;
+			const size_t room = sizeof(lines.data) - lines.len,
+				     n = left < room ? left : room;
 			memcpy(lines.data + lines.len, at, n);
 			lines.len += n;
 			at += n;
@@ -171,7 +175,8 @@ static void on_log(void *arg, const char *text)
 	pthread_mutex_unlock(&lines.lock);
 }
 
-/* The last ones.  A script that is being ended may be writing at this moment; it gets no longer than a moment. */
+/* The last ones.  A script that is being ended may be writing at this moment; it gets no longer
+ * than a moment. */
 static void lines_finish(void)
 {
 	struct timespec until;
@@ -184,7 +189,8 @@ static void lines_finish(void)
 	pthread_mutex_unlock(&lines.lock);
 }
 
-/* The pipe is only written to when it takes all of it: a reader that waits cannot see a stop. */
+/* The pipe is only written to when it takes all of it: a reader that waits cannot see a stop.
+ */
 static void on_tick(void *arg)
 {
 	int held = 0;
@@ -267,7 +273,7 @@ void job_leave(struct job *job)
 static void fence(void *arg, enum err_code code)
 {
 	struct job *job = arg;
-	struct err err = {0};
+	struct err err = { 0 };
 
 	if (code == ERR_NONE)
 		leave(job);
@@ -318,13 +324,14 @@ static const struct kind {
 	const char *name;
 	void (*run)(struct job *job);
 	const char *answer; /* the message that ends it */
-	bool guarded;       /* runs Lua: the reader may end it */
-	bool own_secrets;   /* reads its target's secrets itself when it was given no sealed ones */
+	bool guarded;	    /* runs Lua: the reader may end it */
+	bool own_secrets; /* reads its target's secrets itself when it was given no sealed ones
+			   */
 } kinds[] = {
-	{"step", step_run, "done", true, false},
-	{"verify", verify_run, "verdict", false, true},
-	{"secrets", secrets_run, "secrets", false, false},
-	{"doctor", doctor_run, "doctor", false, true},
+	{ "step", step_run, "done", true, false },
+	{ "verify", verify_run, "verdict", false, true },
+	{ "secrets", secrets_run, "secrets", false, false },
+	{ "doctor", doctor_run, "doctor", false, true },
 };
 
 static const struct kind *find_kind(const char *name)
@@ -335,7 +342,8 @@ static const struct kind *find_kind(const char *name)
 	return NULL;
 }
 
-static _Noreturn void job_refused(struct job *job, const struct kind *kind, const struct err *err)
+static _Noreturn void job_refused(
+	struct job *job, const struct kind *kind, const struct err *err)
 {
 	json_t *answer = message_new(kind != NULL ? kind->answer : "done");
 
@@ -345,7 +353,8 @@ static _Noreturn void job_refused(struct job *job, const struct kind *kind, cons
 }
 
 /* Before anything can be printed: the mask does not change afterwards. */
-static enum err_code take_secrets(struct job *job, const struct kind *kind, int fd, struct err *err)
+static enum err_code take_secrets(
+	struct job *job, const struct kind *kind, int fd, struct err *err)
 {
 	enum err_code code = ERR_NONE;
 
@@ -353,8 +362,8 @@ static enum err_code take_secrets(struct job *job, const struct kind *kind, int 
 		code = secrets_load(&job->secrets, fd, err);
 		close(fd);
 	} else if (kind != NULL && kind->own_secrets) {
-		code = secrets_resolve(&job->secrets, job->targets, json_str(job->json, "target", ""),
-			job->workspace, err);
+		code = secrets_resolve(&job->secrets, job->targets,
+			json_str(job->json, "target", ""), job->workspace, err);
 	}
 	secrets_ready(&job->secrets);
 	return code;
@@ -363,8 +372,8 @@ static enum err_code take_secrets(struct job *job, const struct kind *kind, int 
 void worker_run(const int given[4])
 {
 	struct job *job = &the_job;
-	struct err err = {0};
-	int fds[4] = {given[0], given[1], given[2], given[3]};
+	struct err err = { 0 };
+	int fds[4] = { given[0], given[1], given[2], given[3] };
 
 	keep_only(fds);
 	become_worker();
@@ -376,18 +385,21 @@ void worker_run(const int given[4])
 	read_job(job, channel_job(&job->channel));
 	const struct kind *kind = find_kind(job->kind);
 	const enum err_code secrets = take_secrets(job, kind, fds[3], &err);
-	job->hooks = (struct call_hooks){on_progress, on_log, on_secret, job, &job->channel.stop};
+	job->hooks =
+		(struct call_hooks){ on_progress, on_log, on_secret, job, &job->channel.stop };
 	if (fds[1] >= 0)
-		job->drain = drain_start(&(struct drain_options){fds[1], &job->secrets.mask,
+		job->drain = drain_start(&(struct drain_options){ fds[1], &job->secrets.mask,
 			json_int(job->json, "output_max_bytes", 0),
-			kind != NULL && kind->guarded ? on_grown : NULL, job});
+			kind != NULL && kind->guarded ? on_grown : NULL, job });
 	if (kind == NULL || !kind->guarded)
 		channel_enter(&job->channel, IN_READ);
 	else if (job->timeout_ms > 0)
-		atomic_store(&job->channel.deadline_ns, mono_now().ns + job->timeout_ms * 1000000);
+		atomic_store(
+			&job->channel.deadline_ns, mono_now().ns + job->timeout_ms * 1000000);
 	channel_start(&job->channel);
 	if (kind == NULL)
-		err_set(&err, ERR_PROTOCOL, "this worker does not know a job of kind \"%s\"", job->kind);
+		err_set(&err, ERR_PROTOCOL, "this worker does not know a job of kind \"%s\"",
+			job->kind);
 	if (kind == NULL || secrets != ERR_NONE)
 		job_refused(job, kind, &err);
 	kind->run(job);

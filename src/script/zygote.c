@@ -1,8 +1,8 @@
 /* zygote.c: the small process that forks workers.
  *
- * It has one thread, holds no secret and has every library loaded, so that a fork is cheap and safe.  What a dead worker
- * leaves behind comes to it (subreaper): a child that is no living worker is an orphan of a dead one and is ended
- * before that worker is reported as exited. */
+ * It has one thread, holds no secret and has every library loaded, so that a fork is cheap and
+ * safe.  What a dead worker leaves behind comes to it (subreaper): a child that is no living
+ * worker is an orphan of a dead one and is ended before that worker is reported as exited. */
 #include "job.h"
 #include "modes.h"
 #include "sandbox.h"
@@ -25,7 +25,7 @@ struct forked {
 	struct forked *next;
 	int64_t id;
 	pid_t pid;
-	bool dead;           /* reaped; its orphans are being ended */
+	bool dead; /* reaped; its orphans are being ended */
 	int status, signal;
 	struct mono died;
 };
@@ -33,7 +33,7 @@ struct forked {
 struct zygote {
 	struct wire wire;
 	struct forked *workers;
-	int signals;         /* signalfd */
+	int signals; /* signalfd */
 };
 
 static void say(const struct forked *worker, const char *what)
@@ -67,7 +67,9 @@ static void do_fork(struct zygote *zygote, const json_t *message)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	struct forked *worker = xmalloc(sizeof(*worker));
-	*worker = (struct forked){.next = zygote->workers, .id = json_int(message, "worker", 0), .pid = pid};
+	*worker = (struct forked){
+		.next = zygote->workers, .id = json_int(message, "worker", 0), .pid = pid
+	};
 	if (pid < 0) {
 		worker->status = 126;
 		say(worker, "exited");
@@ -94,7 +96,7 @@ static void do_kill(struct zygote *zygote, const json_t *message)
 
 static void serve(struct zygote *zygote)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *message;
 
 	if (wire_read(&zygote->wire, &err) != ERR_NONE)
@@ -119,7 +121,8 @@ static bool is_worker(void *arg, pid_t child)
 {
 	const struct zygote *zygote = arg;
 
-	for (const struct forked *worker = zygote->workers; worker != NULL; worker = worker->next)
+	for (const struct forked *worker = zygote->workers; worker != NULL;
+		worker = worker->next)
 		if (worker->pid == child && !worker->dead)
 			return true;
 	return false;
@@ -131,7 +134,8 @@ static void reap(struct zygote *zygote)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (struct forked *worker = zygote->workers; worker != NULL; worker = worker->next)
+		for (struct forked *worker = zygote->workers; worker != NULL;
+			worker = worker->next)
 			if (worker->pid == pid && !worker->dead) {
 				worker->dead = true;
 				worker->died = mono_now();
@@ -152,7 +156,8 @@ static bool bury(struct zygote *zygote)
 	bool dead = false;
 
 	reap(zygote);
-	for (const struct forked *worker = zygote->workers; worker != NULL; worker = worker->next)
+	for (const struct forked *worker = zygote->workers; worker != NULL;
+		worker = worker->next)
 		dead = dead || worker->dead;
 	if (!dead)
 		return false;
@@ -160,7 +165,8 @@ static bool bury(struct zygote *zygote)
 	bool waiting = false;
 	for (struct forked **at = &zygote->workers; *at != NULL;) {
 		struct forked *worker = *at;
-		if (!worker->dead || (left && mono_ms_since(worker->died) < SWEEP_PATIENCE_MS)) {
+		if (!worker->dead ||
+			(left && mono_ms_since(worker->died) < SWEEP_PATIENCE_MS)) {
 			waiting = waiting || worker->dead;
 			at = &worker->next;
 			continue;
@@ -184,11 +190,14 @@ static int watch_children(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Whatever initialises itself or is bound at its first use does so here, once, and not in every worker. */
+/* Whatever initialises itself or is bound at its first use does so here, once, and not in every
+ * worker. */
 static void warm_up(void)
 {
 	char hex[SHA256_HEX];
-	struct job job = {.mode = "", .step = "", .json = json_object(), .replay = json_object()};
+	struct job job = {
+		.mode = "", .step = "", .json = json_object(), .replay = json_object()
+	};
 	struct sha256_stream *stream = sha256_new();
 
 	sha256_add(stream, "", 1);
@@ -204,9 +213,9 @@ static void warm_up(void)
 
 int zygote_main(void)
 {
-	struct zygote zygote = {.signals = watch_children()};
-	struct pollfd fds[] = {
-		{.fd = CONTROL_FD, .events = POLLIN}, {.fd = zygote.signals, .events = POLLIN}};
+	struct zygote zygote = { .signals = watch_children() };
+	struct pollfd fds[] = { { .fd = CONTROL_FD, .events = POLLIN },
+		{ .fd = zygote.signals, .events = POLLIN } };
 	struct signalfd_siginfo info;
 	bool waiting = false;
 
