@@ -305,6 +305,30 @@ static void the_guide_has_every_key_and_rule(void **state)
 	buf_release(&guide);
 }
 
+/* share/schema/KIND.schema.json is what schema_json says, for editors that have no drillbook at hand. */
+static void the_shipped_schemas_are_current(void **state)
+{
+	struct err err = {0};
+	struct buf there;
+
+	(void)state;
+	for (size_t i = 0; schema_kinds[i] != NULL; i++) {
+		char *path = xasprintf(TEST_SOURCE "/share/schema/%s.schema.json", schema_kinds[i]);
+		json_t *json = schema_json(schema_kinds[i]);
+		char *dumped = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS), *text = xasprintf("%s\n", dumped);
+		if (getenv("BOOK_WRITE_DOCS") != NULL)
+			ok(file_replace(path, text, strlen(text), 0644, &err));
+		ok(file_read(path, 1 << 20, &there, &err));
+		if (strcmp(there.data, text) != 0)
+			fail_msg("%s is not current: run this test with BOOK_WRITE_DOCS=1", path);
+		buf_release(&there);
+		free(text);
+		free(dumped);
+		free(path);
+		json_decref(json);
+	}
+}
+
 /* The complete files the guide shows must be as sound as it says. */
 static void the_examples_of_the_guide_are_sound(void **state)
 {
@@ -369,6 +393,7 @@ int main(void)
 		cmocka_unit_test(schema_and_loader_agree),
 		cmocka_unit_test(the_schema_has_the_keys_of_the_tables),
 		cmocka_unit_test(the_guide_has_every_key_and_rule),
+		cmocka_unit_test(the_shipped_schemas_are_current),
 		cmocka_unit_test(the_examples_of_the_guide_are_sound),
 		cmocka_unit_test(twenty_mistakes),
 	};
