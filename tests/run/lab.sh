@@ -10,7 +10,8 @@ processes() { # of the lab's user, in this lab's directory or with its name in t
 		printf '%s ' "$pid"
 	done
 }
-segments() { ipcs -m | awk -v user="$(id -un "$lab_uid")" '$3 == user' | wc -l; }
+segments() { sed -sn '7s/^ *[0-9]* *//p' "$DRILLBOOK_LAB"/data/*/postmaster.pid; } # shared memory, by id
+segments_gone() { local id; for id in $*; do ! ipcs -m -i "$id" 2>/dev/null | grep -q "shmid=$id" || return 1; done; }
 gone() { [[ ! -e $DRILLBOOK_LAB && -z $(processes) ]]; }
 listens_on_loopback() { # every listening port of the block
 	local first=$1
@@ -18,12 +19,13 @@ listens_on_loopback() { # every listening port of the block
 }
 lab_uid=$EUID
 ((EUID)) || lab_uid=$(id -u "${LAB_USER:-postgres}")
-before=$(segments)
+# a machine that is busy with something else says nothing about us
+limit=15000; read -r load _ </proc/loadavg; ((${load%.*} <= 2 * $(nproc))) || limit=60000
 
 begin=$(now_ms)
 lab up --with $$ || fatal "the lab did not come up"
 took=$(($(now_ms) - begin))
-check "ready in less than 15 s ($took ms)" test $took -lt 15000
+check "ready in less than $((limit / 1000)) s ($took ms)" test $took -lt $limit
 check "status is content" lab status
 port=$(lab env | sed -n 's/^PG_A_PORT: //p')
 check "listens on loopback only" listens_on_loopback $((port - 1))
@@ -47,9 +49,11 @@ count
 held_back=$(witness_log | awk -v t="$mark" '$3 == "ok" && $1 > t' | wc -l)
 check "the orders of the hole are lost ($count_lost of $held_back)" test "$count_lost" -ge 20 -a "$count_lost" -le "$held_back"
 
+left=$(segments)
+check "both servers have shared memory" test "$(wc -w <<<"$left")" = 2
 lab down
 check "nothing is left after down" until_ok 3000 gone
-equal "shared memory segments left" "$before" "$(segments)"
+check "no shared memory is left, not even of the killed one" segments_gone "$left"
 
 for delay in 0.2 0.7 1.3 2.0 2.7; do
 	lab_pid=''
@@ -61,7 +65,6 @@ for delay in 0.2 0.7 1.3 2.0 2.7; do
 	lab down 2>/dev/null
 	check "nothing is left when up is killed after $delay s" until_ok 3000 gone
 done
-equal "shared memory segments left" "$before" "$(segments)"
 
 bash -c 'read -r -t 60 <> <(:)' & owner=$!
 lab up --parts pg --with $owner || fatal "the lab did not come up"
