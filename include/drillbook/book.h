@@ -33,7 +33,8 @@ struct workspace;
 enum err_code workspace_open(struct workspace **out, const char *dir, const json_t *catalog, struct problems *problems,
 	struct err *err) MUST_CHECK;
 void workspace_free(struct workspace *workspace);
-/* The checks beyond what loading finds, of all runbooks or of the named one (NULL = all). */
+/* The checks beyond what loading finds, of all runbooks or of the named one (NULL = all); sorts problems by file, line and
+ * column.  Lua syntax is not among them: that is `worker --lint`. */
 void workspace_lint(struct workspace *workspace, const char *runbook, struct problems *problems);
 const char *workspace_root(const struct workspace *workspace);
 const char *workspace_name(const struct workspace *workspace);
@@ -48,7 +49,9 @@ json_t *workspace_target(struct workspace *workspace, const char *name);
 
 /* Everything a run needs, self-contained: docs/protocol.md "plan".  name is "failover" or "failover@v6" or
  * "failover@COMMIT" (both from Git).  params: {"name": value} given by the user, checked and completed with defaults.
- * mode: "probe" "drill" "live".  ERR_WORKSPACE (problems says where), ERR_NOT_FOUND (with a suggestion), ERR_USAGE (parameters). */
+ * mode: "probe" "drill" "live".  ERR_WORKSPACE (problems says where; mistakes in files that take no part do not count),
+ * ERR_NOT_FOUND (with a suggestion), ERR_USAGE (parameters, mode), ERR_FORBIDDEN (a target in an environment that the mode may
+ * not touch).  From Git the plan's runbook has "commit" too. */
 enum err_code workspace_plan(struct workspace *workspace, const char *name, const char *mode, const json_t *params,
 	json_t **plan, struct problems *problems, struct err *err) MUST_CHECK;
 
