@@ -187,8 +187,8 @@ static enum err_code fence_soft(struct call *call, json_t *result, struct err *e
 	static const char *const steps[] = {
 		"alter system set default_transaction_read_only = on",
 		"select pg_reload_conf()",
-		"select pg_terminate_backend(pid) from pg_stat_activity where backend_type ="
-		" 'client backend' and pid <> pg_backend_pid()",
+		("select pg_terminate_backend(pid) from pg_stat_activity where backend_type ="
+		 " 'client backend' and pid <> pg_backend_pid()"),
 	};
 	struct mono start = mono_now();
 	struct pg pg;

@@ -138,6 +138,7 @@ static enum err_code status(
 	struct role role;
 	struct lite lite;
 
+	*peer = (struct peer){ .set = false };
 	TRY(open_own(&lite, call, 0, err));
 	enum err_code code = role_read(&lite, &role, err);
 	if (code == ERR_NONE)
