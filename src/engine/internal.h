@@ -97,7 +97,9 @@ struct worker {
 	char *outbox_path;
 	bool done, closed, exited, stopping, freed;
 	int exit_status, exit_signal;
-	json_t *intent;         /* the last one it sent, until answered */
+	int64_t timeout_ms;     /* of its own time, 0 = none; a human's thinking does not count */
+	int64_t human_ms;       /* spent waiting for a human */
+	struct mono started, asked; /* asked.ns == 0: nobody is being asked */
 	json_t *verifying;      /* JOB_VERIFY: {"key","ordinal","attempt"} */
 };
 

@@ -136,6 +136,7 @@ static void ask_confirm(struct live *live, struct worker *worker, const json_t *
 	json_array_append_new(choices, row);
 	json_put(more, "choices", choices);
 	free(title);
+	worker->asked = mono_now();
 	step_ask(live, worker->step, "confirm", level, more);
 }
 

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { OUTBOX_MAX = 64 << 20, EXIT_PATIENCE_MS = 5000 };
+enum { OUTBOX_MAX = 64 << 20, EXIT_PATIENCE_MS = 5000, JOB_TIMEOUT_MS = 60000 };
 
 struct worker *worker_find(struct server *server, int64_t id)
 {
@@ -43,6 +43,16 @@ static void tell_zygote(struct server *server, json_t *message, const int *fds, 
 		wire_send(server->zygote.fd, message, fds, count, &err) != ERR_NONE)
 		log_line(LOG_ERROR, "zygote: %s", err.text);
 	json_decref(message);
+}
+
+static void kill_worker(struct server *server, int64_t id, int64_t number)
+{
+	json_t *message = json_object();
+
+	json_put_str(message, "t", "kill");
+	json_put_int(message, "worker", id);
+	json_put_int(message, "signal", number);
+	tell_zygote(server, message, NULL, 0);
 }
 
 static void worker_ended(struct worker *worker);
@@ -171,6 +181,15 @@ static void read_outbox(struct live *live, const struct worker *worker)
 	buf_release(&bytes);
 }
 
+/* The phases of an attempt share an outbox, and the next phase starts before the last one's process is gone. */
+static bool outbox_in_use(const struct server *server, const char *path)
+{
+	for (const struct worker *worker = server->workers; worker != NULL; worker = worker->next)
+		if (str_eq(worker->outbox_path, path))
+			return true;
+	return false;
+}
+
 static void worker_ended(struct worker *worker)
 {
 	struct server *server = worker->server;
@@ -204,7 +223,7 @@ static void worker_ended(struct worker *worker)
 	while (*at != worker)
 		at = &(*at)->next;
 	*at = worker->next;
-	if (worker->outbox_path != NULL)
+	if (worker->outbox_path != NULL && !outbox_in_use(server, worker->outbox_path))
 		unlink(worker->outbox_path);
 	close(worker->outbox_fd);
 	uv_poll_stop(&worker->poll);
@@ -222,11 +241,7 @@ static void exit_overdue(struct server *server, int64_t id, int64_t b)
 	(void)b;
 	if (worker == NULL || !worker->closed)
 		return;
-	json_t *message = json_object();
-	json_put_str(message, "t", "kill");
-	json_put_int(message, "worker", id);
-	json_put_int(message, "signal", SIGKILL);
-	tell_zygote(server, message, NULL, 0);
+	kill_worker(server, id, SIGKILL);
 	if (!server->zygote.running)
 		worker_ended(worker);
 }
@@ -308,7 +323,7 @@ static enum err_code worker_start(struct live *live, enum job job, size_t step, 
 	struct worker *worker = xmalloc(sizeof(*worker));
 	*worker = (struct worker){.next = server->workers, .server = server, .id = ++server->last_id,
 		.run = live->id, .job = job, .step = step, .attempt = attempt, .fd = pair[0],
-		.outbox_fd = outbox, .outbox_path = box};
+		.outbox_fd = outbox, .outbox_path = box, .started = mono_now()};
 	box = NULL;
 	server->workers = worker;
 	wire_init(&worker->wire, pair[0], WIRE_LINE_MAX);
@@ -441,6 +456,7 @@ static json_t *outputs_so_far(const struct live *live)
 	return out;
 }
 
+/* The worker keeps its deadline itself; this is the fence behind it. */
 static void timed_out(struct server *server, int64_t id, int64_t b)
 {
 	struct worker *worker = worker_find(server, id);
@@ -448,13 +464,23 @@ static void timed_out(struct server *server, int64_t id, int64_t b)
 	(void)b;
 	if (worker == NULL || worker->done)
 		return;
+	const int64_t own = mono_ms_since(worker->started) - worker->human_ms;
+	int64_t left = worker->timeout_ms + TIMEOUT_FENCE_MS - own;
+	if (worker->asked.ns != 0 && left < TIMEOUT_FENCE_MS)
+		left = TIMEOUT_FENCE_MS;
+	if (left > 0) {
+		timer_start(server, left, timed_out, id, 0);
+		return;
+	}
 	log_line(LOG_WARN, "worker %lld of run %lld outlived its deadline and is killed", (long long)id,
 		(long long)worker->run);
-	json_t *message = json_object();
-	json_put_str(message, "t", "kill");
-	json_put_int(message, "worker", id);
-	json_put_int(message, "signal", SIGKILL);
-	tell_zygote(server, message, NULL, 0);
+	kill_worker(server, id, SIGKILL);
+}
+
+static void fence(struct worker *worker, int64_t timeout_ms)
+{
+	worker->timeout_ms = timeout_ms;
+	timer_start(worker->server, timeout_ms + TIMEOUT_FENCE_MS, timed_out, worker->id, 0);
 }
 
 enum err_code worker_run_phase(struct live *live, size_t index, const char *phase, struct err *err)
@@ -492,7 +518,7 @@ enum err_code worker_run_phase(struct live *live, size_t index, const char *phas
 		return code;
 	own->worker = worker->id;
 	if (timeout > 0)
-		timer_start(live->server, timeout + TIMEOUT_FENCE_MS, timed_out, worker->id, 0);
+		fence(worker, timeout);
 	return ERR_NONE;
 }
 
@@ -513,7 +539,7 @@ enum err_code worker_verify(struct live *live, size_t index, const struct op *op
 		return code;
 	worker->verifying = json_object();
 	json_put_str(worker->verifying, "key", op->key);
-	timer_start(live->server, 60000, timed_out, worker->id, 0);
+	fence(worker, JOB_TIMEOUT_MS);
 	return ERR_NONE;
 }
 
@@ -525,7 +551,7 @@ enum err_code worker_secrets(struct live *live, struct err *err)
 
 	json_decref(job);
 	if (code == ERR_NONE)
-		timer_start(live->server, 60000, timed_out, worker->id, 0);
+		fence(worker, JOB_TIMEOUT_MS);
 	return code;
 }
 
@@ -536,6 +562,10 @@ void worker_tell(struct worker *worker, const char *what, int64_t ordinal, const
 	json_t *message = json_object();
 	struct err err;
 
+	if (worker->asked.ns != 0) {
+		worker->human_ms += mono_ms_since(worker->asked);
+		worker->asked = (struct mono){0};
+	}
 	json_put_str(message, "t", what);
 	if (ordinal >= 0)
 		json_put_int(message, "ordinal", ordinal);
@@ -552,13 +582,8 @@ static void stop_harder(struct server *server, int64_t id, int64_t signal_number
 {
 	struct worker *worker = worker_find(server, id);
 
-	if (worker == NULL || worker->done)
-		return;
-	json_t *message = json_object();
-	json_put_str(message, "t", "kill");
-	json_put_int(message, "worker", id);
-	json_put_int(message, "signal", signal_number);
-	tell_zygote(server, message, NULL, 0);
+	if (worker != NULL && !worker->done)
+		kill_worker(server, id, signal_number);
 }
 
 void worker_stop(struct server *server, int64_t id)
