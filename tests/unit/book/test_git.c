@@ -369,6 +369,22 @@ static void the_trap_works(void **state)
 	ok(child_run(&child, &err));
 	child_release(&child);
 	assert_true(path_exists(marker));
+
+	/* and a missing object is fetched through the program that the repository names */
+	char *lost = object_path(f.dir, "HEAD:services.yaml");
+	const char *cat[] = {"git", "-C", f.dir, "cat-file", "-e", "HEAD:services.yaml", NULL};
+	unlink(marker);
+	assert_int_equal(unlink(lost), 0);
+	char *program = path_join(f.dir, "evil.sh"), *text = xasprintf("#!/bin/sh\ntouch %s\n", marker);
+	put_file(f.dir, "evil.sh", text); /* one that does not wait for input */
+	assert_int_equal(chmod(program, 0700), 0);
+	free(program);
+	free(text);
+	child = (struct child){.argv = cat, .timeout_ms = 20000};
+	ok(child_run(&child, &err));
+	child_release(&child);
+	assert_true(path_exists(marker));
+	free(lost);
 	free(marker);
 	fixture_release(&f);
 }
