@@ -184,7 +184,7 @@ static void take_terminal(struct terminal *term)
 	raw();
 	noecho();
 	nonl();
-	leaveok(stdscr, FALSE);
+	typeahead(-1); /* a frame is painted whole also while keys wait: they are read in the next turn */
 	paste_mode(true);
 	saved.armed = 1;
 	term->suspended = false;

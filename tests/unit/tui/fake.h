@@ -38,7 +38,7 @@ struct fake {
 	struct termios before;
 	char *said; size_t said_len;   /* everything the child has written */
 	void (*heard)(struct fake *fake, const char *bytes, size_t len);
-	void *arg;
+	const void *arg;       /* for the child's body */
 	int status;            /* of waitpid, once ended */
 	bool ended;
 	const char *output;    /* what `output` requests find */

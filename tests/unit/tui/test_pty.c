@@ -141,7 +141,7 @@ static int client_body(struct fake *fake)
 	setenv("DRILLBOOK_TEST_IDLE", "1", 1);
 	if (client_open(&client, fake->dir, 0, &err) != ERR_NONE)
 		return 98;
-	const struct tui_options options = {.client = client, .run = FAKE_RUN, .color = true};
+	const struct tui_options options = {.client = client, .run = FAKE_RUN, .color = fake->arg == NULL};
 	if (tui_run(&options, &status, &err) != ERR_NONE)
 		printf("error: %s\n", err.text);
 	fflush(stdout);
@@ -338,6 +338,32 @@ static void little_is_sent(void **state)
 	end(&fake);
 }
 
+/* Without colour the mode is still told: by its word, in reverse. */
+static void mono(void **state)
+{
+	struct fake fake;
+
+	(void)state;
+	for (int color = 0; color < 2; color++) {
+		fake_listen(&fake);
+		emulate(80, 24);
+		fake.heard = heard;
+		fake.arg = color ? NULL : "no colour";
+		fake_on_terminal(&fake, 80, 24, client_body);
+		fake_connected(&fake);
+		fake_event(&fake, "run.started", fake_started);
+		fake_push(&fake, "{\"caught_up\":{\"run\":2042,\"next\":1}}");
+		wait_shown(&fake, "STEPS 0/2 done", true);
+		VTermScreenCell cell;
+		vterm_screen_get_cell(emulator.screen, (VTermPos){.row = 0, .col = 1}, &cell);
+		assert_int_equal(cell.chars[0], '[');
+		assert_true(cell.attrs.reverse);
+		assert_int_equal(VTERM_COLOR_IS_DEFAULT_FG(&cell.fg) == 0, color);
+		assert_int_equal(strstr(fake.said, "\033[32m") != NULL, color);
+		end(&fake);
+	}
+}
+
 static int unknown_terminal(struct fake *fake)
 {
 	struct client *client;
@@ -377,7 +403,7 @@ int main(void)
 		cmocka_unit_test(attach_act_leave), cmocka_unit_test(confirming), cmocka_unit_test(hostile_output),
 		cmocka_unit_test(resizing), cmocka_unit_test(given_back_after_signals),
 		cmocka_unit_test(the_server_goes_away), cmocka_unit_test(little_is_sent),
-		cmocka_unit_test(an_unknown_terminal_is_refused),
+		cmocka_unit_test(mono), cmocka_unit_test(an_unknown_terminal_is_refused),
 #else
 		cmocka_unit_test(left_out),
 #endif
