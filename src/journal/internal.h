@@ -193,6 +193,11 @@ enum err_code project_run(
 enum err_code project_paces(struct journal *journal, const char *runbook, const char *mode,
 	struct err *err) MUST_CHECK;
 
+/* ------------------------------------------------------------------ writer.c */
+
+/* Batches that no transaction has taken yet; for tests. */
+size_t writer_queued(struct journal_writer *writer);
+
 /* ------------------------------------------------------------------ append.c */
 
 /* One write transaction: begin, any number of batches and contents, commit or rollback.  After

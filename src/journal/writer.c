@@ -360,3 +360,14 @@ void journal_writer_counts(
 	*events = writer->events;
 	pthread_mutex_unlock(lock);
 }
+
+size_t writer_queued(struct journal_writer *writer)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&writer->lock);
+	for (const struct batch *batch = writer->queue.first; batch != NULL; batch = batch->next)
+		count++;
+	pthread_mutex_unlock(&writer->lock);
+	return count;
+}
