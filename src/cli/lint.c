@@ -3,6 +3,24 @@
 
 static const struct option_row options[] = {{"json", NULL, false, "as JSON"}, OPTION_END};
 
+/* A runbook in the first mode its targets allow; NULL when it has mistakes, which are reported elsewhere, or needs
+ * parameters. */
+static json_t *plan_somehow(struct desk *desk, const char *name)
+{
+	static const char *const modes[] = {"drill", "live", "probe"};
+	json_t *plan = NULL;
+
+	for (size_t i = 0; i < COUNT_OF(modes) && plan == NULL; i++) {
+		struct problems ignored;
+		struct err why;
+		problems_init(&ignored);
+		if (workspace_plan(desk->workspace, name, modes[i], NULL, &plan, &ignored, &why) != ERR_NONE)
+			plan = NULL;
+		problems_release(&ignored);
+	}
+	return plan;
+}
+
 /* Lua syntax of every runbook that can be planned at all. */
 static enum err_code check_all_lua(struct desk *desk, const char *only, struct err *err)
 {
@@ -12,18 +30,13 @@ static enum err_code check_all_lua(struct desk *desk, const char *only, struct e
 	enum err_code code = ERR_NONE;
 
 	json_array_foreach(json_object_get(summary, "runbooks"), i, row) {
-		struct problems ignored;
-		struct err why;
-		json_t *plan = NULL;
 		const char *name = json_str(row, "name", "");
 		if (only != NULL && !str_eq(only, name))
 			continue;
-		problems_init(&ignored);
-		/* what keeps it from being planned is reported by the loader and the rules already */
-		if (workspace_plan(desk->workspace, name, "drill", NULL, &plan, &ignored, &why) == ERR_NONE)
+		json_t *plan = plan_somehow(desk, name);
+		if (plan != NULL)
 			code = desk_check_lua(desk, plan, err);
 		json_decref(plan);
-		problems_release(&ignored);
 		if (code != ERR_NONE)
 			break;
 	}

@@ -305,7 +305,7 @@ static void the_guide_has_every_key_and_rule(void **state)
 	buf_release(&guide);
 }
 
-/* share/schema/KIND.schema.json is what schema_json says, for editors that have no drillbook at hand. */
+/* docs/schema/KIND.schema.json is what schema_json says, for editors that have no drillbook at hand. */
 static void the_shipped_schemas_are_current(void **state)
 {
 	struct err err = {0};
@@ -313,7 +313,7 @@ static void the_shipped_schemas_are_current(void **state)
 
 	(void)state;
 	for (size_t i = 0; schema_kinds[i] != NULL; i++) {
-		char *path = xasprintf(TEST_SOURCE "/share/schema/%s.schema.json", schema_kinds[i]);
+		char *path = xasprintf(TEST_SOURCE "/docs/schema/%s.schema.json", schema_kinds[i]);
 		json_t *json = schema_json(schema_kinds[i]);
 		char *dumped = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS), *text = xasprintf("%s\n", dumped);
 		if (getenv("BOOK_WRITE_DOCS") != NULL)
