@@ -23,8 +23,9 @@ static const char *not_without_question(const struct screen *screen)
 	const char *why = not_without_run(screen);
 
 	if (why == NULL && run_step_ask(screen->run, screen->cursor) == NULL)
-		why = screen->run->ask_count > 0 ? "this step asks nothing; A shows what is asked"
-						 : "this step asks nothing";
+		why = screen->run->ask_count > 0
+			      ? "this step asks nothing; A shows what is asked"
+			      : "this step asks nothing";
 	return why;
 }
 
@@ -84,7 +85,9 @@ static const char *not_paused(const struct screen *screen)
 {
 	const char *why = not_without_run(screen);
 
-	return why != NULL ? why : screen->run->paused ? "the run is paused already; p continues it" : NULL;
+	return why != NULL	     ? why
+	       : screen->run->paused ? "the run is paused already; p continues it"
+				     : NULL;
 }
 
 static const char *not_continued(const struct screen *screen)
@@ -98,7 +101,9 @@ static const char *not_abortable(const struct screen *screen)
 {
 	const char *why = not_without_run(screen);
 
-	return why != NULL ? why : screen->run->aborting ? "the run is being aborted already" : NULL;
+	return why != NULL	       ? why
+	       : screen->run->aborting ? "the run is being aborted already"
+				       : NULL;
 }
 
 static const char *not_leading_already(const struct screen *screen)
@@ -114,14 +119,17 @@ static const char *not_without_output(const struct screen *screen)
 {
 	const struct step *step = screen_step(screen);
 
-	return step == NULL || step->attempt == 0 ? "this step has not begun: there is no output yet" : NULL;
+	return step == NULL || step->attempt == 0
+		       ? "this step has not begun: there is no output yet"
+		       : NULL;
 }
 
 static const char *not_without_asks(const struct screen *screen)
 {
 	if (screen->view == VIEW_HOME)
 		return NULL;
-	return screen->run == NULL || screen->run->ask_count == 0 ? "nothing is asked now" : NULL;
+	return screen->run == NULL || screen->run->ask_count == 0 ? "nothing is asked now"
+								  : NULL;
 }
 
 /* ------------------------------------------------------------------ doing */
@@ -141,7 +149,9 @@ static void do_interrupt(struct screen *screen, const char *argument)
 	}
 	screen->ctrl_c = true;
 	if (screen->run != NULL && screen->run->started && screen->run->status == RUN_OPEN)
-		screen_say(screen, "Ctrl-C stops nothing; again = leave, run %lld continues (p pauses, :abort ends it)",
+		screen_say(screen,
+			"Ctrl-C stops nothing; again = leave, run %lld continues (p pauses, "
+			":abort ends it)",
 			(long long)screen->run_id);
 	else
 		screen_say(screen, "Ctrl-C again leaves; q does too");
@@ -213,10 +223,14 @@ static void scroll_output(struct screen *screen, int by)
 static void move(struct screen *screen, int by)
 {
 	if (screen->overlay == OVERLAY_HELP) {
-		screen->help_scroll = screen->help_scroll + by < 0 ? 0 : screen->help_scroll + by;
+		screen->help_scroll =
+			screen->help_scroll + by < 0 ? 0 : screen->help_scroll + by;
 	} else if (screen->overlay == OVERLAY_QUEUE) {
-		const int64_t at = (int64_t)screen->queue_cursor + by, last = (int64_t)screen->run->ask_count - 1;
-		screen->queue_cursor = (size_t)(at < 0 ? 0 : at > last ? (last < 0 ? 0 : last) : at);
+		const int64_t at = (int64_t)screen->queue_cursor + by,
+			      last = (int64_t)screen->run->ask_count - 1;
+		screen->queue_cursor = (size_t)(at < 0	    ? 0
+						: at > last ? (last < 0 ? 0 : last)
+							    : at);
 	} else if (screen->overlay == OVERLAY_DIALOG) {
 		dialog_move(screen, by);
 	} else if (screen->view == VIEW_HOME) {
@@ -224,7 +238,8 @@ static void move(struct screen *screen, int by)
 	} else if (screen->pane == PANE_OUTPUT) {
 		scroll_output(screen, by);
 	} else if (screen->run != NULL && screen->run->step_count > 0) {
-		const int64_t at = (int64_t)screen->cursor + by, last = (int64_t)screen->run->step_count - 1;
+		const int64_t at = (int64_t)screen->cursor + by,
+			      last = (int64_t)screen->run->step_count - 1;
 		screen->cursor = (size_t)(at < 0 ? 0 : at > last ? last : at);
 		screen->follow = false;
 	}
@@ -297,7 +312,9 @@ static void do_enter(struct screen *screen, const char *argument)
 static const char *not_enter(const struct screen *screen)
 {
 	if (screen->view == VIEW_HOME)
-		return home_count(screen, screen->home_pane) == 0 ? "there is nothing in this list" : NULL;
+		return home_count(screen, screen->home_pane) == 0
+			       ? "there is nothing in this list"
+			       : NULL;
 	return not_without_question(screen);
 }
 
@@ -319,7 +336,8 @@ static void do_follow(struct screen *screen, const char *argument)
 	(void)argument;
 	screen->follow = !screen->follow;
 	screen->out.scroll = 0;
-	screen_say(screen, screen->follow ? "the cursor follows the running step" : "the cursor stays where it is");
+	screen_say(screen, screen->follow ? "the cursor follows the running step"
+					  : "the cursor stays where it is");
 	screen_follow(screen);
 }
 
@@ -362,7 +380,8 @@ static void focus_on(struct dialog *dialog, const char *answer)
 }
 
 /* A wish about a step: through the question the step has open, when that offers it. */
-static void wish(struct screen *screen, enum dialog_kind kind, const char *answer, const char *argument)
+static void wish(
+	struct screen *screen, enum dialog_kind kind, const char *answer, const char *argument)
 {
 	const struct ask *ask = run_step_ask(screen->run, screen->cursor);
 
@@ -473,63 +492,88 @@ static void do_text_cancel(struct screen *screen, const char *argument)
 #define LISTS (SCREENS | CONTEXT_HELP | CONTEXT_QUEUE)
 #define EVERYWHERE (LISTS | CONTEXT_DIALOG | CONTEXT_TEXT)
 
+/* clang-format off */
 const struct action actions[] = {
-	{.name = "open", .keys = {K_ENTER}, .contexts = SCREENS, .label = "open", .refused = not_enter,
-		.perform = do_enter, .help = "open what is under the cursor: a question, a runbook, a run"},
-	{.name = "pause", .keys = {'p'}, .contexts = CONTEXT_RUN, .label = "pause", .lead = true,
+	{.name = "open", .keys = {K_ENTER}, .contexts = SCREENS, .label = "open",
+		.refused = not_enter,
+		.perform = do_enter,
+		.help = "open what is under the cursor: a question, a runbook, a run"},
+	{.name = "pause", .keys = {'p'}, .contexts = CONTEXT_RUN, .label = "pause",
+		.lead = true,
 		.refused = not_without_run, .perform = do_pause,
 		.help = "start no further step, or continue; the clock goes on"},
-	{.name = "stop", .keys = {'x'}, .contexts = CONTEXT_RUN, .label = "stop step", .lead = true,
-		.refused = not_stoppable, .perform = do_stop, .help = "stop the running step (asks first)"},
+	{.name = "stop", .keys = {'x'}, .contexts = CONTEXT_RUN, .label = "stop step",
+		.lead = true,
+		.refused = not_stoppable, .perform = do_stop,
+		.help = "stop the running step (asks first)"},
 	{.name = "skip", .keys = {'s'}, .contexts = CONTEXT_RUN, .label = "skip", .lead = true,
-		.refused = not_skippable, .perform = do_skip, .help = "leave the step out, with a reason"},
-	{.name = "retry", .keys = {'r'}, .contexts = CONTEXT_RUN, .label = "retry", .lead = true,
-		.refused = not_retriable, .perform = do_retry, .help = "run a failed step again (asks first)"},
-	{.name = "attention", .keys = {'A'}, .contexts = SCREENS, .label = "asked", .refused = not_without_asks,
+		.refused = not_skippable, .perform = do_skip,
+		.help = "leave the step out, with a reason"},
+	{.name = "retry", .keys = {'r'}, .contexts = CONTEXT_RUN, .label = "retry",
+		.lead = true,
+		.refused = not_retriable, .perform = do_retry,
+		.help = "run a failed step again (asks first)"},
+	{.name = "attention", .keys = {'A'}, .contexts = SCREENS, .label = "asked",
+		.refused = not_without_asks,
 		.perform = do_attention, .help = "everything that waits for an answer"},
-	{.name = "note", .keys = {'+'}, .contexts = CONTEXT_RUN, .label = "note", .refused = not_without_run,
+	{.name = "note", .keys = {'+'}, .contexts = CONTEXT_RUN, .label = "note",
+		.refused = not_without_run,
 		.perform = do_note, .help = "write a note into the record"},
 	{.name = "output", .keys = {'o'}, .contexts = CONTEXT_RUN, .label = "output",
-		.refused = not_without_output, .perform = do_output, .help = "the step's whole output in $PAGER"},
-	{.name = "pane", .keys = {K_TAB}, .contexts = SCREENS, .label = "pane", .perform = do_pane,
+		.refused = not_without_output, .perform = do_output,
+		.help = "the step's whole output in $PAGER"},
+	{.name = "pane", .keys = {K_TAB}, .contexts = SCREENS, .label = "pane",
+		.perform = do_pane,
 		.help = "the next list or pane"},
 	{.name = "lead", .keys = {'L'}, .contexts = CONTEXT_RUN, .refused = not_leading_already,
 		.perform = do_lead, .help = "take the lead: only who leads may act"},
-	{.name = "follow", .keys = {'f'}, .contexts = CONTEXT_RUN, .refused = not_without_shown_run,
+	{.name = "follow", .keys = {'f'}, .contexts = CONTEXT_RUN,
+		.refused = not_without_shown_run,
 		.perform = do_follow, .help = "let the cursor follow the running step, or not"},
 	{.name = "wrap", .keys = {'w'}, .contexts = CONTEXT_RUN, .perform = do_wrap,
 		.help = "fold long lines of output, or cut them"},
-	{.name = "abort", .contexts = CONTEXT_RUN, .lead = true, .refused = not_abortable, .perform = do_abort,
+	{.name = "abort", .contexts = CONTEXT_RUN, .lead = true, .refused = not_abortable,
+		.perform = do_abort,
 		.help = "end the run (asks first); only as :abort"},
-	{.name = "halt", .contexts = CONTEXT_RUN, .lead = true, .refused = not_paused, .perform = do_only_pause,
+	{.name = "halt", .contexts = CONTEXT_RUN, .lead = true, .refused = not_paused,
+		.perform = do_only_pause,
 		.help = "start no further step; only as :halt"},
 	{.name = "continue", .contexts = CONTEXT_RUN, .lead = true, .refused = not_continued,
 		.perform = do_continue, .help = "continue a paused run; only as :continue"},
-	{.name = "attach", .contexts = SCREENS, .perform = do_attach, .help = "open another run; as :attach 2042"},
+	{.name = "attach", .contexts = SCREENS, .perform = do_attach,
+		.help = "open another run; as :attach 2042"},
 	{.name = "home", .keys = {K_ESC, '1'}, .contexts = CONTEXT_RUN, .label = "home",
 		.perform = do_home, .help = "back to Home; the run goes on"},
-	{.name = "run", .keys = {'3'}, .contexts = CONTEXT_HOME, .refused = not_without_shown_run,
+	{.name = "run", .keys = {'3'}, .contexts = CONTEXT_HOME,
+		.refused = not_without_shown_run,
 		.perform = do_run_view, .help = "the run that was open"},
-	{.name = "up", .keys = {K_UP, 'k'}, .contexts = LISTS | CONTEXT_DIALOG, .perform = do_up, .help = "up"},
-	{.name = "down", .keys = {K_DOWN, 'j'}, .contexts = LISTS | CONTEXT_DIALOG, .perform = do_down,
+	{.name = "up", .keys = {K_UP, 'k'}, .contexts = LISTS | CONTEXT_DIALOG,
+		.perform = do_up, .help = "up"},
+	{.name = "down", .keys = {K_DOWN, 'j'}, .contexts = LISTS | CONTEXT_DIALOG,
+		.perform = do_down,
 		.help = "down"},
 	{.name = "page-up", .keys = {K_PGUP}, .contexts = EVERYWHERE, .perform = do_page_up,
 		.help = "a page up"},
 	{.name = "page-down", .keys = {K_PGDN}, .contexts = EVERYWHERE, .perform = do_page_down,
 		.help = "a page down"},
-	{.name = "top", .keys = {'g', K_HOME}, .contexts = LISTS, .perform = do_top, .help = "to the first"},
-	{.name = "bottom", .keys = {'G', K_END}, .contexts = LISTS, .perform = do_bottom, .help = "to the last"},
+	{.name = "top", .keys = {'g', K_HOME}, .contexts = LISTS, .perform = do_top,
+		.help = "to the first"},
+	{.name = "bottom", .keys = {'G', K_END}, .contexts = LISTS, .perform = do_bottom,
+		.help = "to the last"},
 	{.name = "answer", .keys = {K_ENTER}, .contexts = CONTEXT_QUEUE, .label = "answer",
 		.perform = do_queue_enter, .help = "open the question"},
-	{.name = "back", .keys = {K_ESC}, .contexts = CONTEXT_QUEUE | CONTEXT_HELP, .label = "back",
+	{.name = "back", .keys = {K_ESC}, .contexts = CONTEXT_QUEUE | CONTEXT_HELP,
+		.label = "back",
 		.perform = do_back, .help = "back"},
 	{.name = "nothing", .keys = {K_ESC}, .contexts = CONTEXT_DIALOG, .label = "do nothing",
 		.perform = do_dialog_close, .help = "do nothing; the question stays open"},
-	{.name = "choose", .keys = {K_ENTER}, .contexts = CONTEXT_DIALOG, .perform = do_dialog_enter,
+	{.name = "choose", .keys = {K_ENTER}, .contexts = CONTEXT_DIALOG,
+		.perform = do_dialog_enter,
 		.help = "what the focus is on, where Enter is enough"},
 	{.name = "yes", .keys = {'Y'}, .contexts = CONTEXT_DIALOG, .perform = do_dialog_capital,
 		.help = "run it: what is costly to undo needs this capital letter"},
-	{.name = "next", .keys = {K_TAB}, .contexts = CONTEXT_DIALOG, .perform = do_down, .help = "the next choice"},
+	{.name = "next", .keys = {K_TAB}, .contexts = CONTEXT_DIALOG, .perform = do_down,
+		.help = "the next choice"},
 	{.name = "previous", .keys = {K_BACKTAB}, .contexts = CONTEXT_DIALOG, .perform = do_up,
 		.help = "the choice before"},
 	{.name = "tick", .keys = {' '}, .contexts = CONTEXT_DIALOG, .perform = do_dialog_tick,
@@ -538,19 +582,26 @@ const struct action actions[] = {
 		.perform = do_text_enter, .help = "take what was typed"},
 	{.name = "cancel", .keys = {K_ESC}, .contexts = CONTEXT_TEXT, .label = "cancel",
 		.perform = do_text_cancel, .help = "forget what was typed"},
-	{.name = "command", .keys = {':'}, .contexts = SCREENS, .label = "command", .perform = do_palette,
+	{.name = "command", .keys = {':'}, .contexts = SCREENS, .label = "command",
+		.perform = do_palette,
 		.help = "type an action's name"},
-	{.name = "help", .keys = {'?'}, .contexts = SCREENS | CONTEXT_HELP, .label = "help", .perform = do_help,
+	{.name = "help", .keys = {'?'}, .contexts = SCREENS | CONTEXT_HELP, .label = "help",
+		.perform = do_help,
 		.help = "the keys that are valid now"},
-	{.name = "leave", .keys = {'q'}, .contexts = SCREENS, .label = "leave", .perform = do_leave,
+	{.name = "leave", .keys = {'q'}, .contexts = SCREENS, .label = "leave",
+		.perform = do_leave,
 		.help = "leave; a run continues without you"},
-	{.name = "back-too", .keys = {'q'}, .contexts = CONTEXT_QUEUE | CONTEXT_HELP, .perform = do_back,
+	{.name = "back-too", .keys = {'q'}, .contexts = CONTEXT_QUEUE | CONTEXT_HELP,
+		.perform = do_back,
 		.help = "back"},
-	{.name = "interrupt", .keys = {K_CTRL('c')}, .contexts = EVERYWHERE, .perform = do_interrupt,
+	{.name = "interrupt", .keys = {K_CTRL('c')}, .contexts = EVERYWHERE,
+		.perform = do_interrupt,
 		.help = "explains; twice leaves.  Never stops a run"},
-	{.name = "suspend", .keys = {K_CTRL('z')}, .contexts = EVERYWHERE, .perform = do_suspend,
+	{.name = "suspend", .keys = {K_CTRL('z')}, .contexts = EVERYWHERE,
+		.perform = do_suspend,
 		.help = "suspend this terminal; the run goes on"},
 	{.name = "redraw", .keys = {K_CTRL('l')}, .contexts = EVERYWHERE, .perform = do_redraw,
 		.help = "paint the screen anew"},
 };
+/* clang-format on */
 const size_t action_count = COUNT_OF(actions);

@@ -1,4 +1,5 @@
-/* action.h: the table of what keys do.  Keys, footer, help, palette and refusals all come from it. */
+/* action.h: the table of what keys do.  Keys, footer, help, palette and refusals all come from
+ * it. */
 #ifndef DRILLBOOK_TUI_ACTION_H
 #define DRILLBOOK_TUI_ACTION_H
 
@@ -6,21 +7,27 @@
 
 /* Where keys are pressed.  In CONTEXT_TEXT printable keys are text and are not looked up. */
 enum context {
-	CONTEXT_HOME = 1, CONTEXT_RUN = 2, CONTEXT_DIALOG = 4, CONTEXT_TEXT = 8, CONTEXT_HELP = 16, CONTEXT_QUEUE = 32
+	CONTEXT_HOME = 1,
+	CONTEXT_RUN = 2,
+	CONTEXT_DIALOG = 4,
+	CONTEXT_TEXT = 8,
+	CONTEXT_HELP = 16,
+	CONTEXT_QUEUE = 32
 };
 
 enum { ACTION_KEYS = 4 };
 
 struct action {
-	const char *name;                 /* in the palette: ":abort" */
-	uint32_t keys[ACTION_KEYS];       /* 0 = none; the first is the one help and footer show */
+	const char *name;	    /* in the palette: ":abort" */
+	uint32_t keys[ACTION_KEYS]; /* 0 = none; the first is the one help and footer show */
 	unsigned contexts;
-	const char *label;                /* in the footer; NULL = not there */
+	const char *label; /* in the footer; NULL = not there */
 	const char *help;
-	bool lead;                        /* only who leads may */
+	bool lead; /* only who leads may */
 	/* Why it cannot be done now; NULL = it can.  May itself be NULL. */
 	const char *(*refused)(const struct screen *screen);
-	void (*perform)(struct screen *screen, const char *argument); /* argument: from the palette, or NULL */
+	void (*perform)(struct screen *screen,
+		const char *argument); /* argument: from the palette, or NULL */
 };
 extern const struct action actions[];
 extern const size_t action_count;

@@ -1,4 +1,5 @@
-/* action_use.c: using the table of actions: from a key or a typed name to what it does, or to why not. */
+/* action_use.c: using the table of actions: from a key or a typed name to what it does, or to
+ * why not. */
 #include "action.h"
 
 #include <string.h>
@@ -64,11 +65,26 @@ void action_perform(struct screen *screen, const struct action *action, const ch
 
 const char *key_name(uint32_t key, char out[16])
 {
-	static const struct { uint32_t key; const char *name; } names[] = {
-		{K_TAB, "Tab"}, {K_ENTER, "Enter"}, {K_ESC, "Esc"}, {K_BACKSPACE, "Backspace"}, {K_UP, "Up"},
-		{K_DOWN, "Down"}, {K_LEFT, "Left"}, {K_RIGHT, "Right"}, {K_PGUP, "PgUp"}, {K_PGDN, "PgDn"},
-		{K_HOME, "Home"}, {K_END, "End"}, {K_DELETE, "Del"}, {K_BACKTAB, "Shift-Tab"},
-		{K_OTHER, "that key"}, {' ', "Space"},
+	static const struct {
+		uint32_t key;
+		const char *name;
+	} names[] = {
+		{ K_TAB, "Tab" },
+		{ K_ENTER, "Enter" },
+		{ K_ESC, "Esc" },
+		{ K_BACKSPACE, "Backspace" },
+		{ K_UP, "Up" },
+		{ K_DOWN, "Down" },
+		{ K_LEFT, "Left" },
+		{ K_RIGHT, "Right" },
+		{ K_PGUP, "PgUp" },
+		{ K_PGDN, "PgDn" },
+		{ K_HOME, "Home" },
+		{ K_END, "End" },
+		{ K_DELETE, "Del" },
+		{ K_BACKTAB, "Shift-Tab" },
+		{ K_OTHER, "that key" },
+		{ ' ', "Space" },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(names); i++)

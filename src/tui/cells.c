@@ -8,7 +8,7 @@
 
 void cells_init(struct cells *cells, int width, int height)
 {
-	*cells = (struct cells){0};
+	*cells = (struct cells){ 0 };
 	cells_resize(cells, width, height);
 }
 
@@ -16,7 +16,8 @@ void cells_resize(struct cells *cells, int width, int height)
 {
 	cells->width = width < 1 ? 1 : width;
 	cells->height = height < 1 ? 1 : height;
-	cells->at = xrealloc(cells->at, (size_t)cells->width * (size_t)cells->height * sizeof(*cells->at));
+	cells->at = xrealloc(
+		cells->at, (size_t)cells->width * (size_t)cells->height * sizeof(*cells->at));
 	cells_clear(cells);
 }
 
@@ -25,14 +26,14 @@ void cells_clear(struct cells *cells)
 	const size_t count = (size_t)cells->width * (size_t)cells->height;
 
 	for (size_t i = 0; i < count; i++)
-		cells->at[i] = (struct cell){.ch = ' '};
+		cells->at[i] = (struct cell){ .ch = ' ' };
 	cells->cursor_x = cells->cursor_y = -1;
 }
 
 void cells_release(struct cells *cells)
 {
 	free(cells->at);
-	*cells = (struct cells){0};
+	*cells = (struct cells){ 0 };
 }
 
 static bool cell_equal(const struct cell *a, const struct cell *b)
@@ -73,7 +74,7 @@ uint32_t utf8_next(const char **s)
 
 size_t utf8_put(char out[4], uint32_t ch)
 {
-	static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+	static const unsigned char lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
 	const size_t need = ch < 0x80 ? 1 : ch < 0x800 ? 2 : ch < 0x10000 ? 3 : 4;
 
 	for (size_t i = need; i-- > 1; ch >>= 6)
@@ -82,7 +83,8 @@ size_t utf8_put(char out[4], uint32_t ch)
 	return need;
 }
 
-/* The C library's own table for UTF-8, whatever the operator's locale: the same one ncurses asks when painting. */
+/* The C library's own table for UTF-8, whatever the operator's locale: the same one ncurses
+ * asks when painting. */
 static int libc_columns(uint32_t ch)
 {
 	static locale_t utf8;
@@ -122,7 +124,8 @@ static struct cell *cell_at(struct cells *cells, int x, int y)
 /* Puts blanks where half of a wide character would be left over. */
 static void unsplit(struct cells *cells, int x, int y)
 {
-	struct cell *cell = cell_at(cells, x, y), *left = cell_at(cells, x - 1, y), *right = cell_at(cells, x + 1, y);
+	struct cell *cell = cell_at(cells, x, y), *left = cell_at(cells, x - 1, y),
+		    *right = cell_at(cells, x + 1, y);
 
 	if (cell == NULL)
 		return;
@@ -139,14 +142,15 @@ static void put(struct cells *cells, int x, int y, enum style style, uint32_t ch
 	if (cell == NULL)
 		return;
 	unsplit(cells, x, y);
-	*cell = (struct cell){.ch = ch, .style = (uint8_t)style};
+	*cell = (struct cell){ .ch = ch, .style = (uint8_t)style };
 	if (code_columns(ch) == 2 && cell_at(cells, x + 1, y) != NULL) {
 		unsplit(cells, x + 1, y);
-		*cell_at(cells, x + 1, y) = (struct cell){.ch = 0, .style = (uint8_t)style};
+		*cell_at(cells, x + 1, y) = (struct cell){ .ch = 0, .style = (uint8_t)style };
 	}
 }
 
-static int put_clean(struct cells *cells, int x, int y, int max, enum style style, const char *clean)
+static int put_clean(
+	struct cells *cells, int x, int y, int max, enum style style, const char *clean)
 {
 	int used = 0;
 
@@ -179,7 +183,7 @@ static int put_clean(struct cells *cells, int x, int y, int max, enum style styl
 static char *clean_copy(const char *text, size_t most)
 {
 	struct buf out;
-	struct err err = {0};
+	struct err err = { 0 };
 	const size_t len = strnlen(text, most);
 
 	buf_init(&out, len * 16 + 64);
@@ -200,7 +204,8 @@ int cells_text(struct cells *cells, int x, int y, int max, enum style style, con
 	return used;
 }
 
-int cells_textf(struct cells *cells, int x, int y, int max, enum style style, const char *fmt, ...)
+int cells_textf(
+	struct cells *cells, int x, int y, int max, enum style style, const char *fmt, ...)
 {
 	char text[2048];
 	va_list args;
@@ -239,7 +244,8 @@ char *cells_row(const struct cells *cells, int y)
 	size_t len = 0;
 
 	for (int x = 0; x < cells->width; x++) {
-		const struct cell *cell = &cells->at[(size_t)y * (size_t)cells->width + (size_t)x];
+		const struct cell *cell =
+			&cells->at[(size_t)y * (size_t)cells->width + (size_t)x];
 		if (cell->ch != 0)
 			len += utf8_put(row + len, cell->ch);
 		if (cell->mark != 0)
@@ -275,7 +281,7 @@ int text_columns(const char *text)
 
 void lines_init(struct lines *lines)
 {
-	*lines = (struct lines){0};
+	*lines = (struct lines){ 0 };
 }
 
 void lines_release(struct lines *lines)
@@ -283,10 +289,11 @@ void lines_release(struct lines *lines)
 	for (size_t i = 0; i < lines->count; i++)
 		free(lines->rows[i].text);
 	free(lines->rows);
-	*lines = (struct lines){0};
+	*lines = (struct lines){ 0 };
 }
 
-static void add_row(struct lines *lines, enum style style, int indent, const char *text, size_t len)
+static void add_row(
+	struct lines *lines, enum style style, int indent, const char *text, size_t len)
 {
 	if (lines->count >= LINES_MAX)
 		return;
@@ -295,10 +302,12 @@ static void add_row(struct lines *lines, enum style style, int indent, const cha
 		lines->rows = xrealloc(lines->rows, lines->cap * sizeof(*lines->rows));
 	}
 	lines->rows[lines->count++] =
-		(struct line){.text = xasprintf("%*s%.*s", indent, "", (int)len, text), .style = style};
+		(struct line){ .text = xasprintf("%*s%.*s", indent, "", (int)len, text),
+			.style = style };
 }
 
-/* Bytes of clean that fit into width: up to the last blank when a word would be cut, else as many as fit. */
+/* Bytes of clean that fit into width: up to the last blank when a word would be cut, else as
+ * many as fit. */
 static size_t fold_at(const char *clean, int width)
 {
 	const char *at = clean, *blank = NULL;
@@ -311,13 +320,15 @@ static size_t fold_at(const char *clean, int width)
 			blank = before;
 		used += showable(ch) ? code_columns(ch) : 1;
 		if (used > width)
-			return blank != NULL ? (size_t)(blank - clean)
-			     : before > clean ? (size_t)(before - clean) : (size_t)(at - clean);
+			return blank != NULL	? (size_t)(blank - clean)
+			       : before > clean ? (size_t)(before - clean)
+						: (size_t)(at - clean);
 	}
 	return (size_t)(at - clean);
 }
 
-static void fold(struct lines *lines, enum style style, int width, int indent, const char *clean)
+static void fold(
+	struct lines *lines, enum style style, int width, int indent, const char *clean)
 {
 	int margin = 0;
 
@@ -337,7 +348,8 @@ void lines_add(struct lines *lines, enum style style, int width, int indent, con
 		width = 1;
 	while (text != NULL) {
 		const char *end = strchr(text, '\n');
-		char *piece = end != NULL ? xasprintf("%.*s", (int)(end - text), text) : xstrdup(text);
+		char *piece = end != NULL ? xasprintf("%.*s", (int)(end - text), text)
+					  : xstrdup(text);
 		char *clean = clean_copy(piece, 1 << 20);
 		fold(lines, style, width, indent, clean);
 		free(clean);
@@ -346,7 +358,8 @@ void lines_add(struct lines *lines, enum style style, int width, int indent, con
 	}
 }
 
-void lines_addf(struct lines *lines, enum style style, int width, int indent, const char *fmt, ...)
+void lines_addf(
+	struct lines *lines, enum style style, int width, int indent, const char *fmt, ...)
 {
 	va_list args;
 	char *text = NULL;

@@ -1,7 +1,9 @@
-/* cells.h: a screen as data: a grid of cells that tests compare with drawings and the painter shows.
+/* cells.h: a screen as data: a grid of cells that tests compare with drawings and the painter
+ * shows.
  *
- * Whatever text enters the grid is made visible by text_sanitise first, so that no cell can hold a control, a
- * bidirectional override or an invisible character, whoever wrote the text. */
+ * Whatever text enters the grid is made visible by text_sanitise first, so that no cell can
+ * hold a control, a bidirectional override or an invisible character, whoever wrote the text.
+ */
 #ifndef DRILLBOOK_TUI_CELLS_H
 #define DRILLBOOK_TUI_CELLS_H
 
@@ -9,39 +11,52 @@
 
 /* What a cell means; the painter turns it into colour, bold and reverse. */
 enum style {
-	STYLE_TEXT, STYLE_DIM, STYLE_BOLD, STYLE_GOOD, STYLE_RUNNING, STYLE_WARN, STYLE_BAD, STYLE_LIVE, STYLE_DRILL,
-	STYLE_SELECTED, STYLE_KEY, STYLE_COUNT
+	STYLE_TEXT,
+	STYLE_DIM,
+	STYLE_BOLD,
+	STYLE_GOOD,
+	STYLE_RUNNING,
+	STYLE_WARN,
+	STYLE_BAD,
+	STYLE_LIVE,
+	STYLE_DRILL,
+	STYLE_SELECTED,
+	STYLE_KEY,
+	STYLE_COUNT
 };
 
 struct cell {
-	uint32_t ch;    /* code point; 0 = right half of the wide character before it */
-	uint32_t mark;  /* one combining mark on ch, 0 = none; further marks are dropped */
+	uint32_t ch;   /* code point; 0 = right half of the wide character before it */
+	uint32_t mark; /* one combining mark on ch, 0 = none; further marks are dropped */
 	uint8_t style;
 };
 
 struct cells {
 	int width, height;
-	struct cell *at;          /* height rows of width */
-	int cursor_x, cursor_y;   /* -1 = hidden */
+	struct cell *at;	/* height rows of width */
+	int cursor_x, cursor_y; /* -1 = hidden */
 };
 void cells_init(struct cells *cells, int width, int height);
 void cells_resize(struct cells *cells, int width, int height); /* and clear */
-void cells_clear(struct cells *cells);                         /* blanks, cursor hidden */
+void cells_clear(struct cells *cells);			       /* blanks, cursor hidden */
 void cells_release(struct cells *cells);
 bool cells_equal(const struct cells *a, const struct cells *b);
 
-/* Text from x in at most max columns; what does not fit ends in '~'.  Returns the columns used. */
+/* Text from x in at most max columns; what does not fit ends in '~'.  Returns the columns used.
+ */
 int cells_text(struct cells *cells, int x, int y, int max, enum style style, const char *text);
-int cells_textf(struct cells *cells, int x, int y, int max, enum style style, const char *fmt, ...)
-	PRINTF(6, 7);
+int cells_textf(struct cells *cells, int x, int y, int max, enum style style, const char *fmt,
+	...) PRINTF(6, 7);
 /* The same, ending at column x + max. */
-void cells_right(struct cells *cells, int x, int y, int max, enum style style, const char *text);
+void cells_right(
+	struct cells *cells, int x, int y, int max, enum style style, const char *text);
 void cells_fill(struct cells *cells, int x, int y, int count, enum style style, uint32_t ch);
 void cells_style(struct cells *cells, int x, int y, int count, enum style style);
 /* One row as UTF-8 without trailing blanks; owned. */
 char *cells_row(const struct cells *cells, int y);
 
-/* Columns a code point takes: 0 (combining), 1, 2; 1 for what cannot be shown, which becomes '?'. */
+/* Columns a code point takes: 0 (combining), 1, 2; 1 for what cannot be shown, which becomes
+ * '?'. */
 int code_columns(uint32_t ch);
 int text_columns(const char *text); /* of the sanitised text */
 /* The code point at *s, moved on behind it; U+FFFD for a malformed byte; 0 at the end. */
@@ -50,15 +65,19 @@ size_t utf8_put(char out[4], uint32_t ch);
 
 /* Lines of a dialog, a help page: text with one style per line. */
 struct lines {
-	struct line { char *text; enum style style; } *rows;
+	struct line {
+		char *text;
+		enum style style;
+	} * rows;
 	size_t count, cap;
 };
 enum { LINES_MAX = 2000 };
 void lines_init(struct lines *lines);
 void lines_release(struct lines *lines);
-/* Adds text folded at blanks to `width` columns; continuation lines begin with `indent` blanks.  '\n' begins a line. */
+/* Adds text folded at blanks to `width` columns; continuation lines begin with `indent` blanks.
+ * '\n' begins a line. */
 void lines_add(struct lines *lines, enum style style, int width, int indent, const char *text);
-void lines_addf(struct lines *lines, enum style style, int width, int indent, const char *fmt, ...)
-	PRINTF(5, 6);
+void lines_addf(struct lines *lines, enum style style, int width, int indent, const char *fmt,
+	...) PRINTF(5, 6);
 
 #endif

@@ -8,25 +8,28 @@
 
 /* ------------------------------------------------------------------ choices */
 
-/* What the program itself offers, by the kind of question.  A retry after UNKNOWN may do the effect twice: capital. */
+/* What the program itself offers, by the kind of question.  A retry after UNKNOWN may do the
+ * effect twice: capital. */
 static const struct offer {
 	const char *kind;
 	struct choice choice;
 } offers[] = {
-	{"failed", {'r', "retry", "retry the step", GUARD_ENTER, false}},
-	{"failed", {'s', "skip", "skip the step (with a reason)", GUARD_ENTER, true}},
-	{"failed", {'x', "stop", "leave it failed and stop here", GUARD_ENTER, false}},
-	{"interrupted", {'r', "retry", "retry the step", GUARD_ENTER, false}},
-	{"interrupted", {'s', "skip", "skip the step (with a reason)", GUARD_ENTER, true}},
-	{"interrupted", {'x', "stop", "leave it and stop here", GUARD_ENTER, false}},
-	{"unknown", {'v', "verify", "let the operation look whether it happened", GUARD_ENTER, false}},
-	{"unknown", {'t', "retry", "do it again with the same key", GUARD_CAPITAL, false}},
-	{"unknown", {'d', "done", "it was done (say how you know)", GUARD_ENTER, true}},
-	{"unknown", {'n', "not_done", "it was not done (say how you know)", GUARD_ENTER, true}},
-	{"diverged", {'x', "stop", "leave it and stop here", GUARD_ENTER, false}},
-	{"diverged", {'s', "skip", "skip the step (with a reason)", GUARD_ENTER, true}},
-	{"manual", {'d', "done", "it is done", GUARD_ENTER, false}},
-	{"manual", {'f', "failed", "it failed (say how)", GUARD_ENTER, true}},
+	{ "failed", { 'r', "retry", "retry the step", GUARD_ENTER, false } },
+	{ "failed", { 's', "skip", "skip the step (with a reason)", GUARD_ENTER, true } },
+	{ "failed", { 'x', "stop", "leave it failed and stop here", GUARD_ENTER, false } },
+	{ "interrupted", { 'r', "retry", "retry the step", GUARD_ENTER, false } },
+	{ "interrupted", { 's', "skip", "skip the step (with a reason)", GUARD_ENTER, true } },
+	{ "interrupted", { 'x', "stop", "leave it and stop here", GUARD_ENTER, false } },
+	{ "unknown", { 'v', "verify", "let the operation look whether it happened", GUARD_ENTER,
+			     false } },
+	{ "unknown", { 't', "retry", "do it again with the same key", GUARD_CAPITAL, false } },
+	{ "unknown", { 'd', "done", "it was done (say how you know)", GUARD_ENTER, true } },
+	{ "unknown",
+		{ 'n', "not_done", "it was not done (say how you know)", GUARD_ENTER, true } },
+	{ "diverged", { 'x', "stop", "leave it and stop here", GUARD_ENTER, false } },
+	{ "diverged", { 's', "skip", "skip the step (with a reason)", GUARD_ENTER, true } },
+	{ "manual", { 'd', "done", "it is done", GUARD_ENTER, false } },
+	{ "manual", { 'f', "failed", "it failed (say how)", GUARD_ENTER, true } },
 };
 
 static void add_choice(struct dialog *dialog, char key, const char *answer, const char *label,
@@ -35,7 +38,7 @@ static void add_choice(struct dialog *dialog, char key, const char *answer, cons
 	if (dialog->choice_count == CHOICES_MAX)
 		return;
 	struct choice *choice = &dialog->choices[dialog->choice_count++];
-	*choice = (struct choice){.key = key, .guard = guard, .note = note};
+	*choice = (struct choice){ .key = key, .guard = guard, .note = note };
 	snprintf(choice->answer, sizeof(choice->answer), "%s", answer);
 	snprintf(choice->label, sizeof(choice->label), "%s", label);
 }
@@ -48,7 +51,8 @@ static const struct offer *offer_of(const char *kind, const char *answer)
 	return NULL;
 }
 
-/* The choices the server names, with our keys and guards where we know them; else all of ours. */
+/* The choices the server names, with our keys and guards where we know them; else all of ours.
+ */
 static void ask_choices(struct dialog *dialog, const struct ask *ask)
 {
 	const size_t named = json_array_size(ask->choices);
@@ -58,18 +62,22 @@ static void ask_choices(struct dialog *dialog, const struct ask *ask)
 		const char *answer = json_str(row, "id", "");
 		const struct offer *offer = offer_of(ask->kind, answer);
 		if (offer != NULL)
-			add_choice(dialog, offer->choice.key, answer, json_str(row, "label", offer->choice.label),
+			add_choice(dialog, offer->choice.key, answer,
+				json_str(row, "label", offer->choice.label),
 				offer->choice.guard, offer->choice.note);
 		else
-			add_choice(dialog, i < 9 ? (char)('1' + i) : '\0', answer, json_str(row, "label", answer),
+			add_choice(dialog, i < 9 ? (char)('1' + i) : '\0', answer,
+				json_str(row, "label", answer),
 				ask->level >= 2 ? GUARD_CAPITAL : GUARD_ENTER, false);
 	}
 	for (size_t i = 0; named == 0 && i < COUNT_OF(offers); i++) {
 		const struct choice *choice = &offers[i].choice;
-		const bool again = str_eq(ask->kind, "unknown") && str_eq(choice->answer, "retry");
+		const bool again =
+			str_eq(ask->kind, "unknown") && str_eq(choice->answer, "retry");
 		if (str_eq(offers[i].kind, ask->kind) &&
 			(!again || json_flag(ask->detail, "idempotent", false)))
-			add_choice(dialog, choice->key, choice->answer, choice->label, choice->guard, choice->note);
+			add_choice(dialog, choice->key, choice->answer, choice->label,
+				choice->guard, choice->note);
 	}
 }
 
@@ -89,15 +97,17 @@ static enum dialog_kind kind_of(const struct ask *ask)
 		return DIALOG_CHOOSE;
 	if (ask->level <= 1)
 		return DIALOG_PREVIEW;
-	return ask->level >= 3 && ask->word != NULL && ask->word[0] != '\0' ? DIALOG_WORD : DIALOG_CONFIRM;
+	return ask->level >= 3 && ask->word != NULL && ask->word[0] != '\0' ? DIALOG_WORD
+									    : DIALOG_CONFIRM;
 }
 
 /* ------------------------------------------------------------------ opening and closing */
 
 static struct dialog *start(struct screen *screen, enum dialog_kind kind, size_t step)
 {
-	screen->dialog = (struct dialog){.kind = kind, .step = step, .run = screen->run_id,
-		.opened_ms = screen->mono_ms};
+	screen->dialog = (struct dialog){
+		.kind = kind, .step = step, .run = screen->run_id, .opened_ms = screen->mono_ms
+	};
 	screen->overlay = OVERLAY_DIALOG;
 	return &screen->dialog;
 }
@@ -108,20 +118,24 @@ void dialog_open_ask(struct screen *screen, const struct ask *ask)
 		return;
 	struct dialog *dialog = start(screen, kind_of(ask), ask->step);
 	dialog->ask = ask->id;
-	snprintf(dialog->digest, sizeof(dialog->digest), "%s", ask->digest != NULL ? ask->digest : "");
+	snprintf(dialog->digest, sizeof(dialog->digest), "%s",
+		ask->digest != NULL ? ask->digest : "");
 	snprintf(dialog->word, sizeof(dialog->word), "%s", ask->word != NULL ? ask->word : "");
 	if (ask->id > screen->seen_ask)
 		screen->seen_ask = ask->id;
 	screen->cursor = ask->step;
 	switch (dialog->kind) {
 	case DIALOG_PREVIEW:
-		add_choice(dialog, '\0', "yes", label_of(ask, "yes", "run it"), GUARD_ENTER, false);
-		add_choice(dialog, 'n', "no", label_of(ask, "no", "refuse it"), GUARD_ENTER, false);
+		add_choice(dialog, '\0', "yes", label_of(ask, "yes", "run it"), GUARD_ENTER,
+			false);
+		add_choice(dialog, 'n', "no", label_of(ask, "no", "refuse it"), GUARD_ENTER,
+			false);
 		dialog->focus = 1;
 		break;
 	case DIALOG_CONFIRM:
 		add_choice(dialog, 'Y', "yes", "run it (capital Y)", GUARD_CAPITAL, false);
-		add_choice(dialog, 'n', "no", "refuse it: the call fails, the step sees that", GUARD_ENTER, false);
+		add_choice(dialog, 'n', "no", "refuse it: the call fails, the step sees that",
+			GUARD_ENTER, false);
 		break;
 	case DIALOG_WORD:
 		dialog->typing = true;
@@ -142,11 +156,17 @@ void dialog_open_ask(struct screen *screen, const struct ask *ask)
 
 void dialog_open(struct screen *screen, enum dialog_kind kind, size_t step)
 {
-	static const struct { enum dialog_kind kind; struct choice choice; } wishes[] = {
-		{DIALOG_SKIP, {'s', "skip", "skip the step (with a reason)", GUARD_ENTER, true}},
-		{DIALOG_STOP, {'Y', "stop_step", "stop it (capital Y)", GUARD_CAPITAL, false}},
-		{DIALOG_ABORT, {'Y', "abort", "abort the run (capital Y, with a reason)", GUARD_CAPITAL, true}},
-		{DIALOG_NOTE, {'n', "note", "write the note", GUARD_ENTER, true}},
+	static const struct {
+		enum dialog_kind kind;
+		struct choice choice;
+	} wishes[] = {
+		{ DIALOG_SKIP,
+			{ 's', "skip", "skip the step (with a reason)", GUARD_ENTER, true } },
+		{ DIALOG_STOP,
+			{ 'Y', "stop_step", "stop it (capital Y)", GUARD_CAPITAL, false } },
+		{ DIALOG_ABORT, { 'Y', "abort", "abort the run (capital Y, with a reason)",
+					GUARD_CAPITAL, true } },
+		{ DIALOG_NOTE, { 'n', "note", "write the note", GUARD_ENTER, true } },
 	};
 	struct dialog *dialog = start(screen, kind, step);
 
@@ -167,7 +187,8 @@ void dialog_open_start(struct screen *screen, const char *runbook, const char *m
 
 	snprintf(dialog->runbook, sizeof(dialog->runbook), "%s", runbook);
 	snprintf(dialog->mode, sizeof(dialog->mode), "%s", mode);
-	add_choice(dialog, live ? 'Y' : '\0', "start", live ? "start it LIVE (capital Y)" : "start it",
+	add_choice(dialog, live ? 'Y' : '\0', "start",
+		live ? "start it LIVE (capital Y)" : "start it",
 		live ? GUARD_CAPITAL : GUARD_ENTER, false);
 	dialog->focus = live ? 0 : 1;
 	dialog_scroll(screen, 0);
@@ -175,13 +196,14 @@ void dialog_open_start(struct screen *screen, const char *runbook, const char *m
 
 void dialog_close(struct screen *screen)
 {
-	screen->dialog = (struct dialog){0};
+	screen->dialog = (struct dialog){ 0 };
 	screen->overlay = OVERLAY_NONE;
 }
 
 const struct ask *dialog_ask(const struct screen *screen)
 {
-	if (screen->dialog.ask == 0 || screen->run == NULL || screen->dialog.run != screen->run_id)
+	if (screen->dialog.ask == 0 || screen->run == NULL ||
+		screen->dialog.run != screen->run_id)
 		return NULL;
 	return run_ask(screen->run, screen->dialog.ask);
 }
@@ -195,7 +217,8 @@ const json_t *dialog_checklist(const struct screen *screen)
 
 void dialog_check(struct screen *screen)
 {
-	if (screen->overlay != OVERLAY_DIALOG || screen->dialog.ask == 0 || dialog_ask(screen) != NULL)
+	if (screen->overlay != OVERLAY_DIALOG || screen->dialog.ask == 0 ||
+		dialog_ask(screen) != NULL)
 		return;
 	dialog_close(screen);
 	screen_say(screen, "that question is no longer open");
@@ -274,8 +297,9 @@ void dialog_letter(struct screen *screen, uint32_t key)
 	for (size_t i = 0; i < dialog->choice_count; i++)
 		if (dialog->choices[i].key != '\0' && (uint32_t)dialog->choices[i].key == key) {
 			dialog->focus = i + 1;
-			screen_say(screen, dialog->choices[i].guard == GUARD_CAPITAL ? "capital Y does it"
-										     : "Enter does it");
+			screen_say(screen, dialog->choices[i].guard == GUARD_CAPITAL
+						   ? "capital Y does it"
+						   : "Enter does it");
 			return;
 		}
 	if (dialog->kind == DIALOG_MANUAL && (key == 'v' || key == '+')) {
@@ -283,7 +307,8 @@ void dialog_letter(struct screen *screen, uint32_t key)
 		dialog->typing_value = key == 'v';
 		return;
 	}
-	screen_refuse(screen, "%s does nothing here; Esc leaves the question open", key_name(key, name));
+	screen_refuse(screen, "%s does nothing here; Esc leaves the question open",
+		key_name(key, name));
 }
 
 /* ------------------------------------------------------------------ doing */
@@ -310,7 +335,8 @@ static const char *not_performable(const struct screen *screen, const struct cho
 		return "attached to watch only";
 	if (!screen->lead_is_you)
 		return "somebody else leads this run: Esc, then L takes the lead";
-	if (dialog->kind == DIALOG_MANUAL && str_eq(choice->answer, "done") && !all_checked(dialog))
+	if (dialog->kind == DIALOG_MANUAL && str_eq(choice->answer, "done") &&
+		!all_checked(dialog))
 		return "tick every item of the checklist (Space), or answer failed";
 	return NULL;
 }
@@ -337,8 +363,9 @@ static void perform_wish(struct screen *screen, const struct choice *choice)
 {
 	const struct dialog *dialog = &screen->dialog;
 	const bool whole_run = dialog->kind == DIALOG_ABORT || dialog->kind == DIALOG_NOTE;
-	const char *step = whole_run || dialog->step >= screen->run->step_count ? NULL
-			 : screen->run->steps[dialog->step].id;
+	const char *step = whole_run || dialog->step >= screen->run->step_count
+				   ? NULL
+				   : screen->run->steps[dialog->step].id;
 
 	screen_act(screen, choice->answer, step, dialog->note.text);
 }
@@ -360,7 +387,8 @@ void dialog_perform(struct screen *screen, size_t focus)
 		return;
 	}
 	if (dialog->kind == DIALOG_START) {
-		snprintf(screen->start_runbook, sizeof(screen->start_runbook), "%s", dialog->runbook);
+		snprintf(screen->start_runbook, sizeof(screen->start_runbook), "%s",
+			dialog->runbook);
 		snprintf(screen->start_mode, sizeof(screen->start_mode), "%s", dialog->mode);
 		screen->want |= WANT_START;
 	} else if (dialog->ask != 0) {
@@ -376,7 +404,7 @@ static void word_typed(struct screen *screen)
 {
 	struct dialog *dialog = &screen->dialog;
 	const bool no = str_eq(dialog->note.text, "no") && !str_eq(dialog->word, "no");
-	const struct choice choice = {.answer = "yes"};
+	const struct choice choice = { .answer = "yes" };
 	const char *why = no ? NULL : not_performable(screen, &choice);
 
 	if (why != NULL) {
@@ -396,8 +424,9 @@ static void text_done(struct screen *screen)
 	const size_t waits = dialog->typing_for;
 
 	if (waits != 0 && dialog->note.len == 0) {
-		screen_refuse(screen, dialog->kind == DIALOG_NOTE ? "an empty note says nothing; Esc leaves"
-								  : "a reason is needed; Esc leaves");
+		screen_refuse(screen, dialog->kind == DIALOG_NOTE
+					      ? "an empty note says nothing; Esc leaves"
+					      : "a reason is needed; Esc leaves");
 		return;
 	}
 	dialog->typing = dialog->typing_value = false;
@@ -406,7 +435,8 @@ static void text_done(struct screen *screen)
 		dialog_perform(screen, waits);
 }
 
-/* The dialog is about one thing only, which a capital Y does from anywhere in it and Enter never. */
+/* The dialog is about one thing only, which a capital Y does from anywhere in it and Enter
+ * never. */
 static bool about_one(const struct dialog *dialog)
 {
 	return dialog->choice_count > 0 && dialog->choices[0].guard == GUARD_CAPITAL &&
@@ -428,7 +458,8 @@ void dialog_enter(struct screen *screen)
 	else if (dialog->focus == 0 && !about_one(dialog))
 		dialog_close(screen);
 	else
-		screen_refuse(screen, "Enter does nothing here: capital Y does it, Esc leaves it undone");
+		screen_refuse(screen,
+			"Enter does nothing here: capital Y does it, Esc leaves it undone");
 }
 
 /* Y does the capital choice under the focus, or the only thing the dialog is about. */
@@ -437,7 +468,8 @@ void dialog_capital(struct screen *screen)
 	struct dialog *dialog = &screen->dialog;
 	const size_t focus = dialog->focus == 0 && about_one(dialog) ? 1 : dialog->focus;
 
-	if (focus == 0 || focus > dialog->choice_count || dialog->choices[focus - 1].guard != GUARD_CAPITAL)
+	if (focus == 0 || focus > dialog->choice_count ||
+		dialog->choices[focus - 1].guard != GUARD_CAPITAL)
 		screen_refuse(screen, "Y does nothing here: move to a choice, Enter does it");
 	else
 		dialog_perform(screen, focus);

@@ -1,7 +1,7 @@
 /* dialog_text.c: what a dialog says and how it stands on the screen.
  *
- * Above: what would be done, on what, from which state, whether it can be undone; it scrolls.  Below: choices,
- * checklist, the field being typed; always in sight. */
+ * Above: what would be done, on what, from which state, whether it can be undone; it scrolls.
+ * Below: choices, checklist, the field being typed; always in sight. */
 #include "screen.h"
 
 #include <stdlib.h>
@@ -15,7 +15,8 @@ static char *plain_value(const json_t *value)
 	return json_is_string(value) ? xstrdup(json_string_value(value)) : json_line(value);
 }
 
-static void named_values(struct lines *lines, int width, const char *caption, const json_t *object)
+static void named_values(
+	struct lines *lines, int width, const char *caption, const json_t *object)
 {
 	const char *name;
 	json_t *value;
@@ -28,7 +29,8 @@ static void named_values(struct lines *lines, int width, const char *caption, co
 		}
 		return;
 	}
-	json_object_foreach((json_t *)object, name, value) {
+	json_object_foreach((json_t *)object, name, value)
+	{
 		char *text = plain_value(value);
 		lines_addf(lines, STYLE_TEXT, width, 14, "%-11s %s = %s", caption, name, text);
 		free(text);
@@ -36,11 +38,14 @@ static void named_values(struct lines *lines, int width, const char *caption, co
 	}
 }
 
-static const struct { const char *effect, *words; enum style style; } effects[] = {
-	{"read", "looks only", STYLE_TEXT},
-	{"change", "changes, reversible", STYLE_TEXT},
-	{"costly", "COSTLY TO UNDO", STYLE_WARN},
-	{"irreversible", "IRREVERSIBLE", STYLE_BAD},
+static const struct {
+	const char *effect, *words;
+	enum style style;
+} effects[] = {
+	{ "read", "looks only", STYLE_TEXT },
+	{ "change", "changes, reversible", STYLE_TEXT },
+	{ "costly", "COSTLY TO UNDO", STYLE_WARN },
+	{ "irreversible", "IRREVERSIBLE", STYLE_BAD },
 };
 
 static void effect_line(struct lines *lines, int width, const char *effect, bool declared)
@@ -49,7 +54,8 @@ static void effect_line(struct lines *lines, int width, const char *effect, bool
 
 	for (size_t i = 0; i < COUNT_OF(effects); i++)
 		if (str_eq(effects[i].effect, effect)) {
-			lines_addf(lines, effects[i].style, width, 12, "Effect      %s%s", effects[i].words, said);
+			lines_addf(lines, effects[i].style, width, 12, "Effect      %s%s",
+				effects[i].words, said);
 			return;
 		}
 }
@@ -60,18 +66,20 @@ static void undo_line(struct lines *lines, int width, const json_t *undo)
 		lines_add(lines, STYLE_WARN, width, 12, "Reversible  no undo is known");
 		return;
 	}
-	lines_addf(lines, STYLE_TEXT, width, 12, "Reversible  yes, by %s %s", json_str(undo, "op", "?"),
-		json_str(undo, "target", ""));
+	lines_addf(lines, STYLE_TEXT, width, 12, "Reversible  yes, by %s %s",
+		json_str(undo, "op", "?"), json_str(undo, "target", ""));
 	named_values(lines, width, "", json_object_get(undo, "args"));
 }
 
-/* The recorded intent a question is about: the one with its digest, else what the question itself holds. */
+/* The recorded intent a question is about: the one with its digest, else what the question
+ * itself holds. */
 static const struct op *asked_op(const struct run *run, const struct ask *ask)
 {
 	const struct step *step = &run->steps[ask->step];
 
 	for (size_t i = step->op_count; i-- > 0;)
-		if (ask->digest != NULL && ask->digest[0] != '\0' && str_eq(step->ops[i].digest, ask->digest))
+		if (ask->digest != NULL && ask->digest[0] != '\0' &&
+			str_eq(step->ops[i].digest, ask->digest))
 			return &step->ops[i];
 	const char *key = json_str(ask->detail, "key", "");
 	for (size_t i = step->op_count; i-- > 0;)
@@ -80,7 +88,8 @@ static const struct op *asked_op(const struct run *run, const struct ask *ask)
 	return NULL;
 }
 
-static void op_lines(const struct run *run, const struct ask *ask, struct lines *lines, int width)
+static void op_lines(
+	const struct run *run, const struct ask *ask, struct lines *lines, int width)
 {
 	const struct op *op = asked_op(run, ask);
 	const json_t *detail = ask->detail;
@@ -88,14 +97,15 @@ static void op_lines(const struct run *run, const struct ask *ask, struct lines 
 	const char *verb = str_eq(ask->kind, "confirm") ? "Will do" : "Was to do";
 
 	if (op != NULL) {
-		lines_addf(lines, STYLE_BOLD, width, 12, "%-11s %s on %s", verb, op->op, op->target);
+		lines_addf(lines, STYLE_BOLD, width, 12, "%-11s %s on %s", verb, op->op,
+			op->target);
 		named_values(lines, width, "Arguments", op->args);
 		named_values(lines, width, "Now", op->before);
 		effect_line(lines, width, op->effect, declared);
 		undo_line(lines, width, op->undo);
 	} else if (json_str(detail, "op", "")[0] != '\0') {
-		lines_addf(lines, STYLE_BOLD, width, 12, "%-11s %s on %s", verb, json_str(detail, "op", ""),
-			json_str(detail, "target", ""));
+		lines_addf(lines, STYLE_BOLD, width, 12, "%-11s %s on %s", verb,
+			json_str(detail, "op", ""), json_str(detail, "target", ""));
 		named_values(lines, width, "Arguments", json_object_get(detail, "args"));
 		named_values(lines, width, "Now", json_object_get(detail, "before"));
 		effect_line(lines, width, json_str(detail, "effect", ""), declared);
@@ -108,7 +118,8 @@ static void uses_lines(const struct step *step, struct lines *lines, int width)
 	const char *name;
 	json_t *targets;
 
-	json_object_foreach((json_t *)step->uses, name, targets) {
+	json_object_foreach((json_t *)step->uses, name, targets)
+	{
 		char *text = plain_value(targets);
 		lines_addf(lines, STYLE_TEXT, width, 14, "May use     %s %s", name, text);
 		free(text);
@@ -132,7 +143,8 @@ void ask_text(const struct run *run, const struct ask *ask, struct lines *lines,
 	if (ask->text != NULL && ask->text[0] != '\0')
 		lines_add(lines, STYLE_TEXT, width, 0, ask->text);
 	if (step->error_text != NULL && !str_eq(ask->kind, "confirm"))
-		lines_addf(lines, STYLE_BAD, width, 12, "Error       %s (the world: %s)", step->error_text,
+		lines_addf(lines, STYLE_BAD, width, 12, "Error       %s (the world: %s)",
+			step->error_text,
 			step->error_world != NULL ? step->error_world : "unknown");
 	if (ask->digest != NULL && ask->digest[0] != '\0')
 		lines_addf(lines, STYLE_DIM, width, 12, "Digest      %.16s", ask->digest);
@@ -141,23 +153,34 @@ void ask_text(const struct run *run, const struct ask *ask, struct lines *lines,
 static void wish_lines(const struct screen *screen, struct lines *lines, int width)
 {
 	const struct dialog *dialog = &screen->dialog;
-	static const struct { enum dialog_kind kind; const char *text; } texts[] = {
-		{DIALOG_SKIP, "The step is left out; what needs it may start.  The record keeps the reason."},
-		{DIALOG_STOP, "The step gets a polite end, then a hard one.  What it was just doing may be left UNKNOWN."},
-		{DIALOG_ABORT, "Running steps are stopped, nothing further starts, the run ends as aborted."},
-		{DIALOG_NOTE, "The note goes into the record with your name and the time."},
+	static const struct {
+		enum dialog_kind kind;
+		const char *text;
+	} texts[] = {
+		{ DIALOG_SKIP, "The step is left out; what needs it may start.  The record "
+			       "keeps the reason." },
+		{ DIALOG_STOP, "The step gets a polite end, then a hard one.  What it was just "
+			       "doing may be left UNKNOWN." },
+		{ DIALOG_ABORT, "Running steps are stopped, nothing further starts, the run "
+				"ends as aborted." },
+		{ DIALOG_NOTE, "The note goes into the record with your name and the time." },
 	};
 
 	if (dialog->kind == DIALOG_START) {
 		lines_addf(lines, STYLE_BOLD, width, 12, "Runbook     %s", dialog->runbook);
-		lines_addf(lines, mode_style(dialog->mode), width, 12, "Mode        %s", dialog->mode);
+		lines_addf(lines, mode_style(dialog->mode), width, 12, "Mode        %s",
+			dialog->mode);
 		lines_add(lines, STYLE_TEXT, width, 0,
-			"Steps that only look start at once; what changes something asks first.");
+			"Steps that only look start at once; what changes something asks "
+			"first.");
 		return;
 	}
-	const struct step *step = dialog->step < screen->run->step_count ? &screen->run->steps[dialog->step] : NULL;
+	const struct step *step = dialog->step < screen->run->step_count
+					  ? &screen->run->steps[dialog->step]
+					  : NULL;
 	if (step != NULL && dialog->kind != DIALOG_ABORT && dialog->kind != DIALOG_NOTE)
-		lines_addf(lines, STYLE_BOLD, width, 0, "%s", step->title[0] ? step->title : step->id);
+		lines_addf(lines, STYLE_BOLD, width, 0, "%s",
+			step->title[0] ? step->title : step->id);
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
 		if (texts[i].kind == dialog->kind)
 			lines_add(lines, STYLE_TEXT, width, 0, texts[i].text);
@@ -182,7 +205,8 @@ static void choice_row(const struct dialog *dialog, size_t at, struct lines *lin
 	const enum style style = dialog->focus == at + 1 ? STYLE_SELECTED : STYLE_TEXT;
 
 	if (choice->key != '\0' && choice->key != 'Y')
-		lines_addf(lines, style, 400, 0, "%s %-5c %s", mark, choice->key, choice->label);
+		lines_addf(
+			lines, style, 400, 0, "%s %-5c %s", mark, choice->key, choice->label);
 	else
 		lines_addf(lines, style, 400, 0, "%s %-5s %s", mark,
 			choice->guard == GUARD_CAPITAL ? "Y" : "Enter", choice->label);
@@ -196,8 +220,9 @@ static void check_rows(const struct screen *screen, struct lines *lines)
 	for (size_t i = 0; i < dialog->check_count; i++) {
 		const bool here = dialog->focus == dialog->choice_count + 1 + i;
 		const char *item = json_string_value(json_array_get(list, i));
-		lines_addf(lines, here ? STYLE_SELECTED : STYLE_TEXT, 400, 0, "%s [%c] %s", here ? ">" : " ",
-			dialog->checked[i] ? 'x' : ' ', item != NULL ? item : "");
+		lines_addf(lines, here ? STYLE_SELECTED : STYLE_TEXT, 400, 0, "%s [%c] %s",
+			here ? ">" : " ", dialog->checked[i] ? 'x' : ' ',
+			item != NULL ? item : "");
 	}
 }
 
@@ -212,13 +237,16 @@ static void below(const struct screen *screen, struct lines *lines, int *focus)
 		choice_row(dialog, i, lines);
 	*focus = dialog->focus > dialog->choice_count
 			 ? (int)(dialog->focus - dialog->choice_count - 1)
-			 : (int)(dialog->check_count + (dialog->focus > 0 ? dialog->focus - 1 : 0));
+			 : (int)(dialog->check_count +
+				   (dialog->focus > 0 ? dialog->focus - 1 : 0));
 	if (word)
-		lines_addf(lines, STYLE_BAD, 400, 0, "Type %s to run it, no to refuse it; Esc leaves it",
-			dialog->word);
+		lines_addf(lines, STYLE_BAD, 400, 0,
+			"Type %s to run it, no to refuse it; Esc leaves it", dialog->word);
 	else if (dialog->typing)
 		lines_addf(lines, STYLE_KEY, 400, 0, "%s; Enter = done, Esc = do nothing",
-			dialog->typing_value ? "Value" : dialog->kind == DIALOG_NOTE ? "Note" : "Reason or note");
+			dialog->typing_value	      ? "Value"
+			: dialog->kind == DIALOG_NOTE ? "Note"
+						      : "Reason or note");
 	if (dialog->typing) {
 		*focus = (int)lines->count;
 		lines_addf(lines, STYLE_BOLD, 4000, 0, "> %s",
@@ -226,10 +254,10 @@ static void below(const struct screen *screen, struct lines *lines, int *focus)
 		return;
 	}
 	if (dialog->kind == DIALOG_MANUAL)
-		lines_addf(lines, STYLE_DIM, 400, 0, "  v     value: %s   + note: %s", dialog->value.text,
-			dialog->note.text);
-	lines_addf(lines, dialog->focus == 0 ? STYLE_SELECTED : STYLE_TEXT, 400, 0, "%s Esc   do nothing%s",
-		dialog->focus == 0 ? ">" : " ",
+		lines_addf(lines, STYLE_DIM, 400, 0, "  v     value: %s   + note: %s",
+			dialog->value.text, dialog->note.text);
+	lines_addf(lines, dialog->focus == 0 ? STYLE_SELECTED : STYLE_TEXT, 400, 0,
+		"%s Esc   do nothing%s", dialog->focus == 0 ? ">" : " ",
 		dialog->kind == DIALOG_CONFIRM ? " (Enter alone never runs it)" : "");
 	if (dialog->focus == 0)
 		*focus = (int)lines->count - 1;
@@ -270,11 +298,12 @@ static void dialog_title(const struct screen *screen, char *title, size_t size)
 	else if (dialog->kind == DIALOG_NOTE)
 		snprintf(title, size, "NOTE");
 	else if (dialog->step < screen->run->step_count)
-		snprintf(title, size, "STEP %zu of %zu: %s", dialog->step + 1, screen->run->step_count,
-			screen->run->steps[dialog->step].id);
+		snprintf(title, size, "STEP %zu of %zu: %s", dialog->step + 1,
+			screen->run->step_count, screen->run->steps[dialog->step].id);
 }
 
-static void draw_below(const struct screen *screen, struct cells *cells, struct box box, int y, int rows)
+static void draw_below(
+	const struct screen *screen, struct cells *cells, struct box box, int y, int rows)
 {
 	struct lines under;
 	int focus;
@@ -316,11 +345,13 @@ void draw_dialog(const struct screen *screen, struct cells *cells)
 	const bool more = screen->dialog.scroll + rows < (int)lines.count;
 	if (!start)
 		left_text(screen, left, sizeof(left)); /* the dialog may cover the clock */
-	snprintf(right, sizeof(right), "%s%s%s%s", more ? "more: PgDn  " : "", left, left[0] ? "  " : "", mode);
+	snprintf(right, sizeof(right), "%s%s%s%s", more ? "more: PgDn  " : "", left,
+		left[0] ? "  " : "", mode);
 	draw_box(cells, box, mode_style(mode_name), title, right);
 	for (int i = 0; i < rows && screen->dialog.scroll + i < (int)lines.count; i++) {
 		const struct line *line = &lines.rows[screen->dialog.scroll + i];
-		cells_text(cells, box.x + 2, box.y + 1 + i, box.width - 4, line->style, line->text);
+		cells_text(cells, box.x + 2, box.y + 1 + i, box.width - 4, line->style,
+			line->text);
 	}
 	lines_release(&lines);
 	draw_below(screen, cells, box, box.y + 1 + rows + 1, box.height - 3 - rows);

@@ -1,4 +1,5 @@
-/* draw.c: what the screens share: words, boxes, the footer, help, queue, palette; and which screen is drawn. */
+/* draw.c: what the screens share: words, boxes, the footer, help, queue, palette; and which
+ * screen is drawn. */
 #include "action.h"
 
 #include <ctype.h>
@@ -26,17 +27,26 @@ const char *level_mark(int64_t level)
 	return level >= 3 ? "!!" : level == 2 ? "!" : "";
 }
 
-static const struct { const char *word; enum style style; } states[] = {
-	[STEP_PENDING] = {"-", STYLE_DIM}, [STEP_RUNNING] = {"RUN", STYLE_RUNNING},
-	[STEP_OK] = {"ok", STYLE_GOOD}, [STEP_FAILED] = {"FAIL", STYLE_BAD},
-	[STEP_SKIPPED] = {"skip", STYLE_DIM}, [STEP_STOPPED] = {"stop", STYLE_WARN},
-	[STEP_INTERRUPTED] = {"INTR", STYLE_WARN}, [STEP_UNKNOWN] = {"UNKN", STYLE_BAD},
+static const struct {
+	const char *word;
+	enum style style;
+} states[] = {
+	[STEP_PENDING] = { "-", STYLE_DIM },
+	[STEP_RUNNING] = { "RUN", STYLE_RUNNING },
+	[STEP_OK] = { "ok", STYLE_GOOD },
+	[STEP_FAILED] = { "FAIL", STYLE_BAD },
+	[STEP_SKIPPED] = { "skip", STYLE_DIM },
+	[STEP_STOPPED] = { "stop", STYLE_WARN },
+	[STEP_INTERRUPTED] = { "INTR", STYLE_WARN },
+	[STEP_UNKNOWN] = { "UNKN", STYLE_BAD },
 };
 
 const char *step_word(const struct run *run, size_t step)
 {
-	static const char *const kinds[] = {[KIND_SCRIPT] = "-", [KIND_MANUAL] = "man",
-		[KIND_DECIDE] = "dec", [KIND_WAIT] = "wait"};
+	static const char *const kinds[] = { [KIND_SCRIPT] = "-",
+		[KIND_MANUAL] = "man",
+		[KIND_DECIDE] = "dec",
+		[KIND_WAIT] = "wait" };
 
 	const enum step_state state = run->steps[step].state;
 
@@ -49,12 +59,14 @@ const char *step_word(const struct run *run, size_t step)
 
 enum style step_style(const struct run *run, size_t step)
 {
-	return run_step_ask(run, step) != NULL ? STYLE_WARN : states[run->steps[step].state].style;
+	return run_step_ask(run, step) != NULL ? STYLE_WARN
+					       : states[run->steps[step].state].style;
 }
 
 /* ------------------------------------------------------------------ boxes and the footer */
 
-void draw_box(struct cells *cells, struct box box, enum style style, const char *title, const char *right)
+void draw_box(struct cells *cells, struct box box, enum style style, const char *title,
+	const char *right)
 {
 	const int bottom = box.y + box.height - 1, end = box.x + box.width - 1;
 
@@ -66,7 +78,8 @@ void draw_box(struct cells *cells, struct box box, enum style style, const char 
 	cells_fill(cells, box.x, box.y, box.width, style, '-');
 	cells_fill(cells, box.x, bottom, box.width, style, '-');
 	for (int corner = 0; corner < 4; corner++)
-		cells_text(cells, corner & 1 ? end : box.x, corner & 2 ? bottom : box.y, 1, style, "+");
+		cells_text(cells, corner & 1 ? end : box.x, corner & 2 ? bottom : box.y, 1,
+			style, "+");
 	const int used = right != NULL ? text_columns(right) : 0;
 	cells_textf(cells, box.x + 4, box.y, box.width - 10 - used, style, " %s ", title);
 	if (used > 0)
@@ -81,8 +94,8 @@ void draw_footer(const struct screen *screen, struct cells *cells, int y)
 
 	for (size_t i = 0; i < action_count; i++) {
 		const struct action *action = &actions[i];
-		if (action->label == NULL || !(action->contexts & context) || action->keys[0] == 0 ||
-			action_refused(screen, action) != NULL)
+		if (action->label == NULL || !(action->contexts & context) ||
+			action->keys[0] == 0 || action_refused(screen, action) != NULL)
 			continue;
 		key_name(action->keys[0], key);
 		const int need = text_columns(key) + 1 + text_columns(action->label);
@@ -95,7 +108,8 @@ void draw_footer(const struct screen *screen, struct cells *cells, int y)
 
 /* ------------------------------------------------------------------ help, queue, palette */
 
-static void help_part(const struct screen *screen, struct lines *lines, int width, unsigned context, bool now)
+static void help_part(
+	const struct screen *screen, struct lines *lines, int width, unsigned context, bool now)
 {
 	char key[16];
 
@@ -108,22 +122,23 @@ static void help_part(const struct screen *screen, struct lines *lines, int widt
 			continue;
 		char keys[64] = "";
 		for (size_t k = 0; k < ACTION_KEYS && action->keys[k] != 0; k++)
-			snprintf(keys + strlen(keys), sizeof(keys) - strlen(keys), "%s%s", k ? " " : "",
-				key_name(action->keys[k], key));
+			snprintf(keys + strlen(keys), sizeof(keys) - strlen(keys), "%s%s",
+				k ? " " : "", key_name(action->keys[k], key));
 		if (keys[0] == '\0')
 			snprintf(keys, sizeof(keys), ":%s", action->name);
 		if (now)
-			lines_addf(lines, STYLE_TEXT, width, 13, "%-12s %s", keys, action->help);
+			lines_addf(
+				lines, STYLE_TEXT, width, 13, "%-12s %s", keys, action->help);
 		else
-			lines_addf(lines, STYLE_DIM, width, 13, "%-12s %s (not now: %s)", keys, action->help,
-				why);
+			lines_addf(lines, STYLE_DIM, width, 13, "%-12s %s (not now: %s)", keys,
+				action->help, why);
 	}
 }
 
 void draw_help(const struct screen *screen, struct cells *cells)
 {
 	const unsigned context = screen->view == VIEW_HOME ? CONTEXT_HOME : CONTEXT_RUN;
-	const struct box box = {1, 1, cells->width - 2, cells->height - 2};
+	const struct box box = { 1, 1, cells->width - 2, cells->height - 2 };
 	struct lines lines;
 
 	lines_init(&lines);
@@ -135,8 +150,8 @@ void draw_help(const struct screen *screen, struct cells *cells)
 	draw_box(cells, box, STYLE_BOLD, "Keys valid now; the palette (:) takes the names too",
 		first < last ? "more: PgDn" : "Esc back");
 	for (int i = 0; i < rows && first + i < (int)lines.count; i++)
-		cells_text(cells, box.x + 2, box.y + 1 + i, box.width - 4, lines.rows[first + i].style,
-			lines.rows[first + i].text);
+		cells_text(cells, box.x + 2, box.y + 1 + i, box.width - 4,
+			lines.rows[first + i].style, lines.rows[first + i].text);
 	lines_release(&lines);
 }
 
@@ -145,7 +160,7 @@ void draw_queue(const struct screen *screen, struct cells *cells)
 	const int room = cells->height - 6;
 	const int count = (int)screen->run->ask_count, at = (int)screen->queue_cursor;
 	const int rows = count < room ? count : room, first = at >= rows ? at - rows + 1 : 0;
-	const struct box box = {2, 3, cells->width - 4, rows + 2};
+	const struct box box = { 2, 3, cells->width - 4, rows + 2 };
 	char clock[24];
 
 	draw_box(cells, box, STYLE_WARN, "Waits for an answer", "Enter answers  Esc back");
@@ -156,8 +171,9 @@ void draw_queue(const struct screen *screen, struct cells *cells)
 		cells_fill(cells, box.x + 1, y, box.width - 2, style, ' ');
 		format_clock(clock, sizeof(clock), (screen->now.ns - ask->asked.ns) / 1000000);
 		cells_textf(cells, box.x + 2, y, box.width - 14, style, "%c %-9s %s%s  %s",
-			first + i == at ? '>' : ' ', ask->kind, screen->run->steps[ask->step].id,
-			level_mark(ask->level), ask->title != NULL ? ask->title : "");
+			first + i == at ? '>' : ' ', ask->kind,
+			screen->run->steps[ask->step].id, level_mark(ask->level),
+			ask->title != NULL ? ask->title : "");
 		cells_right(cells, box.x + box.width - 11, y, 9, style, clock);
 	}
 }
@@ -186,20 +202,25 @@ static void draw_tiny(const struct screen *screen, struct cells *cells)
 	const char *word;
 
 	mode_word(run != NULL ? run->mode : NULL, mode);
-	int x = cells_text(cells, 0, 0, cells->width, mode_style(run != NULL ? run->mode : NULL), mode) + 1;
+	int x = cells_text(cells, 0, 0, cells->width,
+			mode_style(run != NULL ? run->mode : NULL), mode) +
+		1;
 	if (run == NULL || !run->started) {
-		cells_text(cells, x, 0, cells->width - x, STYLE_TEXT, screen->view == VIEW_HOME ? "HOME" : "...");
+		cells_text(cells, x, 0, cells->width - x, STYLE_TEXT,
+			screen->view == VIEW_HOME ? "HOME" : "...");
 		return;
 	}
 	left_text(screen, left, sizeof(left));
 	word = run->status != RUN_OPEN ? run_status_name(run->status)
-	     : run->ask_count > 0     ? "ASKS"
-	     : step != NULL	      ? step_word(run, screen->cursor)
-				      : "";
-	x += cells_textf(cells, x, 0, cells->width - x, STYLE_BOLD, "%s%s%s ", left, left[0] ? " " : "", word);
+	       : run->ask_count > 0    ? "ASKS"
+	       : step != NULL	       ? step_word(run, screen->cursor)
+				       : "";
+	x += cells_textf(cells, x, 0, cells->width - x, STYLE_BOLD, "%s%s%s ", left,
+		left[0] ? " " : "", word);
 	if (step != NULL)
 		cells_textf(cells, x, 0, cells->width - x, STYLE_TEXT, "%s %s",
-			format_clock(clock, sizeof(clock), step_elapsed_ms(step, screen->now)), step->id);
+			format_clock(clock, sizeof(clock), step_elapsed_ms(step, screen->now)),
+			step->id);
 	if (screen->message[0] != '\0' && cells->height > 1)
 		cells_text(cells, 0, 1, cells->width, STYLE_WARN, screen->message);
 }

@@ -7,14 +7,17 @@
 /* A duration as an objective is stated: "30m", "1h30m", "0"; "--" when there is none. */
 static const char *objective(char *out, size_t size, int64_t ms)
 {
-	static const struct { int64_t ms; char unit; } units[] = {
-		{86400000, 'd'}, {3600000, 'h'}, {60000, 'm'}, {1000, 's'}};
+	static const struct {
+		int64_t ms;
+		char unit;
+	} units[] = { { 86400000, 'd' }, { 3600000, 'h' }, { 60000, 'm' }, { 1000, 's' } };
 
 	snprintf(out, size, "%s", ms < 0 ? "--" : ms == 0 ? "0" : "");
 	for (size_t i = 0; i < COUNT_OF(units) && ms > 0; i++)
 		if (ms >= units[i].ms) {
 			const size_t len = strlen(out);
-			snprintf(out + len, size - len, "%" PRId64 "%c", ms / units[i].ms, units[i].unit);
+			snprintf(out + len, size - len, "%" PRId64 "%c", ms / units[i].ms,
+				units[i].unit);
 			ms %= units[i].ms;
 		}
 	return out;
@@ -39,9 +42,11 @@ static const json_t *last_drill(const struct screen *screen, const char *service
 
 	for (size_t i = 0; i < json_array_size(screen->runs); i++) {
 		const json_t *row = json_array_get(screen->runs, i);
-		if (str_eq(json_str(row, "service", ""), service) && str_eq(json_str(row, "mode", ""), "drill") &&
+		if (str_eq(json_str(row, "service", ""), service) &&
+			str_eq(json_str(row, "mode", ""), "drill") &&
 			!str_eq(json_str(row, "status", ""), "open") &&
-			(best == NULL || json_int(row, "started_ns", 0) > json_int(best, "started_ns", 0)))
+			(best == NULL || json_int(row, "started_ns", 0) >
+						 json_int(best, "started_ns", 0)))
 			best = row;
 	}
 	return best;
@@ -59,11 +64,16 @@ static void service_text(const struct screen *screen, const json_t *row, char *o
 	const json_t *drill = last_drill(screen, name);
 
 	if (drill != NULL)
-		age(when, sizeof(when), (screen->now.ns - json_int(drill, "started_ns", 0)) / 1000000);
-	snprintf(out, size, "%-*.*s T%-3" PRId64 " %-5s %-5s %-9.9s %s %s", name_width(screen), name_width(screen), name, json_int(row, "tier", 0),
+		age(when, sizeof(when),
+			(screen->now.ns - json_int(drill, "started_ns", 0)) / 1000000);
+	snprintf(out, size, "%-*.*s T%-3" PRId64 " %-5s %-5s %-9.9s %s %s", name_width(screen),
+		name_width(screen), name, json_int(row, "tier", 0),
 		objective(rto, sizeof(rto), json_int(row, "rto_ms", -1)),
-		objective(rpo, sizeof(rpo), json_int(row, "rpo_ms", -1)), json_str(row, "standby", "--"),
-		when, drill != NULL ? json_str(drill, "status", "") : screen->runs != NULL ? "no drill" : "");
+		objective(rpo, sizeof(rpo), json_int(row, "rpo_ms", -1)),
+		json_str(row, "standby", "--"), when,
+		drill != NULL	       ? json_str(drill, "status", "")
+		: screen->runs != NULL ? "no drill"
+				       : "");
 }
 
 static void runbook_text(const struct screen *screen, const json_t *row, char *out, size_t size)
@@ -73,8 +83,9 @@ static void runbook_text(const struct screen *screen, const json_t *row, char *o
 	if (json_flag(row, "valid", true))
 		snprintf(steps, sizeof(steps), "%2" PRId64 " steps  %" PRId64 " dangerous",
 			json_int(row, "steps", 0), json_int(row, "dangerous", 0));
-	snprintf(out, size, "%-*.*s v%-3" PRId64 " %.7s  %s", room, room, json_str(row, "name", ""),
-		json_int(row, "version", 0), json_str(row, "digest", ""), steps);
+	snprintf(out, size, "%-*.*s v%-3" PRId64 " %.7s  %s", room, room,
+		json_str(row, "name", ""), json_int(row, "version", 0),
+		json_str(row, "digest", ""), steps);
 }
 
 static void run_text(const struct screen *screen, const json_t *row, char *out, size_t size)
@@ -85,7 +96,8 @@ static void run_text(const struct screen *screen, const json_t *row, char *out, 
 	mode_word(json_str(row, "mode", ""), mode);
 	snprintf(out, size, "%-8s %" PRId64 "  %-*.*s %s ago%s", mode, json_int(row, "run", 0),
 		name_width(screen), name_width(screen), json_str(row, "runbook", ""),
-		age(when, sizeof(when), (screen->now.ns - json_int(row, "started_ns", 0)) / 1000000),
+		age(when, sizeof(when),
+			(screen->now.ns - json_int(row, "started_ns", 0)) / 1000000),
 		asks > 0 ? "  ! ASKS" : "");
 }
 
@@ -93,13 +105,14 @@ static const struct list {
 	const char *title;
 	void (*text)(const struct screen *, const json_t *, char *, size_t);
 } lists[HOME_PANES] = {
-	[HOME_SERVICES] = {"SERVICES", service_text},
-	[HOME_RUNBOOKS] = {"RUNBOOKS", runbook_text},
-	[HOME_RUNS] = {"OPEN RUNS", run_text},
+	[HOME_SERVICES] = { "SERVICES", service_text },
+	[HOME_RUNBOOKS] = { "RUNBOOKS", runbook_text },
+	[HOME_RUNS] = { "OPEN RUNS", run_text },
 };
 
 /* Rows of a list from y on, at most `room` with its title.  Returns the rows used. */
-static int draw_list(const struct screen *screen, struct cells *cells, enum home_pane pane, int y, int room)
+static int draw_list(
+	const struct screen *screen, struct cells *cells, enum home_pane pane, int y, int room)
 {
 	const int count = (int)home_count(screen, pane), at = (int)screen->home_cursor[pane];
 	const int rows = count < room - 1 ? count : room - 1;
@@ -107,7 +120,8 @@ static int draw_list(const struct screen *screen, struct cells *cells, enum home
 	const bool focus = screen->home_pane == pane;
 	char text[512];
 
-	cells_text(cells, 3, y, cells->width - 4, focus ? STYLE_BOLD : STYLE_DIM, lists[pane].title);
+	cells_text(cells, 3, y, cells->width - 4, focus ? STYLE_BOLD : STYLE_DIM,
+		lists[pane].title);
 	if (pane == HOME_SERVICES && count > 0)
 		cells_text(cells, 4 + name_width(screen), y, cells->width, STYLE_DIM,
 			"TIER RTO   RPO   STANDBY   LAST DRILL");
@@ -121,7 +135,9 @@ static int draw_list(const struct screen *screen, struct cells *cells, enum home
 		lists[pane].text(screen, row, text, sizeof(text));
 		cells_text(cells, 1, y + 1 + i, 1, STYLE_BOLD, here ? ">" : " ");
 		cells_text(cells, 3, y + 1 + i, cells->width - 4,
-			json_int(row, "asks", 0) > 0 ? STYLE_WARN : here && focus ? STYLE_SELECTED : STYLE_TEXT,
+			json_int(row, "asks", 0) > 0 ? STYLE_WARN
+			: here && focus		     ? STYLE_SELECTED
+						     : STYLE_TEXT,
 			text);
 	}
 	return rows + 1;
@@ -144,12 +160,14 @@ static void draw_head(const struct screen *screen, struct cells *cells)
 	clock[19] = 'Z';
 	clock[20] = '\0';
 	cells_text(cells, 1, 0, 8, STYLE_BOLD, "[----]");
-	cells_textf(cells, 8, 0, width - 28, STYLE_BOLD, "HOME  workspace %s %s", json_str(space, "name", "--"), commit);
+	cells_textf(cells, 8, 0, width - 28, STYLE_BOLD, "HOME  workspace %s %s",
+		json_str(space, "name", "--"), commit);
 	cells_right(cells, width - 7, 0, 6, STYLE_KEY, "?help");
 	cells_text(cells, width - 17, 0, 9, STYLE_TEXT, clock + 11);
 	cells_textf(cells, 1, 1, width - 2, asking > 0 ? STYLE_WARN : STYLE_TEXT,
 		"Services %zu   Runbooks %zu   Open runs %zu   Needs attention %" PRId64,
-		home_count(screen, HOME_SERVICES), json_array_size(json_object_get(screen->home, "runbooks")),
+		home_count(screen, HOME_SERVICES),
+		json_array_size(json_object_get(screen->home, "runbooks")),
 		home_count(screen, HOME_RUNS), asking);
 }
 
@@ -167,7 +185,7 @@ void draw_home(const struct screen *screen, struct cells *cells)
 		cells_fill(cells, 0, y++, width, STYLE_DIM, '-');
 	}
 	if (screen->overlay == OVERLAY_NONE && screen->message[0] != '\0')
-		cells_text(cells, 1, bottom, width - 2, screen->message_bad ? STYLE_BAD : STYLE_BOLD,
-			screen->message);
+		cells_text(cells, 1, bottom, width - 2,
+			screen->message_bad ? STYLE_BAD : STYLE_BOLD, screen->message);
 	draw_footer(screen, cells, cells->height - 1);
 }

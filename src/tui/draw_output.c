@@ -1,4 +1,5 @@
-/* draw_output.c: the pane that shows what a step does: its calls and the tail of its output; and the third column. */
+/* draw_output.c: the pane that shows what a step does: its calls and the tail of its output;
+ * and the third column. */
 #include "screen.h"
 
 #include <stdlib.h>
@@ -8,13 +9,20 @@ enum { SILENT_FROM_MS = 30000 };
 
 /* ------------------------------------------------------------------ calls */
 
-static void op_line(const struct screen *screen, const struct op *op, struct lines *lines, int width)
+static void op_line(
+	const struct screen *screen, const struct op *op, struct lines *lines, int width)
 {
-	static const struct { const char *word; enum style style; } words[] = {
-		[OP_STATE_READ] = {"read", STYLE_DIM}, [OP_STATE_PROPOSED] = {"not yet allowed", STYLE_WARN},
-		[OP_STATE_ALLOWED] = {"running", STYLE_RUNNING}, [OP_STATE_DONE] = {"done", STYLE_GOOD},
-		[OP_STATE_FAILED] = {"FAILED", STYLE_BAD}, [OP_STATE_REFUSED] = {"refused", STYLE_WARN},
-		[OP_STATE_UNKNOWN] = {"OUTCOME UNKNOWN", STYLE_BAD},
+	static const struct {
+		const char *word;
+		enum style style;
+	} words[] = {
+		[OP_STATE_READ] = { "read", STYLE_DIM },
+		[OP_STATE_PROPOSED] = { "not yet allowed", STYLE_WARN },
+		[OP_STATE_ALLOWED] = { "running", STYLE_RUNNING },
+		[OP_STATE_DONE] = { "done", STYLE_GOOD },
+		[OP_STATE_FAILED] = { "FAILED", STYLE_BAD },
+		[OP_STATE_REFUSED] = { "refused", STYLE_WARN },
+		[OP_STATE_UNKNOWN] = { "OUTCOME UNKNOWN", STYLE_BAD },
 	};
 	char took[24] = "";
 
@@ -22,15 +30,15 @@ static void op_line(const struct screen *screen, const struct op *op, struct lin
 		format_duration(took, sizeof(took), (op->ended.ns - op->began.ns) / 1000000);
 	else if (op->state == OP_STATE_ALLOWED)
 		format_clock(took, sizeof(took), (screen->now.ns - op->journaled.ns) / 1000000);
-	char *text = xasprintf("-> %s %s  %s%s%s%s%s", op->op, op->target, words[op->state].word,
-		took[0] ? " " : "", took, op->error != NULL ? ": " : "",
+	char *text = xasprintf("-> %s %s  %s%s%s%s%s", op->op, op->target,
+		words[op->state].word, took[0] ? " " : "", took, op->error != NULL ? ": " : "",
 		op->error != NULL ? json_str(op->error, "text", "") : "");
 	lines_add(lines, words[op->state].style, width, 3, text);
 	free(text);
 }
 
-static void op_lines(const struct screen *screen, const struct step *step, struct lines *lines, int width,
-	int rows)
+static void op_lines(const struct screen *screen, const struct step *step, struct lines *lines,
+	int width, int rows)
 {
 	size_t first = 0, seen = 0;
 
@@ -46,7 +54,8 @@ static void op_lines(const struct screen *screen, const struct step *step, struc
 
 /* ------------------------------------------------------------------ output */
 
-/* Lines of the fetched window from its end, newest last; what precedes the first newline of a cut window is left out. */
+/* Lines of the fetched window from its end, newest last; what precedes the first newline of a
+ * cut window is left out. */
 static void tail_lines(const struct screen *screen, struct lines *lines, int width, int rows)
 {
 	const struct output_view *out = &screen->out;
@@ -74,7 +83,7 @@ static void tail_lines(const struct screen *screen, struct lines *lines, int wid
 			len--; /* CR LF is an end of line, not an overwrite */
 		/* by length, not as a string: a NUL is shown like every other control */
 		struct buf clean;
-		struct err err = {0};
+		struct err err = { 0 };
 		buf_init(&clean, len * 16 + 64);
 		if (text_sanitise(begin, len, &clean, &err) == ERR_NONE)
 			lines_add(lines, STYLE_TEXT, screen->wrap ? width : 4000, 0,
@@ -86,18 +95,21 @@ static void tail_lines(const struct screen *screen, struct lines *lines, int wid
 	}
 }
 
-static void output_title(const struct screen *screen, const struct step *step, char *out, size_t size)
+static void output_title(
+	const struct screen *screen, const struct step *step, char *out, size_t size)
 {
 	const struct step_view *view = screen_view(screen, screen->cursor);
 	char silent[24];
 
 	snprintf(out, size, "OUTPUT  %zu %s", screen->cursor + 1, step->id);
 	if (step->attempt > 1)
-		snprintf(out + strlen(out), size - strlen(out), "  attempt %lld", (long long)step->attempt);
+		snprintf(out + strlen(out), size - strlen(out), "  attempt %lld",
+			(long long)step->attempt);
 	if (step->state != STEP_RUNNING || view == NULL)
 		return;
 	if (view->per_mille >= 0)
-		snprintf(out + strlen(out), size - strlen(out), "  %lld %%", (long long)view->per_mille / 10);
+		snprintf(out + strlen(out), size - strlen(out), "  %lld %%",
+			(long long)view->per_mille / 10);
 	const int64_t quiet_ms = (screen->now.ns - view->grown.ns) / 1000000;
 	if (quiet_ms >= SILENT_FROM_MS)
 		snprintf(out + strlen(out), size - strlen(out), "  silent %s",
@@ -105,7 +117,8 @@ static void output_title(const struct screen *screen, const struct step *step, c
 }
 
 /* Why the pane is empty, or what it must say besides. */
-static void state_lines(const struct screen *screen, const struct step *step, struct lines *lines, int width)
+static void state_lines(
+	const struct screen *screen, const struct step *step, struct lines *lines, int width)
 {
 	const struct step_view *view = screen_view(screen, screen->cursor);
 
@@ -113,19 +126,23 @@ static void state_lines(const struct screen *screen, const struct step *step, st
 		lines_addf(lines, STYLE_RUNNING, width, 2, ".. %s", view->progress);
 	if (step->error_text != NULL && step->state != STEP_RUNNING)
 		lines_addf(lines, STYLE_BAD, width, 2, "%s: %s",
-			step->error_code != NULL ? step->error_code : "FAILED", step->error_text);
+			step->error_code != NULL ? step->error_code : "FAILED",
+			step->error_text);
 	if (step->reason != NULL && step->reason[0] != '\0' && step->state != STEP_RUNNING)
 		lines_addf(lines, STYLE_WARN, width, 2, "reason: %s", step->reason);
 	if (lines->count > 0)
 		return;
 	if (step->attempt == 0)
-		lines_add(lines, STYLE_DIM, width, 0, step->title[0] ? step->title : "has not begun");
+		lines_add(lines, STYLE_DIM, width, 0,
+			step->title[0] ? step->title : "has not begun");
 }
 
-static void show(struct cells *cells, struct box box, const struct lines *lines, int first, int *y, int end)
+static void show(struct cells *cells, struct box box, const struct lines *lines, int first,
+	int *y, int end)
 {
 	for (int i = first; i < (int)lines->count && *y < end; i++, (*y)++)
-		cells_text(cells, box.x, *y, box.width, lines->rows[i].style, lines->rows[i].text);
+		cells_text(
+			cells, box.x, *y, box.width, lines->rows[i].style, lines->rows[i].text);
 }
 
 void draw_output(const struct screen *screen, struct cells *cells, struct box box)
@@ -138,7 +155,8 @@ void draw_output(const struct screen *screen, struct cells *cells, struct box bo
 	if (step == NULL)
 		return;
 	output_title(screen, step, title, sizeof(title));
-	cells_text(cells, box.x, box.y, box.width, screen->pane == PANE_OUTPUT ? STYLE_BOLD : STYLE_TEXT, title);
+	cells_text(cells, box.x, box.y, box.width,
+		screen->pane == PANE_OUTPUT ? STYLE_BOLD : STYLE_TEXT, title);
 	lines_init(&head);
 	lines_init(&tail);
 	op_lines(screen, step, &head, box.width, box.height / 3);
@@ -147,7 +165,8 @@ void draw_output(const struct screen *screen, struct cells *cells, struct box bo
 	const int skip = (int)head.count > most ? (int)head.count - most : 0;
 	show(cells, box, &head, skip, &y, box.y + box.height);
 	const int rows = box.y + box.height - y;
-	if (screen->out.step == screen->cursor && screen->out.attempt == step->attempt && rows > 0)
+	if (screen->out.step == screen->cursor && screen->out.attempt == step->attempt &&
+		rows > 0)
 		tail_lines(screen, &tail, box.width, rows);
 	int first = (int)tail.count - rows - screen->out.scroll;
 	show(cells, box, &tail, first < 0 ? 0 : first, &y, box.y + box.height);
@@ -167,11 +186,15 @@ static void service_rows(const struct screen *screen, struct lines *lines, int w
 		const struct service_clock clock = run_clock(screen->run, service, screen->now);
 		format_clock(elapsed, sizeof(elapsed), clock.elapsed_ms);
 		format_clock(rto, sizeof(rto), clock.rto_ms);
-		lines_addf(lines, clock.verified ? STYLE_GOOD : STYLE_TEXT, width, 2, "%s  %s of %s  %s",
-			service->name, elapsed, clock.rto_ms < 0 ? "no RTO" : rto,
-			clock.verified ? "verified" : service->restored.ns ? "restored" : "");
+		lines_addf(lines, clock.verified ? STYLE_GOOD : STYLE_TEXT, width, 2,
+			"%s  %s of %s  %s", service->name, elapsed,
+			clock.rto_ms < 0 ? "no RTO" : rto,
+			clock.verified	       ? "verified"
+			: service->restored.ns ? "restored"
+					       : "");
 		if (service->measured)
-			lines_addf(lines, STYLE_TEXT, width, 2, "  lost %lld %s (%s)", (long long)service->lost,
+			lines_addf(lines, STYLE_TEXT, width, 2, "  lost %lld %s (%s)",
+				(long long)service->lost,
 				service->unit != NULL ? service->unit : "",
 				service->basis != NULL ? service->basis : "");
 	}
@@ -182,7 +205,8 @@ static void people_rows(const struct screen *screen, struct lines *lines, int wi
 	const struct run *run = screen->run;
 
 	lines_add(lines, STYLE_BOLD, width, 0, "PEOPLE");
-	lines_addf(lines, STYLE_TEXT, width, 2, "lead %s%s", screen->lead[0] ? screen->lead : run->lead,
+	lines_addf(lines, STYLE_TEXT, width, 2, "lead %s%s",
+		screen->lead[0] ? screen->lead : run->lead,
 		screen->lead_is_you ? " (you)" : "");
 	lines_addf(lines, STYLE_TEXT, width, 2, "started by %s", run->started_by.name);
 	lines_addf(lines, STYLE_TEXT, width, 2, "watching %lld", (long long)screen->watching);
@@ -200,8 +224,10 @@ static void value_rows(const struct screen *screen, struct lines *lines, int wid
 	if (step == NULL || !json_is_object(step->outputs))
 		return;
 	lines_addf(lines, STYLE_BOLD, width, 0, "VALUES of %s", step->id);
-	json_object_foreach((json_t *)step->outputs, name, value) {
-		char *text = json_is_string(value) ? xstrdup(json_string_value(value)) : json_line(value);
+	json_object_foreach((json_t *)step->outputs, name, value)
+	{
+		char *text = json_is_string(value) ? xstrdup(json_string_value(value))
+						   : json_line(value);
 		lines_addf(lines, STYLE_TEXT, width, 2, "%s = %s", name, text);
 		free(text);
 	}
@@ -215,15 +241,15 @@ static void note_rows(const struct screen *screen, struct lines *lines, int widt
 	lines_addf(lines, STYLE_BOLD, width, 0, "NOTES %zu", run->note_count);
 	for (size_t i = run->note_count; i-- > 0 && lines->count < 200;) {
 		wall_format(when, sizeof(when), run->notes[i].at);
-		lines_addf(lines, STYLE_TEXT, width, 2, "%.5s %s: %s", when + 11, run->notes[i].who,
-			run->notes[i].text);
+		lines_addf(lines, STYLE_TEXT, width, 2, "%.5s %s: %s", when + 11,
+			run->notes[i].who, run->notes[i].text);
 	}
 }
 
 void draw_side(const struct screen *screen, struct cells *cells, struct box box)
 {
-	static void (*const parts[])(const struct screen *, struct lines *, int) = {
-		service_rows, people_rows, value_rows, note_rows};
+	static void (*const parts[])(const struct screen *, struct lines *,
+		int) = { service_rows, people_rows, value_rows, note_rows };
 	int y = box.y;
 
 	for (size_t i = 0; i < COUNT_OF(parts); i++) {

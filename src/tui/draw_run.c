@@ -18,8 +18,8 @@ static void draw_header(const struct screen *screen, struct cells *cells)
 
 	if (run == NULL || !run->started) {
 		cells_text(cells, 1, 0, 8, STYLE_BOLD, "[----]");
-		cells_textf(cells, 8, 0, width - 16, STYLE_TEXT, "run %lld   waiting for its record",
-			(long long)screen->run_id);
+		cells_textf(cells, 8, 0, width - 16, STYLE_TEXT,
+			"run %lld   waiting for its record", (long long)screen->run_id);
 		return;
 	}
 	mode_word(run->mode, mode);
@@ -29,15 +29,16 @@ static void draw_header(const struct screen *screen, struct cells *cells)
 		snprintf(text, sizeof(text), "run %lld  %s %s", (long long)run->id,
 			screen->lead_is_you ? "lead" : "watch", lead);
 	else
-		snprintf(text, sizeof(text), "run %lld  v%lld %.7s%s  lead %s%s", (long long)run->id,
-			(long long)run->version, run->commit[0] ? run->commit : run->digest,
-			run->dirty ? "*" : "", lead, screen->lead_is_you ? "" : " (you watch)");
+		snprintf(text, sizeof(text), "run %lld  v%lld %.7s%s  lead %s%s",
+			(long long)run->id, (long long)run->version,
+			run->commit[0] ? run->commit : run->digest, run->dirty ? "*" : "", lead,
+			screen->lead_is_you ? "" : " (you watch)");
 	const int tail = text_columns(text), help = 7;
 	const char *service = run->service_count > 0 ? run->services[0].name : "";
 	const int room = width - x - tail - help - 3;
 	if (room > 8)
-		cells_textf(cells, x, 0, room, STYLE_BOLD, "%s%s%s", service, service[0] ? " / " : "",
-			run->runbook);
+		cells_textf(cells, x, 0, room, STYLE_BOLD, "%s%s%s", service,
+			service[0] ? " / " : "", run->runbook);
 	else
 		cells_text(cells, x, 0, 12, STYLE_BOLD, run->runbook);
 	x = room > 8 ? x + room + 2 : x + 14;
@@ -66,9 +67,15 @@ static const struct service *worst_service(const struct screen *screen)
 
 static enum style clock_style(const struct service_clock *clock)
 {
-	static const struct { const char *word; enum style style; } words[] = {
-		{"MET", STYLE_GOOD}, {"on track", STYLE_GOOD}, {"tight", STYLE_WARN}, {"over", STYLE_BAD},
-		{"MISSED", STYLE_BAD},
+	static const struct {
+		const char *word;
+		enum style style;
+	} words[] = {
+		{ "MET", STYLE_GOOD },
+		{ "on track", STYLE_GOOD },
+		{ "tight", STYLE_WARN },
+		{ "over", STYLE_BAD },
+		{ "MISSED", STYLE_BAD },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(words); i++)
@@ -93,7 +100,8 @@ static void draw_bar(struct cells *cells, int y, const struct service_clock *clo
 
 void left_text(const struct screen *screen, char *out, size_t size)
 {
-	const struct service *service = screen->run != NULL && screen->run->started ? worst_service(screen) : NULL;
+	const struct service *service =
+		screen->run != NULL && screen->run->started ? worst_service(screen) : NULL;
 	char left[24];
 
 	out[0] = '\0';
@@ -101,10 +109,12 @@ void left_text(const struct screen *screen, char *out, size_t size)
 		return;
 	const struct service_clock clock = run_clock(screen->run, service, screen->now);
 	snprintf(out, size, "LEFT %s%s", clock.left_ms < 0 ? "+" : "",
-		format_clock(left, sizeof(left), clock.left_ms < 0 ? -clock.left_ms : clock.left_ms));
+		format_clock(left, sizeof(left),
+			clock.left_ms < 0 ? -clock.left_ms : clock.left_ms));
 }
 
-/* RTO, elapsed, LEFT, word.  The columns between LEFT and the word are where the forecast will stand. */
+/* RTO, elapsed, LEFT, word.  The columns between LEFT and the word are where the forecast will
+ * stand. */
 static void draw_clock(const struct screen *screen, struct cells *cells, int y)
 {
 	const struct run *run = screen->run;
@@ -112,22 +122,29 @@ static void draw_clock(const struct screen *screen, struct cells *cells, int y)
 	char rto[24], elapsed[24], left[24], state[64] = "";
 
 	if (service == NULL) {
-		cells_text(cells, 1, y, cells->width - 2, STYLE_DIM, "this runbook serves no service: no RTO");
+		cells_text(cells, 1, y, cells->width - 2, STYLE_DIM,
+			"this runbook serves no service: no RTO");
 		return;
 	}
 	const struct service_clock clock = run_clock(run, service, screen->now);
 	const enum style style = clock_style(&clock);
 	format_clock(elapsed, sizeof(elapsed), clock.elapsed_ms);
 	if (clock.rto_ms < 0) {
-		cells_textf(cells, 1, y, cells->width - 2, STYLE_TEXT, "no RTO   elapsed %s", elapsed);
+		cells_textf(cells, 1, y, cells->width - 2, STYLE_TEXT, "no RTO   elapsed %s",
+			elapsed);
 	} else {
 		format_clock(rto, sizeof(rto), clock.rto_ms);
-		format_clock(left, sizeof(left), clock.left_ms < 0 ? -clock.left_ms : clock.left_ms);
-		int x = 1 + cells_textf(cells, 1, y, cells->width, STYLE_TEXT, "RTO %s   elapsed %s%s   ", rto,
-					elapsed, clock.assumed && !screen_narrow(screen) ? " (t0 assumed)" : "");
+		format_clock(
+			left, sizeof(left), clock.left_ms < 0 ? -clock.left_ms : clock.left_ms);
+		int x = 1 +
+			cells_textf(cells, 1, y, cells->width, STYLE_TEXT,
+				"RTO %s   elapsed %s%s   ", rto, elapsed,
+				clock.assumed && !screen_narrow(screen) ? " (t0 assumed)" : "");
 		x += cells_textf(cells, x, y, cells->width - x, STYLE_BOLD, "LEFT ");
-		/* digits that change every second have no colour of their own while all is well: bytes */
-		cells_textf(cells, x, y, cells->width - x, style == STYLE_GOOD ? STYLE_TEXT : style, "%s%s",
+		/* digits that change every second have no colour of their own while all is
+		 * well: bytes */
+		cells_textf(cells, x, y, cells->width - x,
+			style == STYLE_GOOD ? STYLE_TEXT : style, "%s%s",
 			clock.left_ms < 0 ? "+" : "", left);
 		draw_bar(cells, y + 1, &clock);
 	}
@@ -141,7 +158,8 @@ static void draw_clock(const struct screen *screen, struct cells *cells, int y)
 /* ------------------------------------------------------------------ steps */
 
 /* Clocks of a step: what it takes or took, what was expected, '+' past it. */
-static void step_clocks(const struct screen *screen, const struct step *step, bool gap, char *out, size_t size)
+static void step_clocks(
+	const struct screen *screen, const struct step *step, bool gap, char *out, size_t size)
 {
 	char spent[24] = "", expected[24] = "";
 	const int64_t elapsed = step_elapsed_ms(step, screen->now);
@@ -150,11 +168,13 @@ static void step_clocks(const struct screen *screen, const struct step *step, bo
 		format_clock(spent, sizeof(spent), elapsed);
 	if (step->expect_ms > 0)
 		format_clock(expected, sizeof(expected), step->expect_ms);
-	snprintf(out, size, "%s%s%s%s%s%s", spent, gap && expected[0] ? " " : "", expected[0] ? "(" : "", expected,
-		expected[0] ? ")" : "", spent[0] && expected[0] && elapsed > step->expect_ms ? "+" : " ");
+	snprintf(out, size, "%s%s%s%s%s%s", spent, gap && expected[0] ? " " : "",
+		expected[0] ? "(" : "", expected, expected[0] ? ")" : "",
+		spent[0] && expected[0] && elapsed > step->expect_ms ? "+" : " ");
 }
 
-static void draw_step(const struct screen *screen, struct cells *cells, struct box box, int y, size_t at)
+static void draw_step(
+	const struct screen *screen, struct cells *cells, struct box box, int y, size_t at)
 {
 	const struct step *step = &screen->run->steps[at];
 	const bool here = at == screen->cursor;
@@ -168,8 +188,8 @@ static void draw_step(const struct screen *screen, struct cells *cells, struct b
 	const int clock_width = text_columns(clocks);
 	const size_t count = screen->run->step_count;
 	const int digits = count < 100 ? 2 : count < 1000 ? 3 : 5;
-	x += cells_textf(cells, x, y, digits + 2, here ? STYLE_BOLD : STYLE_TEXT, "%c%*zu ", here ? '>' : ' ', digits,
-		at + 1);
+	x += cells_textf(cells, x, y, digits + 2, here ? STYLE_BOLD : STYLE_TEXT, "%c%*zu ",
+		here ? '>' : ' ', digits, at + 1);
 	cells_text(cells, x, y, 4, step_style(screen->run, at), step_word(screen->run, at));
 	x += 5;
 	const int room = box.x + box.width - clock_width - 1 - x;
@@ -180,7 +200,9 @@ static void draw_step(const struct screen *screen, struct cells *cells, struct b
 		wide && step->title[0] ? "  " : "", wide ? step->title : "");
 	cells_text(cells, x + used, y, mark_width, STYLE_BAD, mark);
 	cells_text(cells, x + room + 1, y, clock_width,
-		step->state == STEP_SKIPPED ? STYLE_DIM : strchr(clocks, '+') != NULL ? STYLE_WARN : STYLE_TEXT,
+		step->state == STEP_SKIPPED   ? STYLE_DIM
+		: strchr(clocks, '+') != NULL ? STYLE_WARN
+					      : STYLE_TEXT,
 		clocks);
 }
 
@@ -221,27 +243,31 @@ static void draw_steps(const struct screen *screen, struct cells *cells, struct 
 
 /* ------------------------------------------------------------------ bottom lines */
 
-/* What the run as a whole is doing that one must know: journal trouble, abort, pause, its end. */
+/* What the run as a whole is doing that one must know: journal trouble, abort, pause, its end.
+ */
 static bool draw_state_line(const struct screen *screen, struct cells *cells, int y)
 {
 	const struct run *run = screen->run;
 	const int width = cells->width - 2;
 
 	if (screen->journal[0] != '\0') {
-		cells_textf(cells, 1, y, width, STYLE_BAD, "JOURNAL: %s; nothing that changes the world starts",
-			screen->journal);
+		cells_textf(cells, 1, y, width, STYLE_BAD,
+			"JOURNAL: %s; nothing that changes the world starts", screen->journal);
 		return true;
 	}
 	if (run->status != RUN_OPEN) {
-		cells_textf(cells, 1, y, width, run->status == RUN_DONE ? STYLE_GOOD : STYLE_BAD, "RUN %s%s%s   (drillbook report %lld)",
-			run_status_name(run->status), run->reason != NULL && run->reason[0] ? ": " : "",
+		cells_textf(cells, 1, y, width,
+			run->status == RUN_DONE ? STYLE_GOOD : STYLE_BAD,
+			"RUN %s%s%s   (drillbook report %lld)", run_status_name(run->status),
+			run->reason != NULL && run->reason[0] ? ": " : "",
 			run->reason != NULL ? run->reason : "", (long long)run->id);
 		return true;
 	}
 	if (run->aborting || run->paused) {
 		cells_text(cells, 1, y, width, STYLE_WARN,
 			run->aborting ? "ABORTING: running steps are being stopped"
-				      : "PAUSED: no further step starts; the clock goes on (p continues)");
+				      : "PAUSED: no further step starts; the clock goes on (p "
+					"continues)");
 		return true;
 	}
 	return false;
@@ -253,8 +279,8 @@ static void draw_note(const struct screen *screen, struct cells *cells, int y)
 	char when[32], count[48] = "";
 
 	if (screen->overlay == OVERLAY_NONE && screen->message[0] != '\0') {
-		cells_text(cells, 1, y, cells->width - 2, screen->message_bad ? STYLE_BAD : STYLE_BOLD,
-			screen->message);
+		cells_text(cells, 1, y, cells->width - 2,
+			screen->message_bad ? STYLE_BAD : STYLE_BOLD, screen->message);
 		return;
 	}
 	if (draw_state_line(screen, cells, y))
@@ -267,20 +293,20 @@ static void draw_note(const struct screen *screen, struct cells *cells, int y)
 	wall_format(when, sizeof(when), note->at);
 	snprintf(count, sizeof(count), "(+ note, %zu total)", run->note_count);
 	const int right = (int)strlen(count);
-	cells_textf(cells, 1, y, cells->width - right - 4, STYLE_TEXT, "NOTE %.5s %s: %s", when + 11, note->who,
-		note->text);
+	cells_textf(cells, 1, y, cells->width - right - 4, STYLE_TEXT, "NOTE %.5s %s: %s",
+		when + 11, note->who, note->text);
 	cells_right(cells, cells->width - right - 1, y, right, STYLE_DIM, count);
 }
 
 void draw_run(const struct screen *screen, struct cells *cells)
 {
 	const int width = cells->width, height = cells->height;
-	const struct box body = {0, 4, width, height - 7};
+	const struct box body = { 0, 4, width, height - 7 };
 
 	draw_header(screen, cells);
 	if (screen->run == NULL || !screen->run->started) {
-		cells_text(cells, 1, height - 2, width - 2, screen->message_bad ? STYLE_BAD : STYLE_TEXT,
-			screen->message);
+		cells_text(cells, 1, height - 2, width - 2,
+			screen->message_bad ? STYLE_BAD : STYLE_TEXT, screen->message);
 		draw_footer(screen, cells, height - 1);
 		return;
 	}

@@ -1,5 +1,5 @@
-/* home.c: Home: services, the runbooks of the one under the cursor, runs.  Rows come from workspace_summary and from the
- * server's list of runs. */
+/* home.c: Home: services, the runbooks of the one under the cursor, runs.  Rows come from
+ * workspace_summary and from the server's list of runs. */
 #include "screen.h"
 
 #include <string.h>
@@ -24,7 +24,8 @@ static bool row_shown(const struct screen *screen, enum home_pane pane, const js
 		return true;
 	if (pane == HOME_RUNS)
 		return str_eq(json_str(row, "status", ""), "open");
-	const json_t *service = home_row(screen, HOME_SERVICES, screen->home_cursor[HOME_SERVICES]);
+	const json_t *service =
+		home_row(screen, HOME_SERVICES, screen->home_cursor[HOME_SERVICES]);
 	return service == NULL || serves(row, json_str(service, "name", ""));
 }
 
@@ -72,14 +73,16 @@ void home_move(struct screen *screen, int by)
 
 void home_enter(struct screen *screen)
 {
-	const json_t *row = home_row(screen, screen->home_pane, screen->home_cursor[screen->home_pane]);
+	const json_t *row =
+		home_row(screen, screen->home_pane, screen->home_cursor[screen->home_pane]);
 
 	if (row == NULL)
 		return;
 	switch (screen->home_pane) {
 	case HOME_SERVICES:
 		if (home_count(screen, HOME_RUNBOOKS) == 0)
-			screen_refuse(screen, "no runbook serves \"%s\"", json_str(row, "name", ""));
+			screen_refuse(
+				screen, "no runbook serves \"%s\"", json_str(row, "name", ""));
 		else
 			screen->home_pane = HOME_RUNBOOKS;
 		break;
@@ -88,7 +91,8 @@ void home_enter(struct screen *screen)
 			screen_refuse(screen, "\"%s\" has mistakes: drillbook lint names them",
 				json_str(row, "name", ""));
 		else
-			dialog_open_start(screen, json_str(row, "name", ""), screen->suggest_mode);
+			dialog_open_start(
+				screen, json_str(row, "name", ""), screen->suggest_mode);
 		break;
 	case HOME_RUNS:
 		screen_open(screen, json_int(row, "run", 0));
@@ -105,7 +109,8 @@ void screen_suggest(struct screen *screen, const char *runbook)
 	for (size_t s = 0; s < (services > 0 ? services : 1); s++) {
 		screen->home_cursor[HOME_SERVICES] = s;
 		for (size_t i = 0; i < home_count(screen, HOME_RUNBOOKS); i++)
-			if (str_eq(json_str(home_row(screen, HOME_RUNBOOKS, i), "name", ""), runbook)) {
+			if (str_eq(json_str(home_row(screen, HOME_RUNBOOKS, i), "name", ""),
+				    runbook)) {
 				screen->home_cursor[HOME_RUNBOOKS] = i;
 				screen->home_pane = HOME_RUNBOOKS;
 				return;

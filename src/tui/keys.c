@@ -1,5 +1,5 @@
-/* keys.c: the keys of xterm, the Linux console, screen and tmux (ECMA-48 CSI and SS3 sequences; bracketed paste as in
- * xterm's control sequences, "Bracketed Paste Mode"). */
+/* keys.c: the keys of xterm, the Linux console, screen and tmux (ECMA-48 CSI and SS3 sequences;
+ * bracketed paste as in xterm's control sequences, "Bracketed Paste Mode"). */
 #include "keys.h"
 
 #include <stdlib.h>
@@ -7,14 +7,37 @@
 
 enum { PASTE_BEGIN = 0x120000, PASTE_END, NOTHING };
 
-static const struct { const char *tail; uint32_t key; } sequences[] = {
-	{"[A", K_UP}, {"[B", K_DOWN}, {"[C", K_RIGHT}, {"[D", K_LEFT}, {"OA", K_UP}, {"OB", K_DOWN},
-	{"OC", K_RIGHT}, {"OD", K_LEFT}, {"[5~", K_PGUP}, {"[6~", K_PGDN}, {"[H", K_HOME}, {"[F", K_END},
-	{"OH", K_HOME}, {"OF", K_END}, {"[1~", K_HOME}, {"[4~", K_END}, {"[7~", K_HOME}, {"[8~", K_END},
-	{"[3~", K_DELETE}, {"[Z", K_BACKTAB}, {"OM", K_ENTER}, {"[200~", PASTE_BEGIN}, {"[201~", PASTE_END},
+static const struct {
+	const char *tail;
+	uint32_t key;
+} sequences[] = {
+	{ "[A", K_UP },
+	{ "[B", K_DOWN },
+	{ "[C", K_RIGHT },
+	{ "[D", K_LEFT },
+	{ "OA", K_UP },
+	{ "OB", K_DOWN },
+	{ "OC", K_RIGHT },
+	{ "OD", K_LEFT },
+	{ "[5~", K_PGUP },
+	{ "[6~", K_PGDN },
+	{ "[H", K_HOME },
+	{ "[F", K_END },
+	{ "OH", K_HOME },
+	{ "OF", K_END },
+	{ "[1~", K_HOME },
+	{ "[4~", K_END },
+	{ "[7~", K_HOME },
+	{ "[8~", K_END },
+	{ "[3~", K_DELETE },
+	{ "[Z", K_BACKTAB },
+	{ "OM", K_ENTER },
+	{ "[200~", PASTE_BEGIN },
+	{ "[201~", PASTE_END },
 };
 
-/* Length of the escape sequence at s (which begins with ESC): 0 = unfinished.  ESC before anything else is the key. */
+/* Length of the escape sequence at s (which begins with ESC): 0 = unfinished.  ESC before
+ * anything else is the key. */
 static size_t sequence_length(const unsigned char *s, size_t len)
 {
 	if (len < 2)
@@ -36,7 +59,8 @@ static uint32_t sequence_key(const unsigned char *s, size_t len)
 	if (len == 1)
 		return K_ESC;
 	for (size_t i = 0; i < COUNT_OF(sequences); i++)
-		if (strlen(sequences[i].tail) == len - 1 && memcmp(sequences[i].tail, s + 1, len - 1) == 0)
+		if (strlen(sequences[i].tail) == len - 1 &&
+			memcmp(sequences[i].tail, s + 1, len - 1) == 0)
 			return sequences[i].key;
 	return K_OTHER;
 }
@@ -50,7 +74,11 @@ static size_t take(const unsigned char *s, size_t len, uint32_t *key)
 			*key = sequence_key(s, n);
 		return n;
 	}
-	const size_t need = s[0] < 0xc2 ? 1 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 1;
+	const size_t need = s[0] < 0xc2	  ? 1
+			    : s[0] < 0xe0 ? 2
+			    : s[0] < 0xf0 ? 3
+			    : s[0] < 0xf5 ? 4
+					  : 1;
 	if (len < need)
 		return 0;
 	if (utf8_valid_prefix((const char *)s, need) != need || s[0] == 0) {
@@ -79,7 +107,8 @@ static void mark_burst(struct press *out, size_t count)
 		out[i].pasted = out[i].key < K_UP;
 }
 
-size_t keys_feed(struct keys *keys, const void *data, size_t len, int64_t now_ms, struct press *out, size_t max)
+size_t keys_feed(struct keys *keys, const void *data, size_t len, int64_t now_ms,
+	struct press *out, size_t max)
 {
 	unsigned char *all = xmalloc(keys->held_len + len + 1);
 	size_t total = keys->held_len + len, at = 0, count = 0;
@@ -98,7 +127,7 @@ size_t keys_feed(struct keys *keys, const void *data, size_t len, int64_t now_ms
 		if (key == PASTE_BEGIN || key == PASTE_END)
 			keys->pasting = key == PASTE_BEGIN;
 		else if (key != NOTHING)
-			out[count++] = (struct press){.key = key, .pasted = keys->pasting};
+			out[count++] = (struct press){ .key = key, .pasted = keys->pasting };
 	}
 	if (at < total && total - at < sizeof(keys->held)) {
 		keys->held_len = total - at;
@@ -115,10 +144,11 @@ size_t keys_wait(struct keys *keys, int64_t now_ms, struct press *out, size_t ma
 	if (keys->held_len == 0 || now_ms - keys->held_ms < ESC_WAIT_MS || max == 0)
 		return 0;
 	const bool lone = keys->held_len == 1 && keys->held[0] == 0x1b;
-	keys->held_len = 0; /* the rest of anything longer will not come: a cut sequence is no key */
+	keys->held_len =
+		0; /* the rest of anything longer will not come: a cut sequence is no key */
 	if (!lone)
 		return 0;
-	out[0] = (struct press){.key = K_ESC, .pasted = keys->pasting};
+	out[0] = (struct press){ .key = K_ESC, .pasted = keys->pasting };
 	return 1;
 }
 

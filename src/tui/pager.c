@@ -9,8 +9,9 @@
 
 enum { CHUNK = 256 * 1024, SHOWN_MAX = 64 << 20, LINE_MAX_BYTES = 64 * 1024 };
 
-enum err_code output_fetch(struct client *client, int64_t run, const char *step, int64_t attempt, int64_t offset,
-	int64_t max, char **data, size_t *len, int64_t *at, int64_t *size, struct err *err)
+enum err_code output_fetch(struct client *client, int64_t run, const char *step,
+	int64_t attempt, int64_t offset, int64_t max, char **data, size_t *len, int64_t *at,
+	int64_t *size, struct err *err)
 {
 	json_t *body = json_object(), *answer;
 
@@ -33,8 +34,10 @@ enum err_code output_fetch(struct client *client, int64_t run, const char *step,
 static enum err_code write_lines(FILE *to, struct buf *held, bool last, struct err *err)
 {
 	for (;;) {
-		const char *newline = held->len > 0 ? memchr(held->data, '\n', held->len) : NULL;
-		const bool cut = newline == NULL && (held->len >= LINE_MAX_BYTES || (last && held->len > 0));
+		const char *newline =
+			held->len > 0 ? memchr(held->data, '\n', held->len) : NULL;
+		const bool cut = newline == NULL &&
+				 (held->len >= LINE_MAX_BYTES || (last && held->len > 0));
 		if (newline == NULL && !cut)
 			return ERR_NONE;
 		size_t len = newline != NULL ? (size_t)(newline - held->data) : held->len;
@@ -54,8 +57,8 @@ static enum err_code write_lines(FILE *to, struct buf *held, bool last, struct e
 	}
 }
 
-static enum err_code fetch_all(struct client *client, int64_t run, const char *step, int64_t attempt, FILE *to,
-	struct err *err)
+static enum err_code fetch_all(struct client *client, int64_t run, const char *step,
+	int64_t attempt, FILE *to, struct err *err)
 {
 	int64_t offset = -SHOWN_MAX, size = 1;
 	struct buf held;
@@ -66,11 +69,13 @@ static enum err_code fetch_all(struct client *client, int64_t run, const char *s
 		char *data;
 		size_t len;
 		int64_t at;
-		code = output_fetch(client, run, step, attempt, offset, CHUNK, &data, &len, &at, &size, err);
+		code = output_fetch(client, run, step, attempt, offset, CHUNK, &data, &len, &at,
+			&size, err);
 		if (code != ERR_NONE)
 			break;
 		if (offset < 0 && at > 0)
-			fprintf(to, "[the first %lld bytes are not shown here]\n", (long long)at);
+			fprintf(to, "[the first %lld bytes are not shown here]\n",
+				(long long)at);
 		code = buf_add(&held, data, len, err);
 		free(data);
 		if (code == ERR_NONE)
@@ -90,7 +95,7 @@ static enum err_code run_pager(int fd, struct err *err)
 {
 	const char *pager = getenv("PAGER");
 	int status;
-	struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt, quit;
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, interrupt, quit;
 
 	if (pager == NULL || pager[0] == '\0')
 		pager = "less";
@@ -98,8 +103,8 @@ static enum err_code run_pager(int fd, struct err *err)
 	sigaction(SIGQUIT, &ignore, &quit);
 	const pid_t pid = fork();
 	if (pid == 0) {
-		sigaction(SIGINT, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-		sigaction(SIGQUIT, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+		sigaction(SIGINT, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+		sigaction(SIGQUIT, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
 		dup2(fd, STDIN_FILENO);
 		setenv("LESSSECURE", "1", 1); /* less runs no commands on what a step wrote */
 		execl("/bin/sh", "sh", "-c", pager, (char *)NULL);
@@ -113,11 +118,13 @@ static enum err_code run_pager(int fd, struct err *err)
 	if (pid < 0)
 		return err_errno(err, "cannot start the pager \"%s\"", pager);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return err_set(err, ERR_NOT_FOUND, "the pager \"%s\" was not found: set PAGER", pager);
+		return err_set(
+			err, ERR_NOT_FOUND, "the pager \"%s\" was not found: set PAGER", pager);
 	return ERR_NONE;
 }
 
-enum err_code pager_show(struct client *client, int64_t run, const char *step, int64_t attempt, struct err *err)
+enum err_code pager_show(
+	struct client *client, int64_t run, const char *step, int64_t attempt, struct err *err)
 {
 	FILE *file = tmpfile();
 

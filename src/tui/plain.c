@@ -1,5 +1,6 @@
-/* plain.c: the plain client: append-only lines for screen readers, logs and CI.  Same server, same rights as the full
- * screen; what is refused to a missing terminal is named together with the flag that would have allowed it. */
+/* plain.c: the plain client: append-only lines for screen readers, logs and CI.  Same server,
+ * same rights as the full screen; what is refused to a missing terminal is named together with
+ * the flag that would have allowed it. */
 #include "plain.h"
 #include "pager.h"
 
@@ -22,7 +23,7 @@ static void on_interrupt(int signal_number)
 
 static enum err_code take_event(struct plain *plain, const json_t *json, struct err *err)
 {
-	struct event event = {0};
+	struct event event = { 0 };
 
 	if (json_int(json, "run", -1) != plain->options->run)
 		return ERR_NONE;
@@ -38,7 +39,8 @@ static enum err_code take_tail(struct plain *plain, const json_t *json, struct e
 {
 	const struct step *step = run_step(plain->run, json_str(json, "step", NULL));
 
-	if (step == NULL || !plain->caught_up || json_int(json, "run", -1) != plain->options->run)
+	if (step == NULL || !plain->caught_up ||
+		json_int(json, "run", -1) != plain->options->run)
 		return ERR_NONE;
 	return plain_output(plain, (size_t)(step - plain->run->steps), false, err);
 }
@@ -67,7 +69,8 @@ static enum err_code take_journal(struct plain *plain, const json_t *json, struc
 	if (json_flag(json, "ok", true))
 		plain_say(plain, "the journal can be written again");
 	else
-		plain_say(plain, "JOURNAL: %s; nothing that changes the world starts", json_str(json, "text", ""));
+		plain_say(plain, "JOURNAL: %s; nothing that changes the world starts",
+			json_str(json, "text", ""));
 	return ERR_NONE;
 }
 
@@ -83,8 +86,9 @@ static enum err_code take_message(struct plain *plain, const json_t *message, st
 	static const struct {
 		const char *name;
 		enum err_code (*take)(struct plain *, const json_t *, struct err *);
-	} kinds[] = {{"event", take_event}, {"tail", take_tail}, {"caught_up", take_caught_up},
-		{"people", take_people}, {"journal", take_journal}, {"bye", take_bye}};
+	} kinds[] = { { "event", take_event }, { "tail", take_tail },
+		{ "caught_up", take_caught_up }, { "people", take_people },
+		{ "journal", take_journal }, { "bye", take_bye } };
 
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
 		const json_t *body = json_object_get(message, kinds[i].name);
@@ -112,16 +116,17 @@ static enum err_code take_messages(struct plain *plain, struct err *err)
 
 static bool more_input(const struct plain *plain)
 {
-	struct pollfd p = {.fd = fileno(plain->options->in), .events = POLLIN};
+	struct pollfd p = { .fd = fileno(plain->options->in), .events = POLLIN };
 
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN) != 0;
 }
 
-/* Everything that is there: a terminal hands out one line at a time, and a paste must be seen as a whole. */
+/* Everything that is there: a terminal hands out one line at a time, and a paste must be seen
+ * as a whole. */
 static void read_all(struct plain *plain)
 {
 	char bytes[4096];
-	struct err err = {0};
+	struct err err = { 0 };
 
 	do {
 		const ssize_t n = read(fileno(plain->options->in), bytes, sizeof(bytes));
@@ -142,7 +147,8 @@ static enum err_code read_lines(struct plain *plain, struct err *err)
 	bool alone = true;
 
 	read_all(plain);
-	while (plain->in.len > 0 && (newline = memchr(plain->in.data, '\n', plain->in.len)) != NULL) {
+	while (plain->in.len > 0 &&
+		(newline = memchr(plain->in.data, '\n', plain->in.len)) != NULL) {
 		const size_t len = (size_t)(newline - plain->in.data);
 		alone = alone && len + 1 == plain->in.len;
 		char *line = xasprintf("%.*s", (int)len, plain->in.data);
@@ -160,7 +166,10 @@ static void take_interrupt(struct plain *plain)
 
 	if (interrupts == 1) {
 		interrupts = 2; /* explained */
-		plain_say(plain, "Ctrl-C does not stop the run; again = leave it running (drillbook attach %lld)", run);
+		plain_say(plain,
+			"Ctrl-C does not stop the run; again = leave it running (drillbook "
+			"attach %lld)",
+			run);
 	} else if (interrupts > 2) {
 		plain->leave = true;
 	}
@@ -183,9 +192,10 @@ static enum err_code attach(struct plain *plain, struct err *err)
 
 static enum err_code turn(struct plain *plain, struct err *err)
 {
-	const bool reads = plain->options->interactive && plain->options->in != NULL && !plain->in_closed;
-	struct pollfd fds[2] = {{.fd = client_fd(plain->options->client), .events = POLLIN},
-		{.fd = reads ? fileno(plain->options->in) : -1, .events = POLLIN}};
+	const bool reads =
+		plain->options->interactive && plain->options->in != NULL && !plain->in_closed;
+	struct pollfd fds[2] = { { .fd = client_fd(plain->options->client), .events = POLLIN },
+		{ .fd = reads ? fileno(plain->options->in) : -1, .events = POLLIN } };
 
 	fflush(plain->options->out);
 	poll(fds, COUNT_OF(fds), plain->asked_server ? 0 : 1000);
@@ -226,7 +236,8 @@ static enum err_code finish(struct plain *plain, enum err_code code, struct err 
 		code = ERR_NONE; /* it has been said; the run is as it should be */
 	} else if (code == ERR_UNREACHABLE) {
 		code = err_set(err, ERR_ATTENTION,
-			"the server has gone; run %lld is on record and a new server takes it up: drillbook attach %lld",
+			"the server has gone; run %lld is on record and a new server takes it "
+			"up: drillbook attach %lld",
 			run, run);
 		plain->exit_status = err_exit_status(ERR_ATTENTION);
 	}
@@ -236,9 +247,9 @@ static enum err_code finish(struct plain *plain, enum err_code code, struct err 
 
 enum err_code plain_run(const struct plain_options *options, int *exit_status, struct err *err)
 {
-	struct plain plain = {.options = options, .run = run_new(), .asked_server = true};
-	struct sigaction interrupt = {.sa_handler = on_interrupt}, before;
-	struct err why = {0};
+	struct plain plain = { .options = options, .run = run_new(), .asked_server = true };
+	struct sigaction interrupt = { .sa_handler = on_interrupt }, before;
+	struct err why = { 0 };
 
 	buf_init(&plain.in, PLAIN_LINE_MAX);
 	interrupts = 0;

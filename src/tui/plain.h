@@ -1,5 +1,5 @@
-/* plain.h: the parts of the plain client: what is printed (plain_print.c), what is asked (plain_ask.c), the loop
- * (plain.c). */
+/* plain.h: the parts of the plain client: what is printed (plain_print.c), what is asked
+ * (plain_ask.c), the loop (plain.c). */
 #ifndef DRILLBOOK_TUI_PLAIN_H
 #define DRILLBOOK_TUI_PLAIN_H
 
@@ -7,53 +7,60 @@
 #include "drillbook/tui.h"
 
 enum {
-	PLAIN_OUTPUT_MAX = 4 << 20,  /* printed of one attempt; the record has the rest */
+	PLAIN_OUTPUT_MAX = 4 << 20, /* printed of one attempt; the record has the rest */
 	PLAIN_LINE_MAX = 16 * 1024,
 	STILL_EVERY_MS = 30000,
-	TYPED_AFTER_MS = 300         /* a line that comes sooner after a question was typed before it */
+	TYPED_AFTER_MS = 300 /* a line that comes sooner after a question was typed before it */
 };
 
 struct plain_step {
-	int64_t attempt, offset;     /* output printed up to here */
-	struct buf held;             /* its unfinished last line */
+	int64_t attempt, offset; /* output printed up to here */
+	struct buf held;	 /* its unfinished last line */
 	bool cut;
-	struct wall spoke;           /* when a line about it was last printed, or its output grew */
+	struct wall spoke; /* when a line about it was last printed, or its output grew */
 };
 
 /* A question being asked on the terminal. */
 struct prompt {
-	int64_t ask;                 /* 0 = none */
+	int64_t ask; /* 0 = none */
 	struct mono since;
-	char answer[64];             /* chosen already, its note or value is being typed */
-	bool value;                  /* … its value, not its note */
+	char answer[64]; /* chosen already, its note or value is being typed */
+	bool value;	 /* … its value, not its note */
 };
 
 struct plain {
 	const struct plain_options *options;
 	struct run *run;
-	struct plain_step *steps; size_t step_count;
+	struct plain_step *steps;
+	size_t step_count;
 	bool caught_up, lead_is_you, ended, leave, in_closed;
-	bool asked_server;           /* pushes may have been kept beside an answer: look without waiting */
+	bool asked_server; /* pushes may have been kept beside an answer: look without waiting
+			    */
 	int exit_status;
-	int64_t answered;            /* the last question answered here */
-	int64_t mentioned;           /* the last question of which was said that somebody else must answer it */
+	int64_t answered;  /* the last question answered here */
+	int64_t mentioned; /* the last question of which was said that somebody else must answer
+			      it */
 	struct prompt prompt;
 	struct buf in;
 };
 
-/* Lines: "14:02:31 text", sanitised.  plain_line stamps with a moment of the record, plain_say with now. */
+/* Lines: "14:02:31 text", sanitised.  plain_line stamps with a moment of the record, plain_say
+ * with now. */
 void plain_line(struct plain *plain, struct wall at, const char *fmt, ...) PRINTF(3, 4);
 void plain_say(struct plain *plain, const char *fmt, ...) PRINTF(2, 3);
 /* Prints what an applied event means. */
-enum err_code plain_event(struct plain *plain, const struct event *event, struct err *err) MUST_CHECK;
+enum err_code plain_event(
+	struct plain *plain, const struct event *event, struct err *err) MUST_CHECK;
 /* Prints output of a step from where printing stopped: one piece, or all there is. */
-enum err_code plain_output(struct plain *plain, size_t step, bool all, struct err *err) MUST_CHECK;
+enum err_code plain_output(
+	struct plain *plain, size_t step, bool all, struct err *err) MUST_CHECK;
 void plain_still(struct plain *plain);
 void plain_summary(struct plain *plain);
 
 /* Asks, or answers by itself what the options allow.  ERR_ATTENTION: an answer is missing. */
 enum err_code plain_asks(struct plain *plain, struct err *err) MUST_CHECK;
 /* A line typed by the operator; alone: nothing else was waiting behind it. */
-enum err_code plain_typed(struct plain *plain, const char *line, bool alone, struct err *err) MUST_CHECK;
+enum err_code plain_typed(
+	struct plain *plain, const char *line, bool alone, struct err *err) MUST_CHECK;
 
 #endif

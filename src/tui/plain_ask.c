@@ -1,4 +1,5 @@
-/* plain_ask.c: questions on a plain terminal, answers given beforehand by flags, and typed commands. */
+/* plain_ask.c: questions on a plain terminal, answers given beforehand by flags, and typed
+ * commands. */
 #include "plain.h"
 #include "screen.h"
 
@@ -11,8 +12,8 @@
 
 /* ------------------------------------------------------------------ sending */
 
-static enum err_code send_answer(struct plain *plain, const struct ask *ask, const char *answer, const char *note,
-	const char *value, const char *word, struct err *err)
+static enum err_code send_answer(struct plain *plain, const struct ask *ask, const char *answer,
+	const char *note, const char *value, const char *word, struct err *err)
 {
 	json_t *body = json_object();
 	const int64_t id = ask->id;
@@ -33,8 +34,8 @@ static enum err_code send_answer(struct plain *plain, const struct ask *ask, con
 	return ERR_NONE;
 }
 
-static enum err_code act(struct plain *plain, const char *action, const char *step, const char *note,
-	struct err *err)
+static enum err_code act(struct plain *plain, const char *action, const char *step,
+	const char *note, struct err *err)
 {
 	json_t *body = json_object();
 
@@ -67,13 +68,15 @@ static bool allowed(const struct plain *plain, const struct ask *ask)
 		return false;
 	if (ask->level >= 3) {
 		char *pair = xasprintf("%s=%s", step, ask->word != NULL ? ask->word : "");
-		const bool given = ask->word != NULL && ask->word[0] != '\0' && listed(plain->options->confirm, pair);
+		const bool given = ask->word != NULL && ask->word[0] != '\0' &&
+				   listed(plain->options->confirm, pair);
 		free(pair);
 		return given;
 	}
 	if (listed(plain->options->approve, step))
 		return true;
-	return ask->level <= 1 && plain->options->yes_drill && !str_eq(plain->run->mode, "live");
+	return ask->level <= 1 && plain->options->yes_drill &&
+	       !str_eq(plain->run->mode, "live");
 }
 
 static enum err_code missing(const struct plain *plain, const struct ask *ask, struct err *err)
@@ -84,15 +87,18 @@ static enum err_code missing(const struct plain *plain, const struct ask *ask, s
 
 	if (!str_eq(ask->kind, "confirm"))
 		return err_set(err, ERR_ATTENTION,
-			"step %s needs a human (%s: %s); nobody is here; answer with drillbook attach %lld", step,
-			ask->kind, title, run);
+			"step %s needs a human (%s: %s); nobody is here; answer with drillbook "
+			"attach %lld",
+			step, ask->kind, title, run);
 	if (ask->level >= 3)
 		return err_set(err, ERR_ATTENTION,
-			"step %s would do what cannot be undone (%s); --confirm %s=%s was needed; answer with drillbook attach %lld",
+			"step %s would do what cannot be undone (%s); --confirm %s=%s was "
+			"needed; answer with drillbook attach %lld",
 			step, title, step, ask->word != NULL ? ask->word : "", run);
 	return err_set(err, ERR_ATTENTION,
-		"step %s needs a confirmation (%s); --approve %s was needed; answer with drillbook attach %lld", step,
-		title, step, run);
+		"step %s needs a confirmation (%s); --approve %s was needed; answer with "
+		"drillbook attach %lld",
+		step, title, step, run);
 }
 
 static enum err_code unattended(struct plain *plain, const struct ask *ask, struct err *err)
@@ -101,7 +107,8 @@ static enum err_code unattended(struct plain *plain, const struct ask *ask, stru
 		return missing(plain, ask, err);
 	plain_say(plain, "step %s: approved beforehand: %s", plain->run->steps[ask->step].id,
 		ask->title != NULL ? ask->title : "");
-	return send_answer(plain, ask, "yes", NULL, NULL, ask->level >= 3 ? ask->word : NULL, err);
+	return send_answer(
+		plain, ask, "yes", NULL, NULL, ask->level >= 3 ? ask->word : NULL, err);
 }
 
 /* ------------------------------------------------------------------ questions */
@@ -121,9 +128,11 @@ static void print_choices(struct plain *plain, const struct ask *ask)
 {
 	for (size_t i = 0; i < json_array_size(ask->choices); i++) {
 		const json_t *row = json_array_get(ask->choices, i);
-		if (str_eq(ask->kind, "confirm") && ask->level >= 2 && str_eq(json_str(row, "id", ""), "yes"))
+		if (str_eq(ask->kind, "confirm") && ask->level >= 2 &&
+			str_eq(json_str(row, "id", ""), "yes"))
 			continue;
-		plain_say(plain, "    %zu  %s", i + 1, json_str(row, "label", json_str(row, "id", "")));
+		plain_say(plain, "    %zu  %s", i + 1,
+			json_str(row, "label", json_str(row, "id", "")));
 	}
 }
 
@@ -132,15 +141,19 @@ static void show_question(struct plain *plain, const struct ask *ask)
 	const json_t *list = json_object_get(ask->detail, "checklist");
 	const bool confirm = str_eq(ask->kind, "confirm");
 
-	plain_say(plain, "QUESTION about step %s (%s)", plain->run->steps[ask->step].id, ask->kind);
+	plain_say(plain, "QUESTION about step %s (%s)", plain->run->steps[ask->step].id,
+		ask->kind);
 	print_lines(plain, ask);
 	for (size_t i = 0; i < json_array_size(list); i++)
 		plain_say(plain, "    [ ] %s", json_string_value(json_array_get(list, i)));
 	print_choices(plain, ask);
 	if (confirm && ask->level >= 3)
-		plain_say(plain, "Type %s and Enter to do it, or a number; nothing = it stays open", ask->word);
+		plain_say(plain,
+			"Type %s and Enter to do it, or a number; nothing = it stays open",
+			ask->word);
 	else if (confirm && ask->level == 2)
-		plain_say(plain, "Type Y (capital) and Enter to do it, or a number; nothing = it stays open");
+		plain_say(plain, "Type Y (capital) and Enter to do it, or a number; nothing = "
+				 "it stays open");
 	else
 		plain_say(plain, "Type a number and Enter; nothing = it stays open");
 }
@@ -153,7 +166,7 @@ static void prompt(struct plain *plain, const struct ask *ask)
 	if (plain->options->in != NULL && isatty(fileno(plain->options->in)))
 		tcflush(fileno(plain->options->in), TCIFLUSH);
 	buf_clear(&plain->in);
-	plain->prompt = (struct prompt){.ask = ask->id, .since = mono_now()};
+	plain->prompt = (struct prompt){ .ask = ask->id, .since = mono_now() };
 }
 
 enum err_code plain_asks(struct plain *plain, struct err *err)
@@ -163,7 +176,7 @@ enum err_code plain_asks(struct plain *plain, struct err *err)
 	if (plain->prompt.ask != 0 && run_ask(plain->run, plain->prompt.ask) == NULL) {
 		if (plain->answered != plain->prompt.ask)
 			plain_say(plain, "that question is no longer open");
-		plain->prompt = (struct prompt){0};
+		plain->prompt = (struct prompt){ 0 };
 	}
 	for (size_t i = 0; i < plain->run->ask_count && ask == NULL; i++)
 		if (plain->run->asks[i].id > plain->answered)
@@ -174,7 +187,8 @@ enum err_code plain_asks(struct plain *plain, struct err *err)
 		if (ask->id > plain->mentioned)
 			plain_say(plain, "step %s waits for an answer of %s, who leads%s",
 				plain->run->steps[ask->step].id, plain->run->lead,
-				plain->options->interactive ? " (type lead to take the lead)" : "");
+				plain->options->interactive ? " (type lead to take the lead)"
+							    : "");
 		plain->mentioned = ask->id;
 		return ERR_NONE;
 	}
@@ -190,9 +204,15 @@ enum err_code plain_asks(struct plain *plain, struct err *err)
 
 static bool needs_note(const struct ask *ask, const char *answer)
 {
-	static const struct { const char *kind, *answer; } rows[] = {
-		{"failed", "skip"}, {"interrupted", "skip"}, {"diverged", "skip"}, {"unknown", "done"},
-		{"unknown", "not_done"}, {"manual", "failed"},
+	static const struct {
+		const char *kind, *answer;
+	} rows[] = {
+		{ "failed", "skip" },
+		{ "interrupted", "skip" },
+		{ "diverged", "skip" },
+		{ "unknown", "done" },
+		{ "unknown", "not_done" },
+		{ "manual", "failed" },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -201,48 +221,56 @@ static bool needs_note(const struct ask *ask, const char *answer)
 	return false;
 }
 
-/* A refusal of the server is said and the question asked again; only a lost server ends the client. */
+/* A refusal of the server is said and the question asked again; only a lost server ends the
+ * client. */
 static enum err_code answered(struct plain *plain, enum err_code code, struct err *err)
 {
 	if (code == ERR_NONE) {
-		plain->prompt = (struct prompt){0};
+		plain->prompt = (struct prompt){ 0 };
 		return ERR_NONE;
 	}
 	if (code == ERR_UNREACHABLE || code == ERR_TIMEOUT)
 		return code;
 	plain_say(plain, "not taken: %s", err->text);
-	*err = (struct err){0};
+	*err = (struct err){ 0 };
 	plain->prompt.answer[0] = '\0';
 	return ERR_NONE;
 }
 
-static enum err_code choose(struct plain *plain, const struct ask *ask, const char *answer, struct err *err)
+static enum err_code choose(
+	struct plain *plain, const struct ask *ask, const char *answer, struct err *err)
 {
 	const bool value = str_eq(ask->kind, "manual") && str_eq(answer, "done");
 
 	if (needs_note(ask, answer) || value) {
 		snprintf(plain->prompt.answer, sizeof(plain->prompt.answer), "%s", answer);
 		plain->prompt.value = value;
-		plain_say(plain, value ? "A value to record, or nothing:" : "Why? (a reason is needed)");
+		plain_say(plain,
+			value ? "A value to record, or nothing:" : "Why? (a reason is needed)");
 		return ERR_NONE;
 	}
 	return answered(plain, send_answer(plain, ask, answer, NULL, NULL, NULL, err), err);
 }
 
-static enum err_code answer_line(struct plain *plain, const struct ask *ask, const char *line, struct err *err)
+static enum err_code answer_line(
+	struct plain *plain, const struct ask *ask, const char *line, struct err *err)
 {
 	const bool confirm = str_eq(ask->kind, "confirm");
 	char *end;
 
-	if (confirm && ask->level >= 3 && ask->word != NULL && ask->word[0] != '\0' && str_eq(line, ask->word))
-		return answered(plain, send_answer(plain, ask, "yes", NULL, NULL, ask->word, err), err);
+	if (confirm && ask->level >= 3 && ask->word != NULL && ask->word[0] != '\0' &&
+		str_eq(line, ask->word))
+		return answered(
+			plain, send_answer(plain, ask, "yes", NULL, NULL, ask->word, err), err);
 	if (confirm && ask->level == 2 && str_eq(line, "Y"))
-		return answered(plain, send_answer(plain, ask, "yes", NULL, NULL, NULL, err), err);
+		return answered(
+			plain, send_answer(plain, ask, "yes", NULL, NULL, NULL, err), err);
 	const unsigned long number = strtoul(line, &end, 10);
-	const char *answer = isdigit((unsigned char)line[0]) && *end == '\0' && number > 0 &&
-					     number <= json_array_size(ask->choices)
-				     ? json_str(json_array_get(ask->choices, number - 1), "id", "")
-				     : NULL;
+	const char *answer =
+		isdigit((unsigned char)line[0]) && *end == '\0' && number > 0 &&
+				number <= json_array_size(ask->choices)
+			? json_str(json_array_get(ask->choices, number - 1), "id", "")
+			: NULL;
 	if (answer == NULL || (confirm && ask->level >= 2 && str_eq(answer, "yes"))) {
 		plain_say(plain, "that is none of the answers; nothing was done");
 		show_question(plain, ask);
@@ -251,7 +279,8 @@ static enum err_code answer_line(struct plain *plain, const struct ask *ask, con
 	return choose(plain, ask, answer, err);
 }
 
-static enum err_code note_line(struct plain *plain, const struct ask *ask, const char *line, struct err *err)
+static enum err_code note_line(
+	struct plain *plain, const struct ask *ask, const char *line, struct err *err)
 {
 	char chosen[sizeof(plain->prompt.answer)];
 
@@ -263,8 +292,8 @@ static enum err_code note_line(struct plain *plain, const struct ask *ask, const
 	}
 	memcpy(chosen, plain->prompt.answer, sizeof(chosen));
 	return answered(plain,
-		send_answer(plain, ask, chosen, plain->prompt.value ? NULL : line, plain->prompt.value ? line : NULL,
-			NULL, err),
+		send_answer(plain, ask, chosen, plain->prompt.value ? NULL : line,
+			plain->prompt.value ? line : NULL, NULL, err),
 		err);
 }
 
@@ -287,7 +316,8 @@ static enum err_code do_continue(struct plain *plain, const char *rest, struct e
 }
 
 /* "STEP REASON": the first word is the step. */
-static enum err_code step_act(struct plain *plain, const char *action, const char *rest, struct err *err)
+static enum err_code step_act(
+	struct plain *plain, const char *action, const char *rest, struct err *err)
 {
 	const size_t len = strcspn(rest, " ");
 	char *step = xasprintf("%.*s", (int)len, rest);
@@ -341,10 +371,12 @@ static enum err_code do_status(struct plain *plain, const char *rest, struct err
 	(void)rest;
 	(void)err;
 	for (size_t i = 0; i < run->step_count; i++)
-		plain_say(plain, "    %zu %s: %s %s", i + 1, run->steps[i].id, step_word(run, i),
-			run->steps[i].attempt > 0 ? format_clock(clock, sizeof(clock),
-							    step_elapsed_ms(&run->steps[i], wall_now()))
-						  : "");
+		plain_say(plain, "    %zu %s: %s %s", i + 1, run->steps[i].id,
+			step_word(run, i),
+			run->steps[i].attempt > 0
+				? format_clock(clock, sizeof(clock),
+					  step_elapsed_ms(&run->steps[i], wall_now()))
+				: "");
 	return ERR_NONE;
 }
 
@@ -354,16 +386,16 @@ static const struct command_row {
 	const char *name, *help;
 	enum err_code (*perform)(struct plain *plain, const char *rest, struct err *err);
 } commands[] = {
-	{"help", "this list", do_help},
-	{"status", "the steps and where they are", do_status},
-	{"note", "TEXT: write a note into the record", do_note},
-	{"pause", "start no further step", do_pause},
-	{"continue", "go on", do_continue},
-	{"skip", "STEP REASON: leave a step out", do_skip},
-	{"stop", "STEP: stop a running step", do_stop},
-	{"abort", "REASON: end the run", do_abort},
-	{"lead", "take the lead: only who leads may act", do_lead},
-	{"leave", "leave; the run continues", do_leave},
+	{ "help", "this list", do_help },
+	{ "status", "the steps and where they are", do_status },
+	{ "note", "TEXT: write a note into the record", do_note },
+	{ "pause", "start no further step", do_pause },
+	{ "continue", "go on", do_continue },
+	{ "skip", "STEP REASON: leave a step out", do_skip },
+	{ "stop", "STEP: stop a running step", do_stop },
+	{ "abort", "REASON: end the run", do_abort },
+	{ "lead", "take the lead: only who leads may act", do_lead },
+	{ "leave", "leave; the run continues", do_leave },
 };
 
 static enum err_code do_help(struct plain *plain, const char *rest, struct err *err)
@@ -382,14 +414,15 @@ static enum err_code command(struct plain *plain, const char *line, struct err *
 	const char *rest = line + len + strspn(line + len, " ");
 
 	for (size_t i = 0; i < COUNT_OF(commands); i++) {
-		if (strlen(commands[i].name) != len || strncmp(commands[i].name, line, len) != 0)
+		if (strlen(commands[i].name) != len ||
+			strncmp(commands[i].name, line, len) != 0)
 			continue;
 		const enum err_code code = commands[i].perform(plain, rest, err);
 		if (code == ERR_UNREACHABLE || code == ERR_TIMEOUT)
 			return code;
 		if (code != ERR_NONE)
 			plain_say(plain, "not done: %s", err->text);
-		*err = (struct err){0};
+		*err = (struct err){ 0 };
 		return ERR_NONE;
 	}
 	plain_say(plain, "no command \"%.*s\"; help lists them", (int)len, line);
@@ -398,7 +431,8 @@ static enum err_code command(struct plain *plain, const char *line, struct err *
 
 enum err_code plain_typed(struct plain *plain, const char *line, bool alone, struct err *err)
 {
-	const struct ask *ask = plain->prompt.ask != 0 ? run_ask(plain->run, plain->prompt.ask) : NULL;
+	const struct ask *ask =
+		plain->prompt.ask != 0 ? run_ask(plain->run, plain->prompt.ask) : NULL;
 
 	if (line[0] == ':')
 		return command(plain, line + 1, err);
@@ -409,8 +443,9 @@ enum err_code plain_typed(struct plain *plain, const char *line, bool alone, str
 	if (line[0] == '\0')
 		return ERR_NONE;
 	if (!alone || mono_ms_since(plain->prompt.since) < TYPED_AFTER_MS) {
-		plain_say(plain, !alone ? "pasted lines never answer: type it"
-					: "that was typed before the question was shown: type it again");
+		plain_say(plain,
+			!alone ? "pasted lines never answer: type it"
+			       : "that was typed before the question was shown: type it again");
 		return ERR_NONE;
 	}
 	return answer_line(plain, ask, line, err);

@@ -1,5 +1,5 @@
-/* plain_print.c: events, output and results as lines.  Every line is one sentence with its time; nothing is ever
- * overwritten. */
+/* plain_print.c: events, output and results as lines.  Every line is one sentence with its
+ * time; nothing is ever overwritten. */
 #include "pager.h"
 #include "plain.h"
 
@@ -14,13 +14,14 @@ enum { FETCH = 64 * 1024 };
 static void put_line(struct plain *plain, struct wall at, const char *text, size_t len)
 {
 	struct buf clean;
-	struct err err = {0};
+	struct err err = { 0 };
 	char when[32];
 
 	buf_init(&clean, len * 16 + 64);
 	wall_format(when, sizeof(when), at);
 	if (text_sanitise(text, len, &clean, &err) == ERR_NONE)
-		fprintf(plain->options->out, "%.8s %s\n", when + 11, clean.data != NULL ? clean.data : "");
+		fprintf(plain->options->out, "%.8s %s\n", when + 11,
+			clean.data != NULL ? clean.data : "");
 	buf_release(&clean);
 }
 
@@ -92,8 +93,9 @@ enum err_code plain_output(struct plain *plain, size_t index, bool all, struct e
 		char *data;
 		size_t len;
 		plain->asked_server = true;
-		TRY(output_fetch(plain->options->client, plain->options->run, plain->run->steps[index].id,
-			own->attempt, own->offset, FETCH, &data, &len, &at, &size, err));
+		TRY(output_fetch(plain->options->client, plain->options->run,
+			plain->run->steps[index].id, own->attempt, own->offset, FETCH, &data,
+			&len, &at, &size, err));
 		const enum err_code code = buf_add(&own->held, data, len, err);
 		free(data);
 		TRY(code);
@@ -103,7 +105,9 @@ enum err_code plain_output(struct plain *plain, size_t index, bool all, struct e
 		put_whole_lines(plain, index, false);
 		if (own->offset >= PLAIN_OUTPUT_MAX && own->offset < size) {
 			own->cut = true;
-			plain_say(plain, "%s | [more output is only in the record: drillbook attach %" PRId64 ", o]",
+			plain_say(plain,
+				"%s | [more output is only in the record: drillbook attach "
+				"%" PRId64 ", o]",
 				plain->run->steps[index].id, plain->options->run);
 		}
 		if (!all || len == 0)
@@ -120,7 +124,7 @@ struct telling {
 	struct plain *plain;
 	const struct event *event;
 	const json_t *data;
-	struct step *step;   /* the one the event names, or NULL */
+	struct step *step; /* the one the event names, or NULL */
 	size_t index;
 	struct err *err;
 };
@@ -148,8 +152,9 @@ static enum err_code run_started(struct telling *t)
 	t->plain->steps = xmalloc((run->step_count + 1) * sizeof(*t->plain->steps));
 	for (size_t i = 0; i < run->step_count; i++)
 		buf_init(&t->plain->steps[i].held, PLAIN_LINE_MAX + FETCH);
-	tell(t, "run %" PRId64 " %s %s version %" PRId64 " %.7s%s, %zu steps, lead %s", run->id, run->mode,
-		run->runbook, run->version, run->commit[0] ? run->commit : run->digest,
+	tell(t, "run %" PRId64 " %s %s version %" PRId64 " %.7s%s, %zu steps, lead %s", run->id,
+		run->mode, run->runbook, run->version,
+		run->commit[0] ? run->commit : run->digest,
 		run->dirty ? " (changed since)" : "", run->step_count, run->lead);
 	return ERR_NONE;
 }
@@ -162,8 +167,8 @@ static enum err_code run_resumed(struct telling *t)
 
 static enum err_code run_paused(struct telling *t)
 {
-	tell(t, "paused by %s: no further step starts, the clock goes on. %s", t->event->actor.name,
-		json_str(t->data, "reason", ""));
+	tell(t, "paused by %s: no further step starts, the clock goes on. %s",
+		t->event->actor.name, json_str(t->data, "reason", ""));
 	return ERR_NONE;
 }
 
@@ -202,9 +207,11 @@ static enum err_code step_started(struct telling *t)
 	buf_clear(&own->held);
 	if (t->step->attempt > 1)
 		snprintf(again, sizeof(again), ", attempt %" PRId64, t->step->attempt);
-	tell(t, "step %zu/%zu %s: started%s%s%s%s%s%s", t->index + 1, t->plain->run->step_count, t->step->id, again,
-		t->step->expect_ms > 0 ? ", expected " : "",
-		t->step->expect_ms > 0 ? format_clock(expected, sizeof(expected), t->step->expect_ms) : "",
+	tell(t, "step %zu/%zu %s: started%s%s%s%s%s%s", t->index + 1, t->plain->run->step_count,
+		t->step->id, again, t->step->expect_ms > 0 ? ", expected " : "",
+		t->step->expect_ms > 0
+			? format_clock(expected, sizeof(expected), t->step->expect_ms)
+			: "",
 		t->step->title[0] ? " (" : "", t->step->title, t->step->title[0] ? ")" : "");
 	return ERR_NONE;
 }
@@ -215,14 +222,16 @@ static void tell_clocks(const struct telling *t)
 	char elapsed[24], rto[24], left[24];
 
 	for (size_t i = 0; i < run->service_count; i++) {
-		const struct service_clock clock = run_clock(run, &run->services[i], t->event->wall);
+		const struct service_clock clock =
+			run_clock(run, &run->services[i], t->event->wall);
 		if (clock.rto_ms < 0)
 			continue;
 		format_clock(elapsed, sizeof(elapsed), clock.elapsed_ms);
 		format_clock(rto, sizeof(rto), clock.rto_ms);
-		format_clock(left, sizeof(left), clock.left_ms < 0 ? -clock.left_ms : clock.left_ms);
-		tell(t, "clock %s: %s of %s, %s %s, %s", run->services[i].name, elapsed, rto, left,
-			clock.left_ms < 0 ? "too long" : "left", clock.word);
+		format_clock(
+			left, sizeof(left), clock.left_ms < 0 ? -clock.left_ms : clock.left_ms);
+		tell(t, "clock %s: %s of %s, %s %s, %s", run->services[i].name, elapsed, rto,
+			left, clock.left_ms < 0 ? "too long" : "left", clock.word);
 	}
 }
 
@@ -232,11 +241,13 @@ static enum err_code step_finished(struct telling *t)
 	char took[24];
 
 	TRY(plain_output(t->plain, t->index, true, t->err));
-	tell(t, "step %zu/%zu %s: %s %s%s%s%s%s", t->index + 1, t->plain->run->step_count, step->id,
-		step_state_name(step->state),
-		step->state == STEP_SKIPPED ? "" : format_clock(took, sizeof(took),
-							   step_elapsed_ms(step, t->event->wall)),
-		step->error_text != NULL ? ": " : "", step->error_text != NULL ? step->error_text : "",
+	tell(t, "step %zu/%zu %s: %s %s%s%s%s%s", t->index + 1, t->plain->run->step_count,
+		step->id, step_state_name(step->state),
+		step->state == STEP_SKIPPED ? ""
+					    : format_clock(took, sizeof(took),
+						      step_elapsed_ms(step, t->event->wall)),
+		step->error_text != NULL ? ": " : "",
+		step->error_text != NULL ? step->error_text : "",
 		step->reason != NULL && step->reason[0] ? ": " : "",
 		step->reason != NULL && step->reason[0] ? step->reason : "");
 	tell_clocks(t);
@@ -245,10 +256,12 @@ static enum err_code step_finished(struct telling *t)
 
 static enum err_code step_answered(struct telling *t)
 {
-	const char *note = json_str(t->data, "note", ""), *value = json_str(t->data, "value", "");
+	const char *note = json_str(t->data, "note", ""),
+		   *value = json_str(t->data, "value", "");
 
-	tell(t, "step %s: %s answered %s%s%s%s%s", t->step != NULL ? t->step->id : "", t->event->actor.name,
-		json_str(t->data, "answer", ""), value[0] ? ", value " : "", value, note[0] ? ": " : "", note);
+	tell(t, "step %s: %s answered %s%s%s%s%s", t->step != NULL ? t->step->id : "",
+		t->event->actor.name, json_str(t->data, "answer", ""),
+		value[0] ? ", value " : "", value, note[0] ? ": " : "", note);
 	return ERR_NONE;
 }
 
@@ -268,7 +281,8 @@ static enum err_code op_read(struct telling *t)
 	if (json_str(t->data, "target", "")[0] != '\0')
 		tell(t, "%s -> %s %s %s: %s", t->step->id, json_str(t->data, "op", ""),
 			json_str(t->data, "target", ""), args,
-			ok ? "read" : json_str(json_object_get(t->data, "error"), "text", "failed"));
+			ok ? "read"
+			   : json_str(json_object_get(t->data, "error"), "text", "failed"));
 	free(args);
 	return ERR_NONE;
 }
@@ -277,8 +291,8 @@ static enum err_code op_intent(struct telling *t)
 {
 	char *args = arguments(t->data);
 
-	tell(t, "%s -> %s %s %s (%s)", t->step->id, json_str(t->data, "op", ""), json_str(t->data, "target", ""),
-		args, json_str(t->data, "effect", ""));
+	tell(t, "%s -> %s %s %s (%s)", t->step->id, json_str(t->data, "op", ""),
+		json_str(t->data, "target", ""), args, json_str(t->data, "effect", ""));
 	free(args);
 	return ERR_NONE;
 }
@@ -330,14 +344,16 @@ static enum err_code op_settled(struct telling *t)
 	if (op != NULL)
 		tell(t, "%s <- %s %s: settled by %s: %s. %s", t->step->id, op->op, op->target,
 			json_str(t->data, "by", ""),
-			str_eq(json_str(t->data, "verdict", ""), "done") ? "it was done" : "it was not done",
+			str_eq(json_str(t->data, "verdict", ""), "done") ? "it was done"
+									 : "it was not done",
 			json_str(t->data, "reason", ""));
 	return ERR_NONE;
 }
 
 static enum err_code service_marked(struct telling *t)
 {
-	tell(t, "service %s: %s", json_str(t->data, "service", ""), json_str(t->data, "reached", ""));
+	tell(t, "service %s: %s", json_str(t->data, "service", ""),
+		json_str(t->data, "reached", ""));
 	return ERR_NONE;
 }
 
@@ -350,17 +366,28 @@ static enum err_code note_added(struct telling *t)
 enum err_code plain_event(struct plain *plain, const struct event *event, struct err *err)
 {
 	static enum err_code (*const tells[EVENT_COUNT])(struct telling *) = {
-		[EVENT_RUN_STARTED] = run_started, [EVENT_RUN_RESUMED] = run_resumed,
-		[EVENT_RUN_PAUSED] = run_paused, [EVENT_RUN_CONTINUED] = run_continued,
-		[EVENT_RUN_ABORTING] = run_aborting, [EVENT_RUN_ENDED] = run_ended,
-		[EVENT_LEAD_TAKEN] = lead_taken, [EVENT_STEP_STARTED] = step_started,
-		[EVENT_STEP_FINISHED] = step_finished, [EVENT_STEP_ANSWERED] = step_answered,
-		[EVENT_OP_READ] = op_read, [EVENT_OP_INTENT] = op_intent, [EVENT_OP_RESULT] = op_result,
-		[EVENT_OP_REFUSED] = op_refused, [EVENT_OP_UNKNOWN] = op_unknown,
-		[EVENT_OP_SETTLED] = op_settled, [EVENT_SERVICE_MARKED] = service_marked,
+		[EVENT_RUN_STARTED] = run_started,
+		[EVENT_RUN_RESUMED] = run_resumed,
+		[EVENT_RUN_PAUSED] = run_paused,
+		[EVENT_RUN_CONTINUED] = run_continued,
+		[EVENT_RUN_ABORTING] = run_aborting,
+		[EVENT_RUN_ENDED] = run_ended,
+		[EVENT_LEAD_TAKEN] = lead_taken,
+		[EVENT_STEP_STARTED] = step_started,
+		[EVENT_STEP_FINISHED] = step_finished,
+		[EVENT_STEP_ANSWERED] = step_answered,
+		[EVENT_OP_READ] = op_read,
+		[EVENT_OP_INTENT] = op_intent,
+		[EVENT_OP_RESULT] = op_result,
+		[EVENT_OP_REFUSED] = op_refused,
+		[EVENT_OP_UNKNOWN] = op_unknown,
+		[EVENT_OP_SETTLED] = op_settled,
+		[EVENT_SERVICE_MARKED] = service_marked,
 		[EVENT_NOTE_ADDED] = note_added,
 	};
-	struct telling telling = {.plain = plain, .event = event, .data = event->payload, .err = err};
+	struct telling telling = {
+		.plain = plain, .event = event, .data = event->payload, .err = err
+	};
 
 	if (tells[event->kind] == NULL)
 		return ERR_NONE;
@@ -376,7 +403,9 @@ enum err_code plain_event(struct plain *plain, const struct event *event, struct
 
 void plain_still(struct plain *plain)
 {
-	const int64_t every = plain->options->still_every_ms > 0 ? plain->options->still_every_ms : STILL_EVERY_MS;
+	const int64_t every = plain->options->still_every_ms > 0
+				      ? plain->options->still_every_ms
+				      : STILL_EVERY_MS;
 	const struct wall now = wall_now();
 	char spent[24], silent[24];
 
@@ -392,9 +421,11 @@ void plain_still(struct plain *plain)
 		format_clock(spent, sizeof(spent), step_elapsed_ms(step, now));
 		format_clock(silent, sizeof(silent), quiet_ms);
 		if (ask != NULL)
-			plain_say(plain, "step %s: still waits for an answer, %s", step->id, spent);
+			plain_say(plain, "step %s: still waits for an answer, %s", step->id,
+				spent);
 		else
-			plain_say(plain, "step %s: still running, %s, silent %s", step->id, spent, silent);
+			plain_say(plain, "step %s: still running, %s, silent %s", step->id,
+				spent, silent);
 		own->spoke = now;
 	}
 }
@@ -409,10 +440,13 @@ static void summarise_rto(struct plain *plain, const struct service *service)
 
 	format_clock(took, sizeof(took), clock.elapsed_ms);
 	format_clock(rto, sizeof(rto), clock.rto_ms);
-	format_clock(margin, sizeof(margin), clock.left_ms < 0 ? -clock.left_ms : clock.left_ms);
+	format_clock(
+		margin, sizeof(margin), clock.left_ms < 0 ? -clock.left_ms : clock.left_ms);
 	if (!clock.verified)
-		plain_say(plain, "%s: no step verified that the service is back, %s after the impact%s", service->name,
-			took, clock.rto_ms >= 0 && clock.left_ms < 0 ? "; RTO MISSED" : "");
+		plain_say(plain,
+			"%s: no step verified that the service is back, %s after the impact%s",
+			service->name, took,
+			clock.rto_ms >= 0 && clock.left_ms < 0 ? "; RTO MISSED" : "");
 	else if (clock.rto_ms < 0)
 		plain_say(plain, "%s: recovered in %s; no RTO is stated", service->name, took);
 	else
@@ -430,30 +464,37 @@ static void summarise_rpo(struct plain *plain, const struct service *service)
 	if (word == OBJECTIVE_NONE && !service->measured)
 		return;
 	if (!service->measured) {
-		plain_say(plain, "%s: RPO not measured: no step looked at what survived", service->name);
+		plain_say(plain, "%s: RPO not measured: no step looked at what survived",
+			service->name);
 		return;
 	}
 	if (service->lost >= 0)
-		snprintf(lost, sizeof(lost), "%" PRId64 " %s lost of %" PRId64 " acknowledged", service->lost,
-			service->unit != NULL ? service->unit : "units", service->acknowledged);
+		snprintf(lost, sizeof(lost), "%" PRId64 " %s lost of %" PRId64 " acknowledged",
+			service->lost, service->unit != NULL ? service->unit : "units",
+			service->acknowledged);
 	if (service->rpa_ms >= 0)
 		snprintf(age, sizeof(age), "%sdata of the last %s lost", lost[0] ? ", " : "",
 			format_clock(clock, sizeof(clock), service->rpa_ms));
-	plain_say(plain, "%s: RPO %s: %s%s (%s)", service->name, objective_name(word), lost, age,
-		service->basis != NULL && service->basis[0] ? service->basis : "no basis given");
+	plain_say(plain, "%s: RPO %s: %s%s (%s)", service->name, objective_name(word), lost,
+		age,
+		service->basis != NULL && service->basis[0] ? service->basis
+							    : "no basis given");
 }
 
 void plain_summary(struct plain *plain)
 {
 	const struct run *run = plain->run;
-	size_t counts[STEP_UNKNOWN + 1] = {0};
+	size_t counts[STEP_UNKNOWN + 1] = { 0 };
 
 	for (size_t i = 0; i < run->step_count; i++)
 		counts[run->steps[i].state]++;
-	plain_say(plain, "run %" PRId64 " %s%s%s: %zu of %zu steps ok, %zu skipped, %zu failed", run->id,
-		run_status_name(run->status), run->reason != NULL && run->reason[0] ? ", " : "",
-		run->reason != NULL ? run->reason : "", counts[STEP_OK], run->step_count, counts[STEP_SKIPPED],
-		counts[STEP_FAILED] + counts[STEP_STOPPED] + counts[STEP_INTERRUPTED] + counts[STEP_UNKNOWN]);
+	plain_say(plain, "run %" PRId64 " %s%s%s: %zu of %zu steps ok, %zu skipped, %zu failed",
+		run->id, run_status_name(run->status),
+		run->reason != NULL && run->reason[0] ? ", " : "",
+		run->reason != NULL ? run->reason : "", counts[STEP_OK], run->step_count,
+		counts[STEP_SKIPPED],
+		counts[STEP_FAILED] + counts[STEP_STOPPED] + counts[STEP_INTERRUPTED] +
+			counts[STEP_UNKNOWN]);
 	for (size_t i = 0; i < run->service_count && !str_eq(run->mode, "probe"); i++) {
 		summarise_rto(plain, &run->services[i]);
 		summarise_rpo(plain, &run->services[i]);

@@ -1,4 +1,5 @@
-/* push.c: what the server says: events, progress, tails, people, answers; and what a frame still has to ask it. */
+/* push.c: what the server says: events, progress, tails, people, answers; and what a frame
+ * still has to ask it. */
 #include "screen.h"
 
 #include <stdlib.h>
@@ -25,7 +26,8 @@ void screen_follow(struct screen *screen)
 	if (found == SIZE_MAX)
 		for (size_t i = 0; i < run->step_count; i++)
 			if (run->steps[i].attempt > 0 &&
-				(found == SIZE_MAX || run->steps[i].ended.ns >= run->steps[found].ended.ns))
+				(found == SIZE_MAX ||
+					run->steps[i].ended.ns >= run->steps[found].ended.ns))
 				found = i;
 	if (found != SIZE_MAX)
 		screen->cursor = found;
@@ -38,24 +40,30 @@ static void new_attempt(struct screen *screen, const struct event *event)
 	if (step == NULL)
 		return;
 	struct step_view *view = screen_view(screen, (size_t)(step - screen->run->steps));
-	*view = (struct step_view){.attempt = step->attempt, .grown = event->wall, .per_mille = -1};
+	*view = (struct step_view){
+		.attempt = step->attempt, .grown = event->wall, .per_mille = -1
+	};
 }
 
 static void event_push(struct screen *screen, const json_t *json)
 {
-	struct event event = {0};
-	struct err err = {0};
+	struct event event = { 0 };
+	struct err err = { 0 };
 
-	if (screen->run == NULL || screen->broken || json_int(json, "run", -1) != screen->run_id)
+	if (screen->run == NULL || screen->broken ||
+		json_int(json, "run", -1) != screen->run_id)
 		return;
 	if (event_from_json(json, &event, &err) != ERR_NONE ||
 		run_apply(screen->run, &event, &err) != ERR_NONE) {
 		screen->broken = true;
-		screen_refuse(screen, "this screen cannot follow the run any further (%s): leave and attach again",
+		screen_refuse(screen,
+			"this screen cannot follow the run any further (%s): leave and attach "
+			"again",
 			err.text);
 	} else if (event.kind == EVENT_RUN_STARTED) {
 		screen->view_count = screen->run->step_count;
-		screen->views = xrealloc(screen->views, (screen->view_count + 1) * sizeof(*screen->views));
+		screen->views = xrealloc(
+			screen->views, (screen->view_count + 1) * sizeof(*screen->views));
 		memset(screen->views, 0, screen->view_count * sizeof(*screen->views));
 	} else if (event.kind == EVENT_STEP_STARTED) {
 		new_attempt(screen, &event);
@@ -67,8 +75,9 @@ static void event_push(struct screen *screen, const json_t *json)
 
 static void tail_push(struct screen *screen, const json_t *json)
 {
-	const struct step *step =
-		screen->run == NULL ? NULL : run_step(screen->run, json_str(json, "step", NULL));
+	const struct step *step = screen->run == NULL
+					  ? NULL
+					  : run_step(screen->run, json_str(json, "step", NULL));
 
 	if (step == NULL || json_int(json, "run", -1) != screen->run_id)
 		return;
@@ -81,8 +90,9 @@ static void tail_push(struct screen *screen, const json_t *json)
 
 static void progress_push(struct screen *screen, const json_t *json)
 {
-	const struct step *step =
-		screen->run == NULL ? NULL : run_step(screen->run, json_str(json, "step", NULL));
+	const struct step *step = screen->run == NULL
+					  ? NULL
+					  : run_step(screen->run, json_str(json, "step", NULL));
 
 	if (step == NULL || json_int(json, "run", -1) != screen->run_id)
 		return;
@@ -124,14 +134,23 @@ static void journal_push(struct screen *screen, const json_t *json)
 
 static void bye_push(struct screen *screen, const json_t *json)
 {
-	screen_refuse(screen, "the server ends: %s", json_str(json, "reason", "no reason given"));
+	screen_refuse(
+		screen, "the server ends: %s", json_str(json, "reason", "no reason given"));
 }
 
 void screen_push(struct screen *screen, const json_t *message)
 {
-	static const struct { const char *name; void (*take)(struct screen *, const json_t *); } kinds[] = {
-		{"event", event_push}, {"tail", tail_push}, {"progress", progress_push}, {"people", people_push},
-		{"caught_up", caught_up_push}, {"journal", journal_push}, {"bye", bye_push},
+	static const struct {
+		const char *name;
+		void (*take)(struct screen *, const json_t *);
+	} kinds[] = {
+		{ "event", event_push },
+		{ "tail", tail_push },
+		{ "progress", progress_push },
+		{ "people", people_push },
+		{ "caught_up", caught_up_push },
+		{ "journal", journal_push },
+		{ "bye", bye_push },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
@@ -146,9 +165,11 @@ void screen_push(struct screen *screen, const json_t *message)
 static void attach_answer(struct screen *screen, json_t *message)
 {
 	screen->attached = true;
-	screen->lead_is_you = json_flag(message, "lead_is_you", screen->lead_is_you) && !screen->watch_only;
+	screen->lead_is_you =
+		json_flag(message, "lead_is_you", screen->lead_is_you) && !screen->watch_only;
 	if (json_str(message, "lead", "")[0] != '\0')
-		snprintf(screen->lead, sizeof(screen->lead), "%s", json_str(message, "lead", ""));
+		snprintf(screen->lead, sizeof(screen->lead), "%s",
+			json_str(message, "lead", ""));
 }
 
 static void drop_front(struct output_view *out)
@@ -172,7 +193,8 @@ static void output_answer(struct screen *screen, json_t *message)
 	out->waiting = false;
 	out->asked = true;
 	out->empty = len == 0;
-	if (view != NULL && view->attempt == out->attempt && json_int(message, "size", 0) > view->size)
+	if (view != NULL && view->attempt == out->attempt &&
+		json_int(message, "size", 0) > view->size)
 		view->size = json_int(message, "size", 0);
 	if (data == NULL)
 		return;
@@ -205,9 +227,12 @@ static void nothing(struct screen *screen, json_t *message)
 
 void screen_answered(struct screen *screen, enum tag tag, json_t *message)
 {
-	static void (*const takes[])(struct screen *, json_t *) = {[TAG_NONE] = nothing,
-		[TAG_ATTACH] = attach_answer, [TAG_OUTPUT] = output_answer, [TAG_RUNS] = runs_answer,
-		[TAG_ACT] = nothing, [TAG_ANSWER] = nothing};
+	static void (*const takes[])(struct screen *, json_t *) = { [TAG_NONE] = nothing,
+		[TAG_ATTACH] = attach_answer,
+		[TAG_OUTPUT] = output_answer,
+		[TAG_RUNS] = runs_answer,
+		[TAG_ACT] = nothing,
+		[TAG_ANSWER] = nothing };
 	const json_t *error = json_object_get(message, "error");
 	const char *hint = json_str(error, "hint", "");
 
@@ -243,9 +268,10 @@ static void ask_output(struct screen *screen)
 		return;
 	if (out->step != screen->cursor || out->attempt != step->attempt) {
 		free(out->text);
-		*out = (struct output_view){.step = screen->cursor, .attempt = step->attempt};
+		*out = (struct output_view){ .step = screen->cursor, .attempt = step->attempt };
 	}
-	const int64_t recorded = step->state != STEP_RUNNING ? json_int(step->output, "bytes", 0) : 0;
+	const int64_t recorded =
+		step->state != STEP_RUNNING ? json_int(step->output, "bytes", 0) : 0;
 	const int64_t size = view->size > recorded ? view->size : recorded;
 	if (out->asked && (out->upto >= size || (out->empty && size == out->asked_size)))
 		return;
@@ -266,7 +292,8 @@ void screen_frame(struct screen *screen)
 	if (screen->view == VIEW_RUN && screen->caught_up)
 		ask_output(screen);
 	if (screen->view == VIEW_HOME && !screen->runs_asked &&
-		(screen->runs_at_ms == 0 || screen->mono_ms - screen->runs_at_ms >= RUNS_EVERY_MS)) {
+		(screen->runs_at_ms == 0 ||
+			screen->mono_ms - screen->runs_at_ms >= RUNS_EVERY_MS)) {
 		json_t *body = json_object();
 		json_put_int(body, "limit", RUNS_SHOWN);
 		screen->runs_asked = true;

@@ -6,8 +6,13 @@
 
 void screen_init(struct screen *screen, const json_t *home, bool watch_only)
 {
-	*screen = (struct screen){.width = 80, .height = 24, .home = home, .watch_only = watch_only,
-		.follow = true, .suggest_mode = "drill", .home_pane = home != NULL ? HOME_SERVICES : HOME_RUNS};
+	*screen = (struct screen){ .width = 80,
+		.height = 24,
+		.home = home,
+		.watch_only = watch_only,
+		.follow = true,
+		.suggest_mode = "drill",
+		.home_pane = home != NULL ? HOME_SERVICES : HOME_RUNS };
 }
 
 static void forget_run(struct screen *screen)
@@ -18,7 +23,7 @@ static void forget_run(struct screen *screen)
 	screen->run = NULL;
 	screen->views = NULL;
 	screen->view_count = 0;
-	screen->out = (struct output_view){0};
+	screen->out = (struct output_view){ 0 };
 	screen->attached = screen->caught_up = screen->broken = screen->lead_is_you = false;
 	screen->watching = screen->seen_ask = screen->run_id = 0;
 	screen->lead[0] = '\0';
@@ -33,7 +38,7 @@ void screen_release(struct screen *screen)
 	json_decref(screen->runs);
 	for (size_t i = 0; i < screen->request_count; i++)
 		json_decref(screen->requests[i].body);
-	*screen = (struct screen){0};
+	*screen = (struct screen){ 0 };
 }
 
 void screen_open(struct screen *screen, int64_t run)
@@ -93,12 +98,14 @@ void screen_refuse(struct screen *screen, const char *fmt, ...)
 
 void screen_request(struct screen *screen, enum tag tag, const char *what, json_t *body)
 {
-	if (screen->request_count == COUNT_OF(screen->requests)) { /* the loop empties it after every input */
+	if (screen->request_count ==
+		COUNT_OF(screen->requests)) { /* the loop empties it after every input */
 		json_decref(body);
 		screen_refuse(screen, "too much at once; press it again");
 		return;
 	}
-	screen->requests[screen->request_count++] = (struct request){.tag = tag, .what = what, .body = body};
+	screen->requests[screen->request_count++] =
+		(struct request){ .tag = tag, .what = what, .body = body };
 }
 
 void screen_act(struct screen *screen, const char *action, const char *step, const char *note)
@@ -149,7 +156,8 @@ bool field_key(struct field *field, uint32_t key)
 	char bytes[4];
 
 	if (key == K_BACKSPACE || key == 8) {
-		while (field->len > 0 && ((unsigned char)field->text[field->len - 1] & 0xc0U) == 0x80)
+		while (field->len > 0 &&
+			((unsigned char)field->text[field->len - 1] & 0xc0U) == 0x80)
 			field->len--;
 		if (field->len > 0)
 			field->len--;
@@ -219,7 +227,8 @@ static void key_pressed(struct screen *screen, const struct input *given)
 	else if (context == CONTEXT_DIALOG)
 		dialog_letter(screen, input.key);
 	else
-		screen_refuse(screen, "%s does nothing here; ? lists the keys", key_name(input.key, name));
+		screen_refuse(screen, "%s does nothing here; ? lists the keys",
+			key_name(input.key, name));
 }
 
 void screen_reduce(struct screen *screen, const struct input *input)
@@ -247,7 +256,8 @@ void screen_reduce(struct screen *screen, const struct input *input)
 	dialog_auto(screen);
 	if (screen->overlay == OVERLAY_DIALOG)
 		dialog_scroll(screen, 0); /* a new size may show the end, or move past it */
-	if (screen->overlay == OVERLAY_QUEUE && (screen->run == NULL || screen->run->ask_count == 0))
+	if (screen->overlay == OVERLAY_QUEUE &&
+		(screen->run == NULL || screen->run->ask_count == 0))
 		screen->overlay = OVERLAY_NONE;
 }
 
@@ -265,7 +275,8 @@ void screen_farewell(const struct screen *screen, char *out, size_t size)
 	if (screen->run == NULL || !screen->run->started)
 		return;
 	if (screen->run->status == RUN_OPEN)
-		snprintf(out, size, "run %lld continues; see it again with: drillbook attach %lld",
+		snprintf(out, size,
+			"run %lld continues; see it again with: drillbook attach %lld",
 			(long long)screen->run_id, (long long)screen->run_id);
 	else
 		snprintf(out, size, "run %lld %s; read it again with: drillbook attach %lld",

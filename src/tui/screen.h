@@ -1,6 +1,7 @@
-/* screen.h: the full screen as a pure machine: screen_reduce takes a key or a message and changes the state,
- * screen_draw turns the state into cells.  Neither reads a clock, a file, a socket or the terminal; what must be done
- * outside is left in `requests` and `want` for the loop (tui.c). */
+/* screen.h: the full screen as a pure machine: screen_reduce takes a key or a message and
+ * changes the state, screen_draw turns the state into cells.  Neither reads a clock, a file, a
+ * socket or the terminal; what must be done outside is left in `requests` and `want` for the
+ * loop (tui.c). */
 #ifndef DRILLBOOK_TUI_SCREEN_H
 #define DRILLBOOK_TUI_SCREEN_H
 
@@ -11,10 +12,23 @@
 
 /* Keys are code points; those without one begin behind Unicode. */
 enum key {
-	K_TAB = 9, K_ENTER = 13, K_ESC = 27, K_BACKSPACE = 127,
-	K_UP = 0x110000, K_DOWN, K_LEFT, K_RIGHT, K_PGUP, K_PGDN, K_HOME, K_END, K_DELETE, K_BACKTAB, K_OTHER
+	K_TAB = 9,
+	K_ENTER = 13,
+	K_ESC = 27,
+	K_BACKSPACE = 127,
+	K_UP = 0x110000,
+	K_DOWN,
+	K_LEFT,
+	K_RIGHT,
+	K_PGUP,
+	K_PGDN,
+	K_HOME,
+	K_END,
+	K_DELETE,
+	K_BACKTAB,
+	K_OTHER
 };
-#define K_CTRL(letter) ((letter) & 0x1f)
+#define K_CTRL(letter) ((letter)&0x1f)
 
 /* What an answer from the server belongs to. */
 enum tag { TAG_NONE, TAG_ATTACH, TAG_OUTPUT, TAG_RUNS, TAG_ACT, TAG_ANSWER };
@@ -26,20 +40,26 @@ struct input {
 	struct wall now;
 	int64_t mono_ms;
 	uint32_t key;
-	bool pasted;            /* the key came inside a paste */
+	bool pasted; /* the key came inside a paste */
 	int width, height;
-	json_t *message;        /* borrowed; of INPUT_PUSH and INPUT_ANSWER */
-	enum tag tag;           /* of INPUT_ANSWER */
+	json_t *message; /* borrowed; of INPUT_PUSH and INPUT_ANSWER */
+	enum tag tag;	 /* of INPUT_ANSWER */
 };
 
 struct request {
 	enum tag tag;
-	const char *what;       /* static */
-	json_t *body;           /* owned until the loop takes it */
+	const char *what; /* static */
+	json_t *body;	  /* owned until the loop takes it */
 };
 
 /* What only the loop can do; bits. */
-enum want { WANT_LEAVE = 1, WANT_SUSPEND = 2, WANT_REDRAW = 4, WANT_PAGER = 8, WANT_START = 16 };
+enum want {
+	WANT_LEAVE = 1,
+	WANT_SUSPEND = 2,
+	WANT_REDRAW = 4,
+	WANT_PAGER = 8,
+	WANT_START = 16
+};
 
 /* ------------------------------------------------------------------ parts of the state */
 
@@ -52,19 +72,30 @@ struct field {
 enum dialog_kind {
 	DIALOG_NONE,
 	/* answers to the server's questions */
-	DIALOG_PREVIEW, DIALOG_CONFIRM, DIALOG_WORD, DIALOG_MANUAL, DIALOG_CHOOSE,
+	DIALOG_PREVIEW,
+	DIALOG_CONFIRM,
+	DIALOG_WORD,
+	DIALOG_MANUAL,
+	DIALOG_CHOOSE,
 	/* the operator's own wishes */
-	DIALOG_SKIP, DIALOG_STOP, DIALOG_ABORT, DIALOG_NOTE, DIALOG_START
+	DIALOG_SKIP,
+	DIALOG_STOP,
+	DIALOG_ABORT,
+	DIALOG_NOTE,
+	DIALOG_START
 };
 
-enum guard { GUARD_ENTER, GUARD_CAPITAL };   /* what performs a choice: Enter on it, or a capital Y */
+enum guard {
+	GUARD_ENTER,
+	GUARD_CAPITAL
+}; /* what performs a choice: Enter on it, or a capital Y */
 
 struct choice {
-	char key;               /* moves the focus to it */
+	char key; /* moves the focus to it */
 	char answer[64];
 	char label[128];
 	enum guard guard;
-	bool note;              /* a reason must be typed */
+	bool note; /* a reason must be typed */
 };
 
 enum { CHOICES_MAX = 24, CHECKS_MAX = 40, KEYS_DROPPED_MS = 300 };
@@ -72,21 +103,23 @@ enum { CHOICES_MAX = 24, CHECKS_MAX = 40, KEYS_DROPPED_MS = 300 };
 /* focus: 0 is "do nothing", then the choices, then the items of the checklist. */
 struct dialog {
 	enum dialog_kind kind;
-	int64_t ask;            /* 0 = not an answer to a question */
+	int64_t ask; /* 0 = not an answer to a question */
 	int64_t run;
 	size_t step;
-	char digest[SHA256_HEX + 8];  /* of what is shown */
+	char digest[SHA256_HEX + 8]; /* of what is shown */
 	char word[128];
-	char runbook[128], mode[16];  /* DIALOG_START */
-	struct choice choices[CHOICES_MAX]; size_t choice_count;
-	size_t check_count; bool checked[CHECKS_MAX];
+	char runbook[128], mode[16]; /* DIALOG_START */
+	struct choice choices[CHOICES_MAX];
+	size_t choice_count;
+	size_t check_count;
+	bool checked[CHECKS_MAX];
 	size_t focus;
-	bool typing;            /* keys go into the field */
-	bool typing_value;      /* … which is the value of a manual step, not the note */
-	size_t typing_for;      /* choice (1-based focus) that waits for its reason; 0 = none */
+	bool typing;	   /* keys go into the field */
+	bool typing_value; /* … which is the value of a manual step, not the note */
+	size_t typing_for; /* choice (1-based focus) that waits for its reason; 0 = none */
 	struct field note, value;
 	int scroll;
-	bool seen_end;          /* the last line has been on the screen */
+	bool seen_end; /* the last line has been on the screen */
 	int64_t opened_ms;
 };
 
@@ -96,21 +129,24 @@ enum pane { PANE_STEPS, PANE_OUTPUT };
 
 /* What is known of a step beyond its events. */
 struct step_view {
-	int64_t attempt, size;  /* bytes of output */
-	struct wall grown;      /* when it last grew */
-	int64_t per_mille;      /* -1 = unknown */
+	int64_t attempt, size; /* bytes of output */
+	struct wall grown;     /* when it last grew */
+	int64_t per_mille;     /* -1 = unknown */
 	char progress[96];
 };
 
 /* The tail of one attempt's output. */
 struct output_view {
-	size_t step; int64_t attempt;
-	char *text; size_t len;
-	int64_t from, upto;     /* the text is bytes [from, upto) of the file */
-	bool waiting, asked;    /* a request is out; at least one was answered */
-	int64_t asked_size;     /* what the file was said to hold at the last request: an empty answer is not asked again */
-	bool empty;             /* the last answer held nothing */
-	int scroll;             /* lines up from the end */
+	size_t step;
+	int64_t attempt;
+	char *text;
+	size_t len;
+	int64_t from, upto;  /* the text is bytes [from, upto) of the file */
+	bool waiting, asked; /* a request is out; at least one was answered */
+	int64_t asked_size;  /* what the file was said to hold at the last request: an empty
+				answer is not asked again */
+	bool empty;	     /* the last answer held nothing */
+	int scroll;	     /* lines up from the end */
 };
 enum { OUTPUT_WINDOW = 32 * 1024 };
 
@@ -123,33 +159,35 @@ struct screen {
 	enum view view;
 	enum overlay overlay;
 	bool watch_only;
-	char message[320];      /* a refusal or an explanation, until the next key */
+	char message[320]; /* a refusal or an explanation, until the next key */
 	bool message_bad;
-	bool ctrl_c;            /* the first Ctrl-C was explained */
+	bool ctrl_c; /* the first Ctrl-C was explained */
 
 	/* the run */
-	int64_t run_id;         /* 0 = none */
-	struct run *run;        /* NULL until attached */
+	int64_t run_id;	 /* 0 = none */
+	struct run *run; /* NULL until attached */
 	bool attached, caught_up, broken;
 	bool lead_is_you;
 	int64_t watching;
 	char lead[64];
-	char journal[200];      /* trouble of the journal, "" = none */
-	size_t cursor;          /* step under the cursor */
-	bool follow;            /* the cursor goes with the running step */
+	char journal[200]; /* trouble of the journal, "" = none */
+	size_t cursor;	   /* step under the cursor */
+	bool follow;	   /* the cursor goes with the running step */
 	enum pane pane;
 	bool wrap;
-	struct step_view *views; size_t view_count;
+	struct step_view *views;
+	size_t view_count;
 	struct output_view out;
-	int64_t seen_ask;       /* asks up to here have opened their dialog by themselves */
+	int64_t seen_ask; /* asks up to here have opened their dialog by themselves */
 	size_t queue_cursor;
 	int help_scroll;
 	struct field palette;
 	struct dialog dialog;
 
 	/* home */
-	const json_t *home;     /* workspace_summary; borrowed; NULL = no workspace: only runs are listed */
-	json_t *runs;           /* the server's answer to `runs`; owned */
+	const json_t *home; /* workspace_summary; borrowed; NULL = no workspace: only runs are
+			       listed */
+	json_t *runs;	    /* the server's answer to `runs`; owned */
 	bool runs_asked;
 	int64_t runs_at_ms;
 	enum home_pane home_pane;
@@ -157,7 +195,8 @@ struct screen {
 	const char *suggest_mode;
 
 	/* for the loop */
-	struct request requests[16]; size_t request_count;
+	struct request requests[16];
+	size_t request_count;
 	unsigned want;
 	char start_runbook[128], start_mode[16];
 };
@@ -170,7 +209,8 @@ void screen_home(struct screen *screen);
 /* Puts the cursor of Home on a runbook. */
 void screen_suggest(struct screen *screen, const char *runbook);
 void screen_reduce(struct screen *screen, const struct input *input);
-/* Before a frame: asks for output that the frame would show, for Home's list of runs when it is old. */
+/* Before a frame: asks for output that the frame would show, for Home's list of runs when it is
+ * old. */
 void screen_frame(struct screen *screen);
 void screen_draw(const struct screen *screen, struct cells *cells);
 /* What an operator who leaves now should read; "" = nothing. */
@@ -178,23 +218,24 @@ void screen_farewell(const struct screen *screen, char *out, size_t size);
 /* Milliseconds from now at which time alone changes what keys do; -1 = never. */
 int64_t screen_due_ms(const struct screen *screen);
 
-/* ------------------------------------------------------------------ between the files of the machine */
+/* ------------------------------------------------------------------ between the files of the
+ * machine */
 
 void screen_say(struct screen *screen, const char *fmt, ...) PRINTF(2, 3);
 void screen_refuse(struct screen *screen, const char *fmt, ...) PRINTF(2, 3);
 void screen_request(struct screen *screen, enum tag tag, const char *what, json_t *body);
 /* {"run", "action", "step", "note"} with what is not NULL. */
 void screen_act(struct screen *screen, const char *action, const char *step, const char *note);
-struct step *screen_step(const struct screen *screen);  /* under the cursor, or NULL */
-bool screen_narrow(const struct screen *screen);        /* one pane at a time */
-bool screen_tiny(const struct screen *screen);          /* one status line only */
+struct step *screen_step(const struct screen *screen); /* under the cursor, or NULL */
+bool screen_narrow(const struct screen *screen);       /* one pane at a time */
+bool screen_tiny(const struct screen *screen);	       /* one status line only */
 void screen_push(struct screen *screen, const json_t *message);
 void screen_answered(struct screen *screen, enum tag tag, json_t *message);
 void screen_follow(struct screen *screen);
 struct step_view *screen_view(const struct screen *screen, size_t step);
 
 /* field */
-bool field_key(struct field *field, uint32_t key);      /* true when the key was typing */
+bool field_key(struct field *field, uint32_t key); /* true when the key was typing */
 void field_clear(struct field *field);
 
 /* dialogs */
@@ -202,23 +243,28 @@ void dialog_open_ask(struct screen *screen, const struct ask *ask);
 void dialog_open(struct screen *screen, enum dialog_kind kind, size_t step);
 void dialog_open_start(struct screen *screen, const char *runbook, const char *mode);
 void dialog_close(struct screen *screen);
-void dialog_auto(struct screen *screen);                /* opens the oldest question not yet seen */
-void dialog_check(struct screen *screen);               /* closes it when its question is gone */
-bool dialog_text_key(struct screen *screen, const struct input *input); /* true: taken by the field */
+void dialog_auto(struct screen *screen);  /* opens the oldest question not yet seen */
+void dialog_check(struct screen *screen); /* closes it when its question is gone */
+bool dialog_text_key(
+	struct screen *screen, const struct input *input); /* true: taken by the field */
 void dialog_letter(struct screen *screen, uint32_t key);
 void dialog_move(struct screen *screen, int by);
 void dialog_enter(struct screen *screen);
 void dialog_capital(struct screen *screen);
-void dialog_tick(struct screen *screen);                /* Space: ticks an item of the checklist */
+void dialog_tick(struct screen *screen); /* Space: ticks an item of the checklist */
 void dialog_scroll(struct screen *screen, int by);
 void dialog_perform(struct screen *screen, size_t focus);
 const json_t *dialog_checklist(const struct screen *screen);
 const struct ask *dialog_ask(const struct screen *screen);
-struct box { int x, y, width, height; };
-/* Where the dialog stands; fills lines (empty before) with what it says and *rows with how many of them show at once. */
+struct box {
+	int x, y, width, height;
+};
+/* Where the dialog stands; fills lines (empty before) with what it says and *rows with how many
+ * of them show at once. */
 struct box dialog_layout(const struct screen *screen, struct lines *lines, int *rows);
 void dialog_body(const struct screen *screen, struct lines *lines, int width);
-/* What a question is about: the resolved operation, its arguments, what is there now, whether it can be undone. */
+/* What a question is about: the resolved operation, its arguments, what is there now, whether
+ * it can be undone. */
 void ask_text(const struct run *run, const struct ask *ask, struct lines *lines, int width);
 
 /* home: the rows of its three lists */
@@ -237,12 +283,14 @@ void draw_palette(const struct screen *screen, struct cells *cells);
 void draw_footer(const struct screen *screen, struct cells *cells, int y);
 void draw_output(const struct screen *screen, struct cells *cells, struct box box);
 void draw_side(const struct screen *screen, struct cells *cells, struct box box);
-void draw_box(struct cells *cells, struct box box, enum style style, const char *title, const char *right);
+void draw_box(struct cells *cells, struct box box, enum style style, const char *title,
+	const char *right);
 enum style mode_style(const char *mode);
-void left_text(const struct screen *screen, char *out, size_t size); /* "LEFT 18:18", "" without an RTO */
-void mode_word(const char *mode, char out[16]);         /* "[DRILL]" */
+void left_text(const struct screen *screen, char *out,
+	size_t size);				/* "LEFT 18:18", "" without an RTO */
+void mode_word(const char *mode, char out[16]); /* "[DRILL]" */
 const char *step_word(const struct run *run, size_t step);
 enum style step_style(const struct run *run, size_t step);
-const char *level_mark(int64_t level);                  /* "!!" irreversible, "!" costly to undo, "" */
+const char *level_mark(int64_t level); /* "!!" irreversible, "!" costly to undo, "" */
 
 #endif

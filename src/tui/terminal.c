@@ -1,8 +1,9 @@
 /* terminal.c: ncurses as a painter, and the terminal's safe return.
  *
- * ncurses restores the terminal on INT and TERM only.  Here the sequences that undo everything are made once, at the
- * start, and the handler of a fatal signal only calls write and tcsetattr, which are async-signal-safe, and raises the
- * signal again.  Keys are read and decoded by keys.c: getch would paint by itself and wait where we must not. */
+ * ncurses restores the terminal on INT and TERM only.  Here the sequences that undo everything
+ * are made once, at the start, and the handler of a fatal signal only calls write and
+ * tcsetattr, which are async-signal-safe, and raises the signal again.  Keys are read and
+ * decoded by keys.c: getch would paint by itself and wait where we must not. */
 #include "terminal.h"
 
 #include <errno.h>
@@ -38,8 +39,9 @@ static struct {
 	size_t restore_len;
 } saved;
 
-static const int fatal_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGSEGV, SIGABRT, SIGBUS, SIGFPE};
-static const int told_signals[] = {SIGWINCH, SIGTSTP};
+static const int fatal_signals[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGSEGV, SIGABRT, SIGBUS,
+	SIGFPE };
+static const int told_signals[] = { SIGWINCH, SIGTSTP };
 
 /* ------------------------------------------------------------------ signals */
 
@@ -80,8 +82,8 @@ static void on_told(int signal_number)
 
 static void handle_signals(struct terminal *term)
 {
-	struct sigaction fatal = {.sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND};
-	struct sigaction told = {.sa_handler = on_told, .sa_flags = SA_RESTART};
+	struct sigaction fatal = { .sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction told = { .sa_handler = on_told, .sa_flags = SA_RESTART };
 	size_t n = 0;
 
 	sigemptyset(&fatal.sa_mask);
@@ -126,7 +128,7 @@ static int collect(int ch)
 static void make_restore(void)
 {
 	static const char paste_off[] = "\033[?2004l";
-	static const char *const capabilities[] = {"op", "sgr0", "cnorm", "rmcup"};
+	static const char *const capabilities[] = { "op", "sgr0", "cnorm", "rmcup" };
 
 	saved.restore_len = 0;
 	for (const char *c = paste_off; *c != '\0'; c++)
@@ -151,18 +153,21 @@ static void paste_mode(bool on)
 
 static void make_styles(struct terminal *term)
 {
-	static const struct { short color; attr_t color_attr, mono_attr; } styles[STYLE_COUNT] = {
-		[STYLE_TEXT] = {-1, 0, 0},
-		[STYLE_DIM] = {-1, A_DIM, A_DIM},
-		[STYLE_BOLD] = {-1, A_BOLD, A_BOLD},
-		[STYLE_GOOD] = {COLOR_GREEN, 0, 0},
-		[STYLE_RUNNING] = {COLOR_CYAN, A_BOLD, A_BOLD},
-		[STYLE_WARN] = {COLOR_YELLOW, A_BOLD, A_BOLD},
-		[STYLE_BAD] = {COLOR_RED, A_BOLD, A_BOLD | A_UNDERLINE},
-		[STYLE_LIVE] = {COLOR_RED, A_BOLD | A_REVERSE, A_BOLD | A_REVERSE},
-		[STYLE_DRILL] = {COLOR_GREEN, A_BOLD | A_REVERSE, A_REVERSE},
-		[STYLE_SELECTED] = {-1, A_REVERSE, A_REVERSE},
-		[STYLE_KEY] = {COLOR_CYAN, 0, A_BOLD},
+	static const struct {
+		short color;
+		attr_t color_attr, mono_attr;
+	} styles[STYLE_COUNT] = {
+		[STYLE_TEXT] = { -1, 0, 0 },
+		[STYLE_DIM] = { -1, A_DIM, A_DIM },
+		[STYLE_BOLD] = { -1, A_BOLD, A_BOLD },
+		[STYLE_GOOD] = { COLOR_GREEN, 0, 0 },
+		[STYLE_RUNNING] = { COLOR_CYAN, A_BOLD, A_BOLD },
+		[STYLE_WARN] = { COLOR_YELLOW, A_BOLD, A_BOLD },
+		[STYLE_BAD] = { COLOR_RED, A_BOLD, A_BOLD | A_UNDERLINE },
+		[STYLE_LIVE] = { COLOR_RED, A_BOLD | A_REVERSE, A_BOLD | A_REVERSE },
+		[STYLE_DRILL] = { COLOR_GREEN, A_BOLD | A_REVERSE, A_REVERSE },
+		[STYLE_SELECTED] = { -1, A_REVERSE, A_REVERSE },
+		[STYLE_KEY] = { COLOR_CYAN, 0, A_BOLD },
 	};
 
 	if (term->color && (!has_colors() || start_color() != OK || use_default_colors() != OK))
@@ -184,7 +189,8 @@ static void take_terminal(struct terminal *term)
 	raw();
 	noecho();
 	nonl();
-	typeahead(-1); /* a frame is painted whole also while keys wait: they are read in the next turn */
+	typeahead(-1); /* a frame is painted whole also while keys wait: they are read in the
+			  next turn */
 	paste_mode(true);
 	saved.armed = 1;
 	term->suspended = false;
@@ -192,7 +198,8 @@ static void take_terminal(struct terminal *term)
 
 enum err_code terminal_open(struct terminal **out, bool color, struct err *err)
 {
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, &saved.termios) != 0)
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) ||
+		tcgetattr(STDIN_FILENO, &saved.termios) != 0)
 		return err_set(err, ERR_UNSUPPORTED, "this is no terminal: use --plain");
 	if (str_eq(setlocale(LC_CTYPE, NULL), "C"))
 		setlocale(LC_CTYPE, "");
@@ -207,7 +214,8 @@ enum err_code terminal_open(struct terminal **out, bool color, struct err *err)
 		close(term->pipe[0]);
 		close(term->pipe[1]);
 		free(term);
-		return err_set(err, ERR_UNSUPPORTED, "terminal type \"%s\" is not known here: set TERM or use --plain",
+		return err_set(err, ERR_UNSUPPORTED,
+			"terminal type \"%s\" is not known here: set TERM or use --plain",
 			type != NULL ? type : "");
 	}
 	saved.in = STDIN_FILENO;
@@ -300,7 +308,8 @@ static bool row_differs(const struct cells *a, const struct cells *b, int y)
 	const struct cell *two = &b->at[(size_t)y * (size_t)b->width];
 
 	for (int x = 0; x < a->width; x++)
-		if (one[x].ch != two[x].ch || one[x].mark != two[x].mark || one[x].style != two[x].style)
+		if (one[x].ch != two[x].ch || one[x].mark != two[x].mark ||
+			one[x].style != two[x].style)
 			return true;
 	return false;
 }
@@ -308,10 +317,11 @@ static bool row_differs(const struct cells *a, const struct cells *b, int y)
 static void paint_cell(const struct terminal *term, int x, int y, const struct cell *cell)
 {
 	cchar_t glyph;
-	wchar_t text[3] = {(wchar_t)cell->ch, (wchar_t)cell->mark, L'\0'};
+	wchar_t text[3] = { (wchar_t)cell->ch, (wchar_t)cell->mark, L'\0' };
 	const int wide = code_columns(cell->ch);
 
-	/* the terminal's locale may know fewer characters, or other widths, than the grid was made for */
+	/* the terminal's locale may know fewer characters, or other widths, than the grid was
+	 * made for */
 	if (cell->ch > 0x7e && (!term->utf8 || wcwidth(text[0]) != wide)) {
 		text[0] = L'?';
 		text[1] = L'\0';
@@ -337,17 +347,21 @@ void terminal_paint(struct terminal *term, const struct cells *cells, bool all)
 		if (!all && !row_differs(&term->shown, cells, y))
 			continue;
 		for (int x = 0; x < cells->width; x++) {
-			const struct cell *cell = &cells->at[(size_t)y * (size_t)cells->width + (size_t)x];
+			const struct cell *cell =
+				&cells->at[(size_t)y * (size_t)cells->width + (size_t)x];
 			if (cell->ch != 0)
 				paint_cell(term, x, y, cell);
 		}
 	}
-	leaveok(stdscr, cells->cursor_x < 0); /* an invisible cursor is not carried back: fewer bytes a second */
+	leaveok(stdscr,
+		cells->cursor_x <
+			0); /* an invisible cursor is not carried back: fewer bytes a second */
 	curs_set(cells->cursor_x >= 0);
 	if (cells->cursor_x >= 0)
 		move(cells->cursor_y, cells->cursor_x);
 	refresh();
-	memcpy(term->shown.at, cells->at, (size_t)cells->width * (size_t)cells->height * sizeof(*cells->at));
+	memcpy(term->shown.at, cells->at,
+		(size_t)cells->width * (size_t)cells->height * sizeof(*cells->at));
 	term->shown.cursor_x = cells->cursor_x;
 	term->shown.cursor_y = cells->cursor_y;
 }

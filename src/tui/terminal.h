@@ -1,5 +1,5 @@
-/* terminal.h: the real terminal: raw mode, painting a grid of cells through ncurses, giving the terminal back whatever ends
- * the process. */
+/* terminal.h: the real terminal: raw mode, painting a grid of cells through ncurses, giving the
+ * terminal back whatever ends the process. */
 #ifndef DRILLBOOK_TUI_TERMINAL_H
 #define DRILLBOOK_TUI_TERMINAL_H
 
@@ -7,7 +7,8 @@
 
 struct terminal;
 
-/* Takes standard input and output.  ERR_UNSUPPORTED when they are no terminal or its type is not known. */
+/* Takes standard input and output.  ERR_UNSUPPORTED when they are no terminal or its type is
+ * not known. */
 enum err_code terminal_open(struct terminal **out, bool color, struct err *err) MUST_CHECK;
 void terminal_close(struct terminal *term);
 void terminal_size(const struct terminal *term, int *width, int *height);
@@ -16,10 +17,11 @@ void terminal_paint(struct terminal *term, const struct cells *cells, bool all);
 /* Gives the terminal back for a while; nothing may be painted before terminal_resume. */
 void terminal_suspend(struct terminal *term);
 void terminal_resume(struct terminal *term);
-int terminal_fd(const struct terminal *term);       /* to poll and read keys from */
+int terminal_fd(const struct terminal *term);	     /* to poll and read keys from */
 int terminal_signal_fd(const struct terminal *term); /* readable: terminal_signals has news */
 enum { TERM_RESIZED = 1, TERM_STOP = 2 };
-unsigned terminal_signals(struct terminal *term);   /* TERM_… bits since the last call */
-void terminal_mark_idle(struct terminal *term);     /* for tests: a private sequence when nothing is left to do */
+unsigned terminal_signals(struct terminal *term); /* TERM_… bits since the last call */
+void terminal_mark_idle(
+	struct terminal *term); /* for tests: a private sequence when nothing is left to do */
 
 #endif

@@ -1,4 +1,5 @@
-/* tui.c: the loop around the screen: terminal, server, signals and the next second, one poll() for all. */
+/* tui.c: the loop around the screen: terminal, server, signals and the next second, one poll()
+ * for all. */
 #include "drillbook/tui.h"
 #include "action.h"
 #include "keys.h"
@@ -12,8 +13,8 @@
 #include <unistd.h>
 
 enum {
-	FRAME_MS = 33,         /* 30 frames a second at most */
-	FIRST_FRAME_MS = 300,  /* longest wait for the old events before something is shown */
+	FRAME_MS = 33,		 /* 30 frames a second at most */
+	FIRST_FRAME_MS = 300,	 /* longest wait for the old events before something is shown */
 	MESSAGES_AT_ONCE = 2000, /* then keys are looked at again */
 	PENDING_MAX = 64
 };
@@ -24,12 +25,16 @@ struct tui {
 	struct cells cells;
 	struct terminal *term;
 	struct keys keys;
-	struct { int64_t id; enum tag tag; } pending[PENDING_MAX]; size_t pending_count;
+	struct {
+		int64_t id;
+		enum tag tag;
+	} pending[PENDING_MAX];
+	size_t pending_count;
 	bool dirty, redraw, more; /* more: messages were left when their turn was over */
 	bool test_idle, told_idle;
 	struct mono began;
-	int64_t frame_ms;      /* of the last frame; -1 = none yet */
-	bool gone;             /* the server or the terminal */
+	int64_t frame_ms; /* of the last frame; -1 = none yet */
+	bool gone;	  /* the server or the terminal */
 };
 
 static int64_t now_ms(const struct tui *tui)
@@ -39,7 +44,7 @@ static int64_t now_ms(const struct tui *tui)
 
 static struct input stamped(const struct tui *tui, enum input_kind kind)
 {
-	return (struct input){.kind = kind, .now = wall_now(), .mono_ms = now_ms(tui)};
+	return (struct input){ .kind = kind, .now = wall_now(), .mono_ms = now_ms(tui) };
 }
 
 /* ------------------------------------------------------------------ server */
@@ -53,7 +58,8 @@ static enum err_code send_requests(struct tui *tui, struct err *err)
 		struct request *request = &screen->requests[i];
 		int64_t id = 0;
 		if (code == ERR_NONE)
-			code = client_send(tui->options->client, request->what, request->body, &id, err);
+			code = client_send(
+				tui->options->client, request->what, request->body, &id, err);
 		else
 			json_decref(request->body);
 		if (code == ERR_NONE && tui->pending_count < PENDING_MAX) {
@@ -126,7 +132,8 @@ static void take_keys(struct tui *tui, bool readable)
 			return;
 		}
 		tui->told_idle = false;
-		count = keys_feed(&tui->keys, bytes, (size_t)n, now_ms(tui), presses, COUNT_OF(presses));
+		count = keys_feed(
+			&tui->keys, bytes, (size_t)n, now_ms(tui), presses, COUNT_OF(presses));
 	} else {
 		count = keys_wait(&tui->keys, now_ms(tui), presses, COUNT_OF(presses));
 	}
@@ -146,39 +153,43 @@ static void take_size(struct tui *tui)
 
 static void stop_here(struct tui *tui)
 {
-	struct sigaction before, plain = {.sa_handler = SIG_DFL};
+	struct sigaction before, plain = { .sa_handler = SIG_DFL };
 
 	terminal_suspend(tui->term);
 	sigaction(SIGTSTP, &plain, &before);
-	kill(0, SIGTSTP); /* the whole job, as a shell expects of Ctrl-Z; we go on here after SIGCONT */
+	kill(0, SIGTSTP); /* the whole job, as a shell expects of Ctrl-Z; we go on here after
+			     SIGCONT */
 	sigaction(SIGTSTP, &before, NULL);
 	terminal_resume(tui->term);
 	tui->redraw = true;
 	take_size(tui);
 }
 
-/* ------------------------------------------------------------------ what only the loop can do */
+/* ------------------------------------------------------------------ what only the loop can do
+ */
 
 static void do_pager(struct tui *tui)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	const struct step *step = screen_step(&tui->screen);
 
 	if (step == NULL)
 		return;
 	terminal_suspend(tui->term);
-	const enum err_code code = pager_show(tui->options->client, tui->screen.run_id, step->id, step->attempt, &err);
+	const enum err_code code = pager_show(
+		tui->options->client, tui->screen.run_id, step->id, step->attempt, &err);
 	terminal_resume(tui->term);
 	if (code != ERR_NONE)
 		screen_refuse(&tui->screen, "%s", err.text);
-	tui->redraw = tui->more = true; /* pushes that came beside the answers are waiting in the client */
+	tui->redraw = tui->more =
+		true; /* pushes that came beside the answers are waiting in the client */
 	take_size(tui);
 }
 
 static void do_start(struct tui *tui)
 {
 	struct screen *screen = &tui->screen;
-	struct err err = {0};
+	struct err err = { 0 };
 	int64_t run = 0;
 
 	if (tui->options->start == NULL) {
@@ -186,8 +197,8 @@ static void do_start(struct tui *tui)
 		return;
 	}
 	terminal_suspend(tui->term);
-	const enum err_code code =
-		tui->options->start(tui->options->start_arg, screen->start_runbook, screen->start_mode, &run, &err);
+	const enum err_code code = tui->options->start(
+		tui->options->start_arg, screen->start_runbook, screen->start_mode, &run, &err);
 	terminal_resume(tui->term);
 	if (code == ERR_NONE)
 		screen_open(screen, run);
@@ -237,7 +248,8 @@ static enum err_code frame(struct tui *tui, struct err *err)
 	return ERR_NONE;
 }
 
-/* Milliseconds until the digits of the clock change: they turn with t0, not with the wall's seconds. */
+/* Milliseconds until the digits of the clock change: they turn with t0, not with the wall's
+ * seconds. */
 static int64_t next_second_ms(const struct tui *tui)
 {
 	const struct run *run = tui->screen.run;
@@ -262,8 +274,10 @@ static int64_t wait_ms(const struct tui *tui, int64_t second_at)
 	if (tui->more)
 		return 0;
 	if (tui->dirty && drawable(tui))
-		wait = sooner(wait, tui->frame_ms < 0 ? 0 : tui->frame_ms + FRAME_MS > now
-							    ? tui->frame_ms + FRAME_MS - now : 0);
+		wait = sooner(wait, tui->frame_ms < 0 ? 0
+				    : tui->frame_ms + FRAME_MS > now
+					    ? tui->frame_ms + FRAME_MS - now
+					    : 0);
 	if (tui->frame_ms < 0)
 		wait = sooner(wait, FIRST_FRAME_MS > now ? FIRST_FRAME_MS - now : 0);
 	wait = sooner(wait, keys_due_ms(&tui->keys, now));
@@ -273,8 +287,9 @@ static int64_t wait_ms(const struct tui *tui, int64_t second_at)
 /* For tests: nothing to read, nothing to draw, no answer awaited, no key held back. */
 static void mark_idle(struct tui *tui)
 {
-	if (!tui->test_idle || tui->told_idle || tui->dirty || tui->more || tui->pending_count > 0 ||
-		tui->keys.held_len > 0 || screen_due_ms(&tui->screen) >= 0 ||
+	if (!tui->test_idle || tui->told_idle || tui->dirty || tui->more ||
+		tui->pending_count > 0 || tui->keys.held_len > 0 ||
+		screen_due_ms(&tui->screen) >= 0 ||
 		(tui->screen.view == VIEW_RUN && !tui->screen.caught_up))
 		return;
 	terminal_mark_idle(tui->term);
@@ -285,9 +300,9 @@ static void mark_idle(struct tui *tui)
 
 static enum err_code turn(struct tui *tui, int64_t *second_at, struct err *err)
 {
-	struct pollfd fds[] = {{.fd = terminal_fd(tui->term), .events = POLLIN},
-		{.fd = client_fd(tui->options->client), .events = POLLIN},
-		{.fd = terminal_signal_fd(tui->term), .events = POLLIN}};
+	struct pollfd fds[] = { { .fd = terminal_fd(tui->term), .events = POLLIN },
+		{ .fd = client_fd(tui->options->client), .events = POLLIN },
+		{ .fd = terminal_signal_fd(tui->term), .events = POLLIN } };
 
 	if (poll(fds, COUNT_OF(fds), 0) == 0)
 		mark_idle(tui);
@@ -308,7 +323,8 @@ static enum err_code turn(struct tui *tui, int64_t *second_at, struct err *err)
 		*second_at = now_ms(tui) + next_second_ms(tui);
 		tui->dirty = true;
 	}
-	if (tui->dirty && drawable(tui) && (tui->frame_ms < 0 || now_ms(tui) - tui->frame_ms >= FRAME_MS))
+	if (tui->dirty && drawable(tui) &&
+		(tui->frame_ms < 0 || now_ms(tui) - tui->frame_ms >= FRAME_MS))
 		TRY(frame(tui, err));
 	return ERR_NONE;
 }
@@ -334,17 +350,20 @@ static enum err_code server_gone(const struct tui *tui, struct err *err)
 	if (run == 0)
 		return err_set(err, ERR_ATTENTION, "%s: start drillbook again", err->text);
 	return err_set(err, ERR_ATTENTION,
-		"%s; run %lld is on record and a new server takes it up: drillbook attach %lld", err->text, run, run);
+		"%s; run %lld is on record and a new server takes it up: drillbook attach %lld",
+		err->text, run, run);
 }
 
 enum err_code tui_run(const struct tui_options *options, int *exit_status, struct err *err)
 {
 	struct tui *tui = xmalloc(sizeof(*tui));
 	char farewell[160] = "";
-	struct err why = {0};
+	struct err why = { 0 };
 
-	*tui = (struct tui){.options = options, .began = mono_now(), .frame_ms = -1,
-		.test_idle = str_eq(getenv("DRILLBOOK_TEST_IDLE"), "1")};
+	*tui = (struct tui){ .options = options,
+		.began = mono_now(),
+		.frame_ms = -1,
+		.test_idle = str_eq(getenv("DRILLBOOK_TEST_IDLE"), "1") };
 	*exit_status = 0;
 	screen_init(&tui->screen, options->home, options->watch_only);
 	if (options->suggest_mode != NULL)

@@ -1,5 +1,5 @@
-/* fake.h: a server of one connection, written by hand, and a client in a child process on a pty or on pipes.  One
- * thread: whoever waits for the one also reads what the other says. */
+/* fake.h: a server of one connection, written by hand, and a client in a child process on a pty
+ * or on pipes.  One thread: whoever waits for the one also reads what the other says. */
 #ifndef DRILLBOOK_TEST_FAKE_H
 #define DRILLBOOK_TEST_FAKE_H
 
@@ -33,15 +33,17 @@ struct fake {
 	struct wire wire;
 	int64_t pos;
 	pid_t child;
-	int to, from;          /* the child's terminal (the same descriptor) or its standard input and output */
-	int slave;             /* the terminal's other side, kept to look at its settings; -1 on pipes */
+	int to, from; /* the child's terminal (the same descriptor) or its standard input and
+			 output */
+	int slave;    /* the terminal's other side, kept to look at its settings; -1 on pipes */
 	struct termios before;
-	char *said; size_t said_len;   /* everything the child has written */
+	char *said;
+	size_t said_len; /* everything the child has written */
 	void (*heard)(struct fake *fake, const char *bytes, size_t len);
-	const void *arg;       /* for the child's body */
-	int status;            /* of waitpid, once ended */
+	const void *arg; /* for the child's body */
+	int status;	 /* of waitpid, once ended */
 	bool ended;
-	const char *output;    /* what `output` requests find */
+	const char *output; /* what `output` requests find */
 	bool refuse_lead, attached;
 };
 
@@ -65,23 +67,26 @@ static void fake_must(enum err_code code, const struct err *err)
 
 static void fake_listen(struct fake *fake)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-	*fake = (struct fake){.conn = -1, .slave = -1, .to = -1, .from = -1, .output = ""};
+	*fake = (struct fake){ .conn = -1, .slave = -1, .to = -1, .from = -1, .output = "" };
 	strcpy(fake->dir, "/tmp/drillbook-tui-XXXXXX");
 	assert_non_null(mkdtemp(fake->dir));
 	char *path = wire_socket_path(fake->dir);
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	free(path);
 	fake->listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(fake->listening, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(
+		bind(fake->listening, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(fake->listening, 4), 0);
 }
 
 /* Runs body(fake) in a child whose standard streams are a terminal of that size. */
-static void fake_on_terminal(struct fake *fake, int width, int height, int (*body)(struct fake *))
+static void fake_on_terminal(
+	struct fake *fake, int width, int height, int (*body)(struct fake *))
 {
-	struct winsize size = {.ws_col = (unsigned short)width, .ws_row = (unsigned short)height};
+	struct winsize size = { .ws_col = (unsigned short)width,
+		.ws_row = (unsigned short)height };
 	int master;
 
 	assert_int_equal(openpty(&master, &fake->slave, NULL, NULL, &size), 0);
@@ -137,7 +142,7 @@ static void fake_hear(struct fake *fake)
 
 static void fake_send(struct fake *fake, json_t *message)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 
 	fake_must(wire_send(fake->conn, message, NULL, 0, &err), &err);
 	json_decref(message);
@@ -189,9 +194,10 @@ static bool fake_usual(struct fake *fake, const json_t *request)
 /* One look at both sides; returns a request that is not a usual one (owned), or NULL. */
 static json_t *fake_pump(struct fake *fake)
 {
-	struct pollfd fds[] = {{.fd = fake->from, .events = POLLIN}, {.fd = fake->listening, .events = POLLIN},
-		{.fd = fake->conn, .events = POLLIN}};
-	struct err err = {0};
+	struct pollfd fds[] = { { .fd = fake->from, .events = POLLIN },
+		{ .fd = fake->listening, .events = POLLIN },
+		{ .fd = fake->conn, .events = POLLIN } };
+	struct err err = { 0 };
 	json_t *message = NULL;
 
 	poll(fds, COUNT_OF(fds), 20);
@@ -212,7 +218,7 @@ static json_t *fake_pump(struct fake *fake)
 	}
 	if (!fake->ended && waitpid(fake->child, &fake->status, WNOHANG) == fake->child) {
 		fake->ended = true;
-		struct pollfd rest = {.fd = fake->from, .events = POLLIN};
+		struct pollfd rest = { .fd = fake->from, .events = POLLIN };
 		while (poll(&rest, 1, 50) > 0 && (rest.revents & POLLIN))
 			fake_hear(fake);
 	}
@@ -233,7 +239,8 @@ static json_t *fake_expect(struct fake *fake, const char *what)
 		fake_answer(fake, request, json_object());
 		json_decref(request);
 	}
-	fail_msg("no request \"%s\"; the client said: %s", what, fake->said != NULL ? fake->said : "");
+	fail_msg("no request \"%s\"; the client said: %s", what,
+		fake->said != NULL ? fake->said : "");
 	return NULL;
 }
 
@@ -294,8 +301,10 @@ static int fake_exit(struct fake *fake)
 	while (!fake->ended && mono_ms_since(begin) < PATIENCE_MS)
 		json_decref(fake_pump(fake));
 	if (!fake->ended)
-		fail_msg("the client does not end; it said: %s", fake->said != NULL ? fake->said : "");
-	return WIFEXITED(fake->status) ? WEXITSTATUS(fake->status) : 256 + WTERMSIG(fake->status);
+		fail_msg("the client does not end; it said: %s",
+			fake->said != NULL ? fake->said : "");
+	return WIFEXITED(fake->status) ? WEXITSTATUS(fake->status)
+				       : 256 + WTERMSIG(fake->status);
 }
 
 /* Waits until the child has written text. */
@@ -310,14 +319,15 @@ static void fake_says(struct fake *fake, const char *text)
 			break;
 		json_decref(fake_pump(fake));
 	}
-	fail_msg("the client does not say \"%s\"; it said:\n%s", text, fake->said != NULL ? fake->said : "");
+	fail_msg("the client does not say \"%s\"; it said:\n%s", text,
+		fake->said != NULL ? fake->said : "");
 }
 
 static void fake_release(struct fake *fake)
 {
-	const char *argv[] = {"rm", "-rf", fake->dir, NULL};
-	struct child child = {.argv = argv, .timeout_ms = 15000};
-	struct err err = {0};
+	const char *argv[] = { "rm", "-rf", fake->dir, NULL };
+	struct child child = { .argv = argv, .timeout_ms = 15000 };
+	struct err err = { 0 };
 
 	if (!fake->ended && fake->child > 0) {
 		kill(fake->child, SIGKILL);
@@ -339,11 +349,18 @@ static void fake_release(struct fake *fake)
 }
 
 static const char fake_started[] =
-	"{\"plan\":\"ab\",\"runbook\":{\"name\":\"failover\",\"title\":\"Fail over\",\"version\":7,\"digest\":\"9e107d9d37\",\"path\":\"f.yaml\"},"
-	"\"workspace\":{\"name\":\"shop\",\"root\":\"/srv/shop\",\"commit\":\"3f2c1a9aa\",\"dirty\":false},\"mode\":\"drill\","
-	"\"services\":[{\"name\":\"orders\",\"rto_ms\":1800000,\"rpo_ms\":0,\"tier\":1,\"owner\":\"ops\"}],\"params\":{},\"files\":[],\"steps\":["
-	"{\"id\":\"fence\",\"title\":\"Fence it\",\"kind\":\"script\",\"needs\":[],\"uses\":{},\"level\":2,\"expect_ms\":15000,\"owner\":\"\"},"
-	"{\"id\":\"promote\",\"title\":\"Promote it\",\"kind\":\"script\",\"needs\":[\"fence\"],\"uses\":{},\"level\":3,\"expect_ms\":0,\"owner\":\"\"}]}";
+	"{\"plan\":\"ab\",\"runbook\":{\"name\":\"failover\",\"title\":\"Fail "
+	"over\",\"version\":7,\"digest\":\"9e107d9d37\",\"path\":\"f.yaml\"},"
+	"\"workspace\":{\"name\":\"shop\",\"root\":\"/srv/"
+	"shop\",\"commit\":\"3f2c1a9aa\",\"dirty\":false},\"mode\":\"drill\","
+	"\"services\":[{\"name\":\"orders\",\"rto_ms\":1800000,\"rpo_ms\":0,\"tier\":1,"
+	"\"owner\":\"ops\"}],\"params\":{},\"files\":[],\"steps\":["
+	"{\"id\":\"fence\",\"title\":\"Fence "
+	"it\",\"kind\":\"script\",\"needs\":[],\"uses\":{},\"level\":2,\"expect_ms\":15000,"
+	"\"owner\":\"\"},"
+	"{\"id\":\"promote\",\"title\":\"Promote "
+	"it\",\"kind\":\"script\",\"needs\":[\"fence\"],\"uses\":{},\"level\":3,\"expect_ms\":"
+	"0,\"owner\":\"\"}]}";
 
 static inline void fake_uses(void)
 {

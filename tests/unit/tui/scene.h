@@ -1,4 +1,5 @@
-/* scene.h: a screen fed by hand: what the server would push, keys, a clock that only the test moves. */
+/* scene.h: a screen fed by hand: what the server would push, keys, a clock that only the test
+ * moves. */
 #ifndef DRILLBOOK_TEST_SCENE_H
 #define DRILLBOOK_TEST_SCENE_H
 
@@ -17,8 +18,8 @@ enum { SCENE_RUN = 2042 };
 struct scene {
 	struct screen screen;
 	struct cells cells;
-	int64_t pos;        /* of the next event */
-	int64_t wall_ms;    /* the clock */
+	int64_t pos;	 /* of the next event */
+	int64_t wall_ms; /* the clock */
 	int64_t mono_ms;
 };
 
@@ -43,7 +44,9 @@ static void scene_pass(struct scene *scene, int64_t ms)
 
 static struct input scene_input(const struct scene *scene, enum input_kind kind)
 {
-	return (struct input){.kind = kind, .now = {scene->wall_ms * 1000000}, .mono_ms = scene->mono_ms};
+	return (struct input){
+		.kind = kind, .now = { scene->wall_ms * 1000000 }, .mono_ms = scene->mono_ms
+	};
 }
 
 static void scene_push_json(struct scene *scene, json_t *message)
@@ -134,7 +137,8 @@ static void scene_draw(struct scene *scene)
 	screen_draw(&scene->screen, &scene->cells);
 }
 
-/* The last request left for the server, whose members the test then looks at; NULL when none.  Borrowed. */
+/* The last request left for the server, whose members the test then looks at; NULL when none.
+ * Borrowed. */
 static const struct request *scene_request(const struct scene *scene, const char *what)
 {
 	for (size_t i = scene->screen.request_count; i-- > 0;)
@@ -173,53 +177,74 @@ static void scene_print(struct scene *scene)
 	}
 }
 
-#define assert_shows(scene, text)                                                                \
-	do {                                                                                     \
-		if (!scene_shows(scene, text)) {                                                 \
-			scene_print(scene);                                                      \
-			fail_msg("the screen does not show \"%s\"", text);                       \
-		}                                                                                \
+#define assert_shows(scene, text)                                                              \
+	do {                                                                                   \
+		if (!scene_shows(scene, text)) {                                               \
+			scene_print(scene);                                                    \
+			fail_msg("the screen does not show \"%s\"", text);                     \
+		}                                                                              \
 	} while (0)
-#define assert_hides(scene, text)                                                                \
-	do {                                                                                     \
-		if (scene_shows(scene, text)) {                                                  \
-			scene_print(scene);                                                      \
-			fail_msg("the screen shows \"%s\"", text);                               \
-		}                                                                                \
+#define assert_hides(scene, text)                                                              \
+	do {                                                                                   \
+		if (scene_shows(scene, text)) {                                                \
+			scene_print(scene);                                                    \
+			fail_msg("the screen shows \"%s\"", text);                             \
+		}                                                                              \
 	} while (0)
 
 static const char scene_started[] =
-	"{\"plan\":\"ab\",\"runbook\":{\"name\":\"failover-to-dr\",\"title\":\"Fail over\",\"version\":7,"
+	"{\"plan\":\"ab\",\"runbook\":{\"name\":\"failover-to-dr\",\"title\":\"Fail "
+	"over\",\"version\":7,"
 	"\"digest\":\"9e107d9d372bb6826bd81d3542a419d6\",\"path\":\"failover-to-dr.yaml\"},"
-	"\"workspace\":{\"name\":\"shop\",\"root\":\"/srv/shop\",\"commit\":\"3f2c1a9aa\",\"dirty\":false},"
-	"\"mode\":\"drill\",\"services\":[{\"name\":\"orders-db\",\"rto_ms\":1800000,\"rpo_ms\":300000,\"tier\":1,"
+	"\"workspace\":{\"name\":\"shop\",\"root\":\"/srv/"
+	"shop\",\"commit\":\"3f2c1a9aa\",\"dirty\":false},"
+	"\"mode\":\"drill\",\"services\":[{\"name\":\"orders-db\",\"rto_ms\":1800000,\"rpo_"
+	"ms\":300000,\"tier\":1,"
 	"\"owner\":\"db-oncall\"}],\"params\":{},\"files\":[],\"steps\":["
-	"{\"id\":\"declare\",\"title\":\"Declare\",\"kind\":\"script\",\"needs\":[],\"uses\":{},\"level\":0,\"expect_ms\":15000,\"marks\":[],\"owner\":\"\"},"
-	"{\"id\":\"freeze-writes\",\"title\":\"Freeze the writers\",\"kind\":\"script\",\"needs\":[\"declare\"],\"uses\":{},\"level\":1,\"expect_ms\":40000,\"marks\":[],\"owner\":\"\"},"
-	"{\"id\":\"check-lag\",\"title\":\"How far behind?\",\"kind\":\"script\",\"needs\":[\"freeze-writes\"],\"uses\":{},\"level\":0,\"expect_ms\":10000,\"marks\":[],\"owner\":\"\"},"
-	"{\"id\":\"notify-vendor\",\"title\":\"Call the vendor\",\"kind\":\"manual\",\"needs\":[\"check-lag\"],\"uses\":{},\"level\":0,\"expect_ms\":0,\"marks\":[],\"owner\":\"\"},"
-	"{\"id\":\"promote-standby\",\"title\":\"Promote the standby\",\"kind\":\"script\",\"needs\":[\"notify-vendor\"],"
-	"\"uses\":{\"failover.promote\":[\"orders-standby\"]},\"level\":3,\"expect_ms\":120000,\"marks\":[],\"owner\":\"dba\"},"
-	"{\"id\":\"repoint-dns\",\"title\":\"Point the name at it\",\"kind\":\"script\",\"needs\":[\"promote-standby\"],\"uses\":{},\"level\":2,\"expect_ms\":90000,\"marks\":[],\"owner\":\"\"},"
-	"{\"id\":\"which\",\"title\":\"Who is told?\",\"kind\":\"decide\",\"needs\":[\"repoint-dns\"],\"uses\":{},\"level\":0,\"expect_ms\":0,\"marks\":[],\"owner\":\"\"},"
-	"{\"id\":\"verify-ttl\",\"title\":\"Wait for caches\",\"kind\":\"wait\",\"needs\":[\"which\"],\"uses\":{},\"level\":0,\"expect_ms\":300000,\"marks\":[],\"owner\":\"\"}]}";
+	"{\"id\":\"declare\",\"title\":\"Declare\",\"kind\":\"script\",\"needs\":[],\"uses\":{}"
+	",\"level\":0,\"expect_ms\":15000,\"marks\":[],\"owner\":\"\"},"
+	"{\"id\":\"freeze-writes\",\"title\":\"Freeze the "
+	"writers\",\"kind\":\"script\",\"needs\":[\"declare\"],\"uses\":{},\"level\":1,"
+	"\"expect_ms\":40000,\"marks\":[],\"owner\":\"\"},"
+	"{\"id\":\"check-lag\",\"title\":\"How far "
+	"behind?\",\"kind\":\"script\",\"needs\":[\"freeze-writes\"],\"uses\":{},\"level\":0,"
+	"\"expect_ms\":10000,\"marks\":[],\"owner\":\"\"},"
+	"{\"id\":\"notify-vendor\",\"title\":\"Call the "
+	"vendor\",\"kind\":\"manual\",\"needs\":[\"check-lag\"],\"uses\":{},\"level\":0,"
+	"\"expect_ms\":0,\"marks\":[],\"owner\":\"\"},"
+	"{\"id\":\"promote-standby\",\"title\":\"Promote the "
+	"standby\",\"kind\":\"script\",\"needs\":[\"notify-vendor\"],"
+	"\"uses\":{\"failover.promote\":[\"orders-standby\"]},\"level\":3,\"expect_ms\":120000,"
+	"\"marks\":[],\"owner\":\"dba\"},"
+	"{\"id\":\"repoint-dns\",\"title\":\"Point the name at "
+	"it\",\"kind\":\"script\",\"needs\":[\"promote-standby\"],\"uses\":{},\"level\":2,"
+	"\"expect_ms\":90000,\"marks\":[],\"owner\":\"\"},"
+	"{\"id\":\"which\",\"title\":\"Who is "
+	"told?\",\"kind\":\"decide\",\"needs\":[\"repoint-dns\"],\"uses\":{},\"level\":0,"
+	"\"expect_ms\":0,\"marks\":[],\"owner\":\"\"},"
+	"{\"id\":\"verify-ttl\",\"title\":\"Wait for "
+	"caches\",\"kind\":\"wait\",\"needs\":[\"which\"],\"uses\":{},\"level\":0,\"expect_"
+	"ms\":300000,\"marks\":[],\"owner\":\"\"}]}";
 
 /* A screen attached to a run whose first event has come. */
 static void scene_init(struct scene *scene, int width, int height)
 {
-	*scene = (struct scene){.wall_ms = SCENE_BEGIN_MS, .mono_ms = 1000000};
+	*scene = (struct scene){ .wall_ms = SCENE_BEGIN_MS, .mono_ms = 1000000 };
 	screen_init(&scene->screen, NULL, false);
 	cells_init(&scene->cells, width, height);
 	scene_size(scene, width, height);
 	screen_open(&scene->screen, SCENE_RUN);
-	scene_answer(scene, TAG_ATTACH, "{\"id\":2,\"ok\":true,\"run\":2042,\"lead\":\"op1\",\"lead_is_you\":true}");
-	scene_push(scene, "{\"people\":{\"run\":2042,\"lead\":\"op1\",\"lead_is_you\":true,\"watching\":1}}");
+	scene_answer(scene, TAG_ATTACH,
+		"{\"id\":2,\"ok\":true,\"run\":2042,\"lead\":\"op1\",\"lead_is_you\":true}");
+	scene_push(scene, "{\"people\":{\"run\":2042,\"lead\":\"op1\",\"lead_is_you\":true,"
+			  "\"watching\":1}}");
 	scene_event(scene, "run.started", scene_started);
 	scene_push(scene, "{\"caught_up\":{\"run\":2042,\"next\":1}}");
 	scene_forget_requests(scene);
 }
 
-static void scene_step(struct scene *scene, const char *step, int64_t took_ms, const char *outcome)
+static void scene_step(
+	struct scene *scene, const char *step, int64_t took_ms, const char *outcome)
 {
 	char text[400];
 
@@ -229,8 +254,9 @@ static void scene_step(struct scene *scene, const char *step, int64_t took_ms, c
 	if (outcome == NULL)
 		return;
 	snprintf(text, sizeof(text),
-		"{\"step\":\"%s\",\"attempt\":1,\"outcome\":\"%s\",\"outputs\":{\"lag_bytes\":0},\"reason\":\"%s\"}", step,
-		outcome, str_eq(outcome, "skipped") ? "drill" : "");
+		"{\"step\":\"%s\",\"attempt\":1,\"outcome\":\"%s\",\"outputs\":{\"lag_bytes\":"
+		"0},\"reason\":\"%s\"}",
+		step, outcome, str_eq(outcome, "skipped") ? "drill" : "");
 	scene_event(scene, "step.finished", text);
 }
 
@@ -241,19 +267,25 @@ static void scene_promoting(struct scene *scene, int64_t for_ms)
 	scene_step(scene, "freeze-writes", 50000, "ok");
 	scene_step(scene, "check-lag", 5000, "ok");
 	scene_step(scene, "notify-vendor", 30000, "skipped");
-	scene_event(scene, "note.added", "{\"text\":\"snapshot slow, storage team looking\",\"step\":\"check-lag\"}");
+	scene_event(scene, "note.added",
+		"{\"text\":\"snapshot slow, storage team looking\",\"step\":\"check-lag\"}");
 	scene_step(scene, "promote-standby", for_ms, NULL);
 }
 
 static const char scene_intent[] =
-	"{\"step\":\"promote-standby\",\"attempt\":1,\"ordinal\":2,\"key\":\"2042/promote-standby/0/2\",\"op\":\"failover.promote\","
-	"\"target\":\"orders-standby\",\"effect\":\"irreversible\",\"args\":{\"wait\":\"30s\"},\"digest\":\"d1g35t0123456789abcdef\","
-	"\"before\":{\"role\":\"standby\",\"lag_bytes\":0},\"idempotent\":false,\"declared\":false}";
+	"{\"step\":\"promote-standby\",\"attempt\":1,\"ordinal\":2,\"key\":\"2042/"
+	"promote-standby/0/2\",\"op\":\"failover.promote\","
+	"\"target\":\"orders-standby\",\"effect\":\"irreversible\",\"args\":{\"wait\":\"30s\"},"
+	"\"digest\":\"d1g35t0123456789abcdef\","
+	"\"before\":{\"role\":\"standby\",\"lag_bytes\":0},\"idempotent\":false,\"declared\":"
+	"false}";
 
 /* A question about promote-standby. */
-static void scene_ask(struct scene *scene, int64_t id, const char *kind, int level, const char *more)
+static void scene_ask(
+	struct scene *scene, int64_t id, const char *kind, int level, const char *more)
 {
-	char *text = xasprintf("{\"step\":\"promote-standby\",\"attempt\":1,\"ask\":%lld,\"kind\":\"%s\",\"level\":%d%s%s}",
+	char *text = xasprintf("{\"step\":\"promote-standby\",\"attempt\":1,\"ask\":%lld,"
+			       "\"kind\":\"%s\",\"level\":%d%s%s}",
 		(long long)id, kind, level, more[0] ? "," : "", more);
 
 	scene_event(scene, "step.asked", text);
@@ -261,9 +293,12 @@ static void scene_ask(struct scene *scene, int64_t id, const char *kind, int lev
 }
 
 static const char scene_confirm[] =
-	"\"title\":\"failover.promote orders-standby\",\"text\":\"This cannot be undone.\",\"word\":\"drill\","
-	"\"digest\":\"d1g35t0123456789abcdef\",\"choices\":[{\"id\":\"yes\",\"label\":\"do it\"},{\"id\":\"no\",\"label\":\"do nothing\"}],"
-	"\"detail\":{\"op\":\"failover.promote\",\"target\":\"orders-standby\",\"key\":\"2042/promote-standby/0/2\"}";
+	"\"title\":\"failover.promote orders-standby\",\"text\":\"This cannot be "
+	"undone.\",\"word\":\"drill\","
+	"\"digest\":\"d1g35t0123456789abcdef\",\"choices\":[{\"id\":\"yes\",\"label\":\"do "
+	"it\"},{\"id\":\"no\",\"label\":\"do nothing\"}],"
+	"\"detail\":{\"op\":\"failover.promote\",\"target\":\"orders-standby\",\"key\":\"2042/"
+	"promote-standby/0/2\"}";
 
 static void scene_release(struct scene *scene)
 {

@@ -1,4 +1,5 @@
-/* test_cells.c: text in the grid: wide characters, combining marks, truncation, folding, pressed text fields. */
+/* test_cells.c: text in the grid: wide characters, combining marks, truncation, folding,
+ * pressed text fields. */
 #include "scene.h"
 
 static char *put(const char *text, int width, int max)
@@ -17,15 +18,27 @@ static char *put(const char *text, int width, int max)
 
 static void truncation(void **state)
 {
-	static const struct { const char *text; int max; const char *shown; } rows[] = {
-		{"plain", 10, "plain"}, {"plain", 5, "plain"}, {"plain", 4, "pla~"}, {"plain", 1, "~"}, {"", 5, ""},
-		{"\xe6\xbc\xa2\xe5\xad\x97", 4, "\xe6\xbc\xa2\xe5\xad\x97"},   /* two wide ones fit exactly */
-		{"\xe6\xbc\xa2\xe5\xad\x97", 3, "\xe6\xbc\xa2~"},              /* the second would stick out */
-		{"\xe6\xbc\xa2\xe5\xad\x97", 2, " ~"},                         /* never half a character */
-		{"a\xe6\xbc\xa2", 2, "a~"},
-		{"e\xcc\x81t\xc3\xa9", 3, "e\xcc\x81t\xc3\xa9"},               /* a mark takes no column */
-		{"Z\xcc\x80\xcc\x81\xcc\x82y", 2, "Z\xcc\x80y"},               /* and only one is kept */
-		{"tab\there", 20, "tab     here"}, {"bad\xff", 10, "bad<FF>"}, {"\xcd\xb8", 5, "?"},
+	static const struct {
+		const char *text;
+		int max;
+		const char *shown;
+	} rows[] = {
+		{ "plain", 10, "plain" },
+		{ "plain", 5, "plain" },
+		{ "plain", 4, "pla~" },
+		{ "plain", 1, "~" },
+		{ "", 5, "" },
+		{ "\xe6\xbc\xa2\xe5\xad\x97", 4,
+			"\xe6\xbc\xa2\xe5\xad\x97" }, /* two wide ones fit exactly */
+		{ "\xe6\xbc\xa2\xe5\xad\x97", 3,
+			"\xe6\xbc\xa2~" },		 /* the second would stick out */
+		{ "\xe6\xbc\xa2\xe5\xad\x97", 2, " ~" }, /* never half a character */
+		{ "a\xe6\xbc\xa2", 2, "a~" },
+		{ "e\xcc\x81t\xc3\xa9", 3, "e\xcc\x81t\xc3\xa9" }, /* a mark takes no column */
+		{ "Z\xcc\x80\xcc\x81\xcc\x82y", 2, "Z\xcc\x80y" }, /* and only one is kept */
+		{ "tab\there", 20, "tab     here" },
+		{ "bad\xff", 10, "bad<FF>" },
+		{ "\xcd\xb8", 5, "?" },
 	};
 
 	(void)state;
@@ -58,14 +71,19 @@ static void halves_do_not_remain(void **state)
 
 static void folding(void **state)
 {
-	static const struct { const char *text; int width, indent; const char *rows[6]; } cases[] = {
-		{"one two three", 7, 0, {"one two", "three"}},
-		{"one two three", 7, 2, {"one two", "  three"}},
-		{"abcdefghij", 4, 0, {"abcd", "efgh", "ij"}},
-		{"a\nb\n", 10, 0, {"a", "b"}},
-		{"", 10, 0, {""}},
-		{"\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2", 4, 0, {"\xe6\xbc\xa2\xe5\xad\x97", "\xe6\xbc\xa2"}},
-		{"\033[2Jx", 3, 0, {"^[[", "2Jx"}},
+	static const struct {
+		const char *text;
+		int width, indent;
+		const char *rows[6];
+	} cases[] = {
+		{ "one two three", 7, 0, { "one two", "three" } },
+		{ "one two three", 7, 2, { "one two", "  three" } },
+		{ "abcdefghij", 4, 0, { "abcd", "efgh", "ij" } },
+		{ "a\nb\n", 10, 0, { "a", "b" } },
+		{ "", 10, 0, { "" } },
+		{ "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2", 4, 0,
+			{ "\xe6\xbc\xa2\xe5\xad\x97", "\xe6\xbc\xa2" } },
+		{ "\033[2Jx", 3, 0, { "^[[", "2Jx" } },
 	};
 
 	(void)state;
@@ -95,7 +113,8 @@ static void folding_always_ends(void **state)
 	assert_int_equal(lines.count, LINES_MAX);
 	lines_release(&lines);
 	lines_init(&lines);
-	lines_add(&lines, STYLE_TEXT, 1, 0, "\xe6\xbc\xa2\xe6\xbc\xa2"); /* wider than the width */
+	lines_add(&lines, STYLE_TEXT, 1, 0,
+		"\xe6\xbc\xa2\xe6\xbc\xa2"); /* wider than the width */
 	assert_int_equal(lines.count, 2);
 	lines_release(&lines);
 	free(text);
@@ -103,7 +122,7 @@ static void folding_always_ends(void **state)
 
 static void a_field(void **state)
 {
-	struct field field = {0};
+	struct field field = { 0 };
 
 	(void)state;
 	assert_true(field_key(&field, 'a'));
@@ -126,8 +145,11 @@ static void a_field(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(truncation), cmocka_unit_test(halves_do_not_remain), cmocka_unit_test(folding),
-		cmocka_unit_test(folding_always_ends), cmocka_unit_test(a_field),
+		cmocka_unit_test(truncation),
+		cmocka_unit_test(halves_do_not_remain),
+		cmocka_unit_test(folding),
+		cmocka_unit_test(folding_always_ends),
+		cmocka_unit_test(a_field),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

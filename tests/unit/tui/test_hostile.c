@@ -1,26 +1,99 @@
-/* test_hostile.c: text from outside cannot do anything to the terminal, wherever it is shown (reliability: terminal
- * injection).  Cases are built from payloads and the ways they are cut; each is sent through output, titles, notes, step
- * ids, questions, and every cell drawn is looked at. */
+/* test_hostile.c: text from outside cannot do anything to the terminal, wherever it is shown
+ * (reliability: terminal injection).  Cases are built from payloads and the ways they are cut;
+ * each is sent through output, titles, notes, step ids, questions, and every cell drawn is
+ * looked at. */
 #include "scene.h"
 
 #include <stdio.h>
 
 static size_t cases;
 
-static const struct { const char *bytes; size_t len; } payloads[] = {
-#define P(s) {s, sizeof(s) - 1}
-	P("\033[2J"), P("\033[31m"), P("\033[1;1H"), P("\033[?1049l"), P("\033[6n"), P("\033[c"), P("\033[>c"), P("\033[21t"),
-	P("\033]0;title\007"), P("\033]8;;http://x\033\\link\033]8;;\033\\"), P("\033]52;c;cm0gLXJmIC8=\007"),
-	P("\033]777;notify;a;b\007"), P("\033]7719;idle\007"), P("\033P$q\"p\033\\"), P("\033_apc\033\\"), P("\033^pm\033\\"),
-	P("\033Xsos\033\\"), P("\033"), P("\033["), P("\033]0;never ends"), P("\033P never ends"), P("\033#8"), P("\033c"),
-	P("\x9b" "2J"), P("\x9d" "0;t\x9c"), P("\x90q\x9c"), P("\xc2\x9b" "2J"), P("\xc2\x9d" "0;t\xc2\x9c"), P("\xc2\x90" "q"),
-	P("safe\rEVIL"), P("safe\b\b\b\bEVIL"), P("a\vb\fc"), P("bell\007"), P("\016shift\017"), P("nul\0nul"), P("\177del"),
-	P("\xe2\x80\xae" "desrever"), P("\xe2\x80\xad" "lro"), P("\xe2\x81\xa6" "isolate\xe2\x81\xa9"), P("a\xe2\x80\x8b" "b"),
-	P("a\xe2\x80\x8d" "b"), P("a\xef\xbb\xbf" "b"), P("\xf3\xa0\x81\x81\xf3\xa0\x81\x82"), P("\xe2\x80\xa8" "sep"),
-	P("\xc2\xad" "shy"), P("\xef\xb8\x8f" "vs16"), P("\xf3\xa0\x84\x80"), P("\xcd\x8f" "cgj"), P("\xe1\xa0\x8e" "mvs"),
-	P("\xff\xfe"), P("\xc0\xaf"), P("\xed\xa0\x80"), P("\xf4\x90\x80\x80"), P("\xe2\x82"), P("\x80"), P("\xf0\x9f\x98"),
-	P("Z\xcc\x80\xcc\x81\xcc\x82\xcc\x83\xcc\x84\xcc\x85\xcc\x86\xcc\x87 zalgo"), P("\xe6\xbc\xa2\xe5\xad\x97 wide"),
-	P("\t\t\ttabs"), P("\xc2\x85nel"), P("\xee\x80\x80private"), P("\xf0\x9f\x98\x80\xf0\x9f\x91\xa8"),
+static const struct {
+	const char *bytes;
+	size_t len;
+} payloads[] = {
+#define P(s)                                                                                   \
+	{                                                                                      \
+		s, sizeof(s) - 1                                                               \
+	}
+	P("\033[2J"),
+	P("\033[31m"),
+	P("\033[1;1H"),
+	P("\033[?1049l"),
+	P("\033[6n"),
+	P("\033[c"),
+	P("\033[>c"),
+	P("\033[21t"),
+	P("\033]0;title\007"),
+	P("\033]8;;http://x\033\\link\033]8;;\033\\"),
+	P("\033]52;c;cm0gLXJmIC8=\007"),
+	P("\033]777;notify;a;b\007"),
+	P("\033]7719;idle\007"),
+	P("\033P$q\"p\033\\"),
+	P("\033_apc\033\\"),
+	P("\033^pm\033\\"),
+	P("\033Xsos\033\\"),
+	P("\033"),
+	P("\033["),
+	P("\033]0;never ends"),
+	P("\033P never ends"),
+	P("\033#8"),
+	P("\033c"),
+	P("\x9b"
+	  "2J"),
+	P("\x9d"
+	  "0;t\x9c"),
+	P("\x90q\x9c"),
+	P("\xc2\x9b"
+	  "2J"),
+	P("\xc2\x9d"
+	  "0;t\xc2\x9c"),
+	P("\xc2\x90"
+	  "q"),
+	P("safe\rEVIL"),
+	P("safe\b\b\b\bEVIL"),
+	P("a\vb\fc"),
+	P("bell\007"),
+	P("\016shift\017"),
+	P("nul\0nul"),
+	P("\177del"),
+	P("\xe2\x80\xae"
+	  "desrever"),
+	P("\xe2\x80\xad"
+	  "lro"),
+	P("\xe2\x81\xa6"
+	  "isolate\xe2\x81\xa9"),
+	P("a\xe2\x80\x8b"
+	  "b"),
+	P("a\xe2\x80\x8d"
+	  "b"),
+	P("a\xef\xbb\xbf"
+	  "b"),
+	P("\xf3\xa0\x81\x81\xf3\xa0\x81\x82"),
+	P("\xe2\x80\xa8"
+	  "sep"),
+	P("\xc2\xad"
+	  "shy"),
+	P("\xef\xb8\x8f"
+	  "vs16"),
+	P("\xf3\xa0\x84\x80"),
+	P("\xcd\x8f"
+	  "cgj"),
+	P("\xe1\xa0\x8e"
+	  "mvs"),
+	P("\xff\xfe"),
+	P("\xc0\xaf"),
+	P("\xed\xa0\x80"),
+	P("\xf4\x90\x80\x80"),
+	P("\xe2\x82"),
+	P("\x80"),
+	P("\xf0\x9f\x98"),
+	P("Z\xcc\x80\xcc\x81\xcc\x82\xcc\x83\xcc\x84\xcc\x85\xcc\x86\xcc\x87 zalgo"),
+	P("\xe6\xbc\xa2\xe5\xad\x97 wide"),
+	P("\t\t\ttabs"),
+	P("\xc2\x85nel"),
+	P("\xee\x80\x80private"),
+	P("\xf0\x9f\x98\x80\xf0\x9f\x91\xa8"),
 #undef P
 };
 
@@ -32,9 +105,11 @@ static bool combining(uint32_t ch)
 /* What deceives or cannot be seen: may be in no cell, neither as character nor as mark. */
 static bool deceives(uint32_t ch)
 {
-	static const uint32_t ranges[][2] = {{1, 0x1f}, {0x7f, 0x9f}, {0xad, 0xad}, {0x34f, 0x34f}, {0x61c, 0x61c},
-		{0x180b, 0x180f}, {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0xd800, 0xdfff},
-		{0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff}, {0x110000, UINT32_MAX}};
+	static const uint32_t ranges[][2] = { { 1, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad },
+		{ 0x34f, 0x34f }, { 0x61c, 0x61c }, { 0x180b, 0x180f }, { 0x200b, 0x200f },
+		{ 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xd800, 0xdfff }, { 0xfe00, 0xfe0f },
+		{ 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe0fff },
+		{ 0x110000, UINT32_MAX } };
 
 	for (size_t i = 0; i < COUNT_OF(ranges); i++)
 		if (ch >= ranges[i][0] && ch <= ranges[i][1])
@@ -55,7 +130,8 @@ static void look(struct scene *scene)
 			if (ch == 0)
 				bad = bad || x == 0 || code_columns(cell[-1].ch) != 2;
 			if (bad)
-				fail_msg("cell %d,%d holds U+%04X mark U+%04X", x, y, (unsigned)ch, (unsigned)cell->mark);
+				fail_msg("cell %d,%d holds U+%04X mark U+%04X", x, y,
+					(unsigned)ch, (unsigned)cell->mark);
 		}
 	cases++;
 }
@@ -128,7 +204,8 @@ static void long_lines(void **state)
 	scene_release(&scene);
 }
 
-/* ------------------------------------------------------------------ names, titles, notes, questions */
+/* ------------------------------------------------------------------ names, titles, notes,
+ * questions */
 
 /* Any bytes as a JSON string, as base.h's json_text makes them valid. */
 static void put(json_t *object, const char *key, size_t i)
@@ -147,7 +224,8 @@ static void hostile_event(struct scene *scene, const char *kind, json_t *data)
 
 static json_t *hostile_start(size_t i)
 {
-	json_t *started = scene_json(scene_started), *steps = json_object_get(started, "steps"), *row;
+	json_t *started = scene_json(scene_started), *steps = json_object_get(started, "steps"),
+	       *row;
 	json_t *service = json_array_get(json_object_get(started, "services"), 0);
 	size_t at;
 
@@ -156,7 +234,8 @@ static json_t *hostile_start(size_t i)
 	put(json_object_get(started, "workspace"), "commit", i);
 	put(started, "mode", i);
 	put(service, "name", i);
-	json_array_foreach(steps, at, row) {
+	json_array_foreach(steps, at, row)
+	{
 		json_t *id = json_text(payloads[i].bytes, payloads[i].len);
 		char *name = xasprintf("%s%zu", json_string_value(id), at);
 		json_put_str(row, "id", name);
@@ -171,7 +250,8 @@ static json_t *hostile_start(size_t i)
 
 static json_t *hostile_ask(const char *step, size_t i, int level)
 {
-	json_t *ask = json_object(), *detail = json_object(), *args = json_object(), *choices = json_array(), *row = json_object();
+	json_t *ask = json_object(), *detail = json_object(), *args = json_object(),
+	       *choices = json_array(), *row = json_object();
 	json_t *list = json_array();
 
 	json_put_str(ask, "step", step);
@@ -200,7 +280,7 @@ static json_t *hostile_ask(const char *step, size_t i, int level)
 
 static void everywhere_else(size_t i, int width, int height)
 {
-	struct scene scene = {.wall_ms = SCENE_BEGIN_MS, .mono_ms = 1000000};
+	struct scene scene = { .wall_ms = SCENE_BEGIN_MS, .mono_ms = 1000000 };
 	json_t *data;
 
 	screen_init(&scene.screen, NULL, false);
@@ -265,8 +345,9 @@ static void through_home(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(payloads); i++) {
-		struct scene scene = {.wall_ms = SCENE_BEGIN_MS, .mono_ms = 1000000};
-		json_t *home = json_object(), *rows = json_array(), *row = json_object(), *runs = json_object();
+		struct scene scene = { .wall_ms = SCENE_BEGIN_MS, .mono_ms = 1000000 };
+		json_t *home = json_object(), *rows = json_array(), *row = json_object(),
+		       *runs = json_object();
 		put(row, "name", i);
 		put(row, "standby", i);
 		put(row, "digest", i);
@@ -301,8 +382,11 @@ static void enough_cases(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(through_output), cmocka_unit_test(long_lines), cmocka_unit_test(through_names),
-		cmocka_unit_test(through_home), cmocka_unit_test(enough_cases),
+		cmocka_unit_test(through_output),
+		cmocka_unit_test(long_lines),
+		cmocka_unit_test(through_names),
+		cmocka_unit_test(through_home),
+		cmocka_unit_test(enough_cases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,19 +10,37 @@
 
 static size_t feed(const char *bytes, struct press *out, size_t max)
 {
-	struct keys keys = {0};
+	struct keys keys = { 0 };
 
 	return keys_feed(&keys, bytes, strlen(bytes), 0, out, max);
 }
 
 static void known_keys(void **state)
 {
-	static const struct { const char *bytes; uint32_t key; } rows[] = {
-		{"a", 'a'}, {"\r", K_ENTER}, {"\t", K_TAB}, {"\177", K_BACKSPACE}, {"\003", K_CTRL('c')},
-		{"\033[A", K_UP}, {"\033OA", K_UP}, {"\033[B", K_DOWN}, {"\033[5~", K_PGUP}, {"\033[6~", K_PGDN},
-		{"\033[H", K_HOME}, {"\033[1~", K_HOME}, {"\033[4~", K_END}, {"\033[Z", K_BACKTAB},
-		{"\xc3\xa9", 0xe9}, {"\xe6\xbc\xa2", 0x6f22}, {"\xf0\x9f\x98\x80", 0x1f600},
-		{"\033[1;5A", K_OTHER}, {"\033[[A", K_OTHER}, {"\033[15~", K_OTHER},
+	static const struct {
+		const char *bytes;
+		uint32_t key;
+	} rows[] = {
+		{ "a", 'a' },
+		{ "\r", K_ENTER },
+		{ "\t", K_TAB },
+		{ "\177", K_BACKSPACE },
+		{ "\003", K_CTRL('c') },
+		{ "\033[A", K_UP },
+		{ "\033OA", K_UP },
+		{ "\033[B", K_DOWN },
+		{ "\033[5~", K_PGUP },
+		{ "\033[6~", K_PGDN },
+		{ "\033[H", K_HOME },
+		{ "\033[1~", K_HOME },
+		{ "\033[4~", K_END },
+		{ "\033[Z", K_BACKTAB },
+		{ "\xc3\xa9", 0xe9 },
+		{ "\xe6\xbc\xa2", 0x6f22 },
+		{ "\xf0\x9f\x98\x80", 0x1f600 },
+		{ "\033[1;5A", K_OTHER },
+		{ "\033[[A", K_OTHER },
+		{ "\033[15~", K_OTHER },
 	};
 	struct press out[64];
 
@@ -33,9 +51,11 @@ static void known_keys(void **state)
 		assert_false(out[0].pasted);
 		/* and in two reads, cut anywhere */
 		for (size_t cut = 1; cut < strlen(rows[i].bytes); cut++) {
-			struct keys keys = {0};
+			struct keys keys = { 0 };
 			assert_int_equal(keys_feed(&keys, rows[i].bytes, cut, 0, out, 64), 0);
-			assert_int_equal(keys_feed(&keys, rows[i].bytes + cut, strlen(rows[i].bytes) - cut, 5, out, 64), 1);
+			assert_int_equal(keys_feed(&keys, rows[i].bytes + cut,
+						 strlen(rows[i].bytes) - cut, 5, out, 64),
+				1);
 			assert_int_equal(out[0].key, rows[i].key);
 		}
 	}
@@ -43,7 +63,7 @@ static void known_keys(void **state)
 
 static void a_lone_escape_needs_time(void **state)
 {
-	struct keys keys = {0};
+	struct keys keys = { 0 };
 	struct press out[4];
 
 	(void)state;
@@ -67,9 +87,10 @@ static void pastes_are_marked(void **state)
 
 	(void)state;
 	for (size_t cut = 0; cut < sizeof(bytes) - 1; cut++) {
-		struct keys keys = {0};
+		struct keys keys = { 0 };
 		size_t count = keys_feed(&keys, bytes, cut, 0, out, 64);
-		count += keys_feed(&keys, bytes + cut, sizeof(bytes) - 1 - cut, 1, out + count, 64 - count);
+		count += keys_feed(&keys, bytes + cut, sizeof(bytes) - 1 - cut, 1, out + count,
+			64 - count);
 		assert_int_equal(count, 10);
 		assert_false(out[0].pasted);
 		for (size_t i = 1; i < 9; i++)
@@ -94,7 +115,7 @@ static void bursts_are_pastes(void **state)
 
 static void any_bytes_are_harmless(void **state)
 {
-	struct keys keys = {0};
+	struct keys keys = { 0 };
 	struct press out[600];
 	unsigned char bytes[512];
 	uint32_t seed = 1;
@@ -107,7 +128,8 @@ static void any_bytes_are_harmless(void **state)
 			if ((seed >> 16 & 7) == 0)
 				bytes[i] = 0x1b;
 		}
-		const size_t count = keys_feed(&keys, bytes, seed % sizeof(bytes), round, out, COUNT_OF(out));
+		const size_t count = keys_feed(
+			&keys, bytes, seed % sizeof(bytes), round, out, COUNT_OF(out));
 		assert_true(count <= COUNT_OF(out));
 		for (size_t i = 0; i < count; i++)
 			assert_true(out[i].key != 0 && out[i].key <= K_OTHER);
@@ -117,8 +139,10 @@ static void any_bytes_are_harmless(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(known_keys), cmocka_unit_test(a_lone_escape_needs_time),
-		cmocka_unit_test(pastes_are_marked), cmocka_unit_test(bursts_are_pastes),
+		cmocka_unit_test(known_keys),
+		cmocka_unit_test(a_lone_escape_needs_time),
+		cmocka_unit_test(pastes_are_marked),
+		cmocka_unit_test(bursts_are_pastes),
 		cmocka_unit_test(any_bytes_are_harmless),
 	};
 

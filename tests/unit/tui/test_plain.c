@@ -1,5 +1,5 @@
-/* test_plain.c: the plain client against a server written by hand: what it prints, what it answers by itself, what it
- * refuses to a missing terminal. */
+/* test_plain.c: the plain client against a server written by hand: what it prints, what it
+ * answers by itself, what it refuses to a missing terminal. */
 #include "fake.h"
 
 #include "drillbook/tui.h"
@@ -14,14 +14,21 @@ static int plain_body(struct fake *fake)
 {
 	const struct wishes *wishes = fake->arg;
 	struct client *client;
-	struct err err = {0};
+	struct err err = { 0 };
 	int status = 99;
 
 	if (client_open(&client, fake->dir, 0, &err) != ERR_NONE)
 		return 98;
-	const struct plain_options options = {.client = client, .run = FAKE_RUN, .in = stdin, .out = stdout,
-		.interactive = wishes->interactive, .approve = wishes->approve, .confirm = wishes->confirm,
-		.yes_drill = wishes->yes_drill, .quiet = wishes->quiet, .still_every_ms = wishes->still_every_ms};
+	const struct plain_options options = { .client = client,
+		.run = FAKE_RUN,
+		.in = stdin,
+		.out = stdout,
+		.interactive = wishes->interactive,
+		.approve = wishes->approve,
+		.confirm = wishes->confirm,
+		.yes_drill = wishes->yes_drill,
+		.quiet = wishes->quiet,
+		.still_every_ms = wishes->still_every_ms };
 	if (plain_run(&options, &status, &err) != ERR_NONE)
 		printf("error: %s\n", err.text);
 	fflush(stdout);
@@ -39,7 +46,8 @@ static void begin_with(struct fake *fake, struct wishes *wishes, const char *sta
 		fake_on_pipes(fake, plain_body);
 	fake_connected(fake);
 	fake_event(fake, "run.started", started);
-	fake_push(fake, "{\"people\":{\"run\":2042,\"lead\":\"op1\",\"lead_is_you\":true,\"watching\":1}}");
+	fake_push(fake, "{\"people\":{\"run\":2042,\"lead\":\"op1\",\"lead_is_you\":true,"
+			"\"watching\":1}}");
 	fake_push(fake, "{\"caught_up\":{\"run\":2042,\"next\":1}}");
 }
 
@@ -60,8 +68,10 @@ static void finish_step(struct fake *fake, const char *step, const char *outcome
 {
 	char text[256];
 
-	snprintf(text, sizeof(text), "{\"step\":\"%s\",\"attempt\":1,\"outcome\":\"%s\",\"outputs\":{},\"output\":{\"bytes\":10}}", step,
-		outcome);
+	snprintf(text, sizeof(text),
+		"{\"step\":\"%s\",\"attempt\":1,\"outcome\":\"%s\",\"outputs\":{},\"output\":{"
+		"\"bytes\":10}}",
+		step, outcome);
 	fake_event(fake, "step.finished", text);
 }
 
@@ -70,12 +80,19 @@ static void ask(struct fake *fake, const char *step, int id, const char *kind, i
 	char text[800];
 
 	snprintf(text, sizeof(text),
-		"{\"step\":\"%s\",\"attempt\":1,\"ask\":%d,\"kind\":\"%s\",\"level\":%d,\"title\":\"the title\",\"text\":\"the text\","
-		"\"digest\":\"dig%d\",\"word\":\"%s\",\"choices\":[{\"id\":\"%s\",\"label\":\"first\"},{\"id\":\"%s\",\"label\":\"second\"}],"
-		"\"detail\":{\"op\":\"failover.promote\",\"target\":\"db\",\"args\":{\"wait\":\"30s\"},\"effect\":\"irreversible\"}}",
+		"{\"step\":\"%s\",\"attempt\":1,\"ask\":%d,\"kind\":\"%s\",\"level\":%d,"
+		"\"title\":\"the title\",\"text\":\"the text\","
+		"\"digest\":\"dig%d\",\"word\":\"%s\",\"choices\":[{\"id\":\"%s\",\"label\":"
+		"\"first\"},{\"id\":\"%s\",\"label\":\"second\"}],"
+		"\"detail\":{\"op\":\"failover.promote\",\"target\":\"db\",\"args\":{\"wait\":"
+		"\"30s\"},\"effect\":\"irreversible\"}}",
 		step, id, kind, level, id, level >= 3 ? "drill" : "",
-		str_eq(kind, "confirm") ? "yes" : str_eq(kind, "manual") ? "done" : "retry",
-		str_eq(kind, "confirm") ? "no" : str_eq(kind, "manual") ? "failed" : "skip");
+		str_eq(kind, "confirm")	 ? "yes"
+		: str_eq(kind, "manual") ? "done"
+					 : "retry",
+		str_eq(kind, "confirm")	 ? "no"
+		: str_eq(kind, "manual") ? "failed"
+					 : "skip");
 	fake_event(fake, "step.asked", text);
 }
 
@@ -83,11 +100,13 @@ static void answered(struct fake *fake, int id, const char *step)
 {
 	char text[128];
 
-	snprintf(text, sizeof(text), "{\"ask\":%d,\"step\":\"%s\",\"answer\":\"yes\"}", id, step);
+	snprintf(text, sizeof(text), "{\"ask\":%d,\"step\":\"%s\",\"answer\":\"yes\"}", id,
+		step);
 	fake_event(fake, "step.answered", text);
 }
 
-static void assert_answer(struct fake *fake, int id, const char *answer, const char *word, const char *note)
+static void assert_answer(
+	struct fake *fake, int id, const char *answer, const char *word, const char *note)
 {
 	json_t *request = fake_grant(fake, "answer");
 
@@ -106,51 +125,63 @@ static void assert_order(const struct fake *fake, const char *first, const char 
 	const char *a = strstr(fake->said, first), *b = strstr(fake->said, second);
 
 	if (a == NULL || b == NULL || a >= b)
-		fail_msg("\"%s\" does not come before \"%s\" in:\n%s", first, second, fake->said);
+		fail_msg("\"%s\" does not come before \"%s\" in:\n%s", first, second,
+			fake->said);
 }
 
 /* ------------------------------------------------------------------ what is printed */
 
 static void a_run_as_lines(void **state)
 {
-	struct wishes wishes = {0};
+	struct wishes wishes = { 0 };
 	struct fake fake;
 
 	(void)state;
 	begin(&fake, &wishes);
-	fake.output = "one\r\n\033[31mtwo\n\xe2\x80\xae" "flip";
+	fake.output = "one\r\n\033[31mtwo\n\xe2\x80\xae"
+		      "flip";
 	start_step(&fake, "fence");
 	fake_event(&fake, "op.intent",
-		"{\"step\":\"fence\",\"attempt\":1,\"ordinal\":0,\"key\":\"k\",\"op\":\"failover.fence\",\"target\":\"db\",\"effect\":\"costly\","
-		"\"args\":{\"how\":\"hba\"},\"digest\":\"d\",\"before\":{},\"idempotent\":true,\"allowed\":true}");
-	fake_says(&fake, "fence -> failover.fence db {\"how\":\"hba\"} (costly)"); /* before it has happened */
+		"{\"step\":\"fence\",\"attempt\":1,\"ordinal\":0,\"key\":\"k\",\"op\":"
+		"\"failover.fence\",\"target\":\"db\",\"effect\":\"costly\","
+		"\"args\":{\"how\":\"hba\"},\"digest\":\"d\",\"before\":{},\"idempotent\":true,"
+		"\"allowed\":true}");
+	fake_says(&fake,
+		"fence -> failover.fence db {\"how\":\"hba\"} (costly)"); /* before it has
+									     happened */
 	fake_event(&fake, "op.result",
-		"{\"step\":\"fence\",\"attempt\":1,\"ordinal\":0,\"key\":\"k\",\"ok\":true,\"result\":{},\"began_ns\":1000000000,\"ended_ns\":2400000000}");
+		"{\"step\":\"fence\",\"attempt\":1,\"ordinal\":0,\"key\":\"k\",\"ok\":true,"
+		"\"result\":{},\"began_ns\":1000000000,\"ended_ns\":2400000000}");
 	finish_step(&fake, "fence", "ok");
 	start_step(&fake, "promote");
 	finish_step(&fake, "promote", "ok");
-	fake_event(&fake, "service.marked", "{\"service\":\"orders\",\"reached\":\"verified\",\"step\":\"promote\"}");
+	fake_event(&fake, "service.marked",
+		"{\"service\":\"orders\",\"reached\":\"verified\",\"step\":\"promote\"}");
 	fake_event(&fake, "recovery.measured",
-		"{\"service\":\"orders\",\"step\":\"promote\",\"lost\":0,\"unit\":\"orders\",\"acknowledged\":120,\"rpa_ms\":0,\"basis\":\"compared\"}");
+		"{\"service\":\"orders\",\"step\":\"promote\",\"lost\":0,\"unit\":\"orders\","
+		"\"acknowledged\":120,\"rpa_ms\":0,\"basis\":\"compared\"}");
 	fake_event(&fake, "note.added", "{\"text\":\"done \\u0007 it\",\"step\":\"\"}");
 	fake_event(&fake, "run.ended", "{\"status\":\"done\",\"reason\":\"\"}");
 	assert_int_equal(fake_exit(&fake), 0);
-	assert_order(&fake, "run 2042 drill failover version 7", "step 1/2 fence: started, expected 0:15 (Fence it)");
-	assert_order(&fake, "fence -> failover.fence db", "fence <- failover.fence db: done after 1.4s");
+	assert_order(&fake, "run 2042 drill failover version 7",
+		"step 1/2 fence: started, expected 0:15 (Fence it)");
+	assert_order(&fake, "fence -> failover.fence db",
+		"fence <- failover.fence db: done after 1.4s");
 	assert_order(&fake, "fence | one\n", "fence | ^[[31mtwo\n");
 	assert_order(&fake, "fence | <U+202E>flip\n", "step 1/2 fence: ok 0:0");
 	assert_order(&fake, "step 1/2 fence: ok", "clock orders: 0:0");
 	assert_non_null(strstr(fake.said, "note by op1: done ^G it"));
 	assert_non_null(strstr(fake.said, "2 of 2 steps ok"));
 	assert_non_null(strstr(fake.said, "orders: RTO MET: recovered in 0:0"));
-	assert_non_null(strstr(fake.said, "orders: RPO met: 0 orders lost of 120 acknowledged"));
+	assert_non_null(
+		strstr(fake.said, "orders: RPO met: 0 orders lost of 120 acknowledged"));
 	assert_null(strchr(fake.said, '\033'));
 	fake_release(&fake);
 }
 
 static void silence_is_told(void **state)
 {
-	struct wishes wishes = {.still_every_ms = 1};
+	struct wishes wishes = { .still_every_ms = 1 };
 	struct fake fake;
 
 	(void)state;
@@ -164,7 +195,7 @@ static void silence_is_told(void **state)
 
 static void quiet_says_results_only(void **state)
 {
-	struct wishes wishes = {.quiet = true};
+	struct wishes wishes = { .quiet = true };
 	struct fake fake;
 
 	(void)state;
@@ -182,7 +213,7 @@ static void quiet_says_results_only(void **state)
 
 static void a_missed_objective_has_its_status(void **state)
 {
-	struct wishes wishes = {0};
+	struct wishes wishes = { 0 };
 	struct fake fake;
 
 	(void)state;
@@ -191,7 +222,8 @@ static void a_missed_objective_has_its_status(void **state)
 	snprintf(text, sizeof(text), "{\"clock\":\"t0\",\"at_ns\":%lld,\"basis\":\"stated\"}",
 		(long long)(wall_now().ns - INT64_C(3600000000000)));
 	fake_event(&fake, "clock.set", text);
-	fake_event(&fake, "service.marked", "{\"service\":\"orders\",\"reached\":\"verified\",\"step\":\"promote\"}");
+	fake_event(&fake, "service.marked",
+		"{\"service\":\"orders\",\"reached\":\"verified\",\"step\":\"promote\"}");
 	fake_event(&fake, "run.ended", "{\"status\":\"done\",\"reason\":\"\"}");
 	assert_int_equal(fake_exit(&fake), 3);
 	assert_non_null(strstr(fake.said, "orders: RTO MISSED: recovered in 1:00:0"));
@@ -201,7 +233,7 @@ static void a_missed_objective_has_its_status(void **state)
 
 static void a_lost_server_is_told(void **state)
 {
-	struct wishes wishes = {0};
+	struct wishes wishes = { 0 };
 	struct fake fake;
 
 	(void)state;
@@ -219,18 +251,23 @@ static void a_lost_server_is_told(void **state)
 
 static void nothing_is_yes_by_default(void **state)
 {
-	static const struct { const char *kind; int level; bool yes_drill; const char *says; } rows[] = {
-		{"confirm", 1, false, "--approve fence was needed"},
-		{"confirm", 2, true, "--approve fence was needed"},
-		{"confirm", 3, true, "--confirm fence=drill was needed"},
-		{"manual", 0, true, "needs a human (manual: the title)"},
-		{"failed", 0, true, "needs a human (failed"},
-		{"unknown", 0, true, "needs a human (unknown"},
+	static const struct {
+		const char *kind;
+		int level;
+		bool yes_drill;
+		const char *says;
+	} rows[] = {
+		{ "confirm", 1, false, "--approve fence was needed" },
+		{ "confirm", 2, true, "--approve fence was needed" },
+		{ "confirm", 3, true, "--confirm fence=drill was needed" },
+		{ "manual", 0, true, "needs a human (manual: the title)" },
+		{ "failed", 0, true, "needs a human (failed" },
+		{ "unknown", 0, true, "needs a human (unknown" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct wishes wishes = {.yes_drill = rows[i].yes_drill};
+		struct wishes wishes = { .yes_drill = rows[i].yes_drill };
 		struct fake fake;
 		begin(&fake, &wishes);
 		start_step(&fake, "fence");
@@ -245,8 +282,10 @@ static void nothing_is_yes_by_default(void **state)
 
 static void flags_answer_beforehand(void **state)
 {
-	static const char *const approve[] = {"fence", NULL}, *const confirm[] = {"promote=drill", NULL};
-	struct wishes wishes = {.yes_drill = true, .approve = approve, .confirm = confirm};
+	static const char *const approve[] = { "fence", NULL }, *const confirm[] = {
+		"promote=drill", NULL
+	};
+	struct wishes wishes = { .yes_drill = true, .approve = approve, .confirm = confirm };
 	struct fake fake;
 
 	(void)state;
@@ -268,8 +307,9 @@ static void flags_answer_beforehand(void **state)
 
 static void a_wrong_word_confirms_nothing(void **state)
 {
-	static const char *const confirm[] = {"promote=orders", "fence=drill", "promote", "promote=", NULL};
-	struct wishes wishes = {.yes_drill = true, .confirm = confirm};
+	static const char *const confirm[] = { "promote=orders", "fence=drill", "promote",
+		"promote=", NULL };
+	struct wishes wishes = { .yes_drill = true, .confirm = confirm };
 	struct fake fake;
 
 	(void)state;
@@ -281,7 +321,7 @@ static void a_wrong_word_confirms_nothing(void **state)
 
 static void live_runs_nothing_by_itself(void **state)
 {
-	struct wishes wishes = {.yes_drill = true};
+	struct wishes wishes = { .yes_drill = true };
 	struct fake fake;
 	json_t *started = fake_json(fake_started);
 
@@ -298,12 +338,13 @@ static void live_runs_nothing_by_itself(void **state)
 
 static void others_questions_are_not_ours(void **state)
 {
-	struct wishes wishes = {.yes_drill = true};
+	struct wishes wishes = { .yes_drill = true };
 	struct fake fake;
 
 	(void)state;
 	begin(&fake, &wishes);
-	fake_push(&fake, "{\"people\":{\"run\":2042,\"lead\":\"op2\",\"lead_is_you\":false,\"watching\":1}}");
+	fake_push(&fake, "{\"people\":{\"run\":2042,\"lead\":\"op2\",\"lead_is_you\":false,"
+			 "\"watching\":1}}");
 	fake_event(&fake, "lead.taken", "{\"who\":\"op2\",\"from\":\"op1\"}");
 	ask(&fake, "fence", 1, "confirm", 2);
 	fake_says(&fake, "waits for an answer of op2");
@@ -315,7 +356,8 @@ static void others_questions_are_not_ours(void **state)
 
 /* ------------------------------------------------------------------ a person there */
 
-/* Types when the 300 ms in which lines are not taken are over: again and again until it is taken. */
+/* Types when the 300 ms in which lines are not taken are over: again and again until it is
+ * taken. */
 static json_t *type_until(struct fake *fake, const char *line, const char *what)
 {
 	const struct mono begin = mono_now();
@@ -339,7 +381,7 @@ static json_t *type_until(struct fake *fake, const char *line, const char *what)
 
 static void questions_with_numbers(void **state)
 {
-	struct wishes wishes = {.interactive = true};
+	struct wishes wishes = { .interactive = true };
 	struct fake fake;
 
 	(void)state;
@@ -372,8 +414,9 @@ static void questions_with_numbers(void **state)
 
 static void wrong_answers_do_nothing(void **state)
 {
-	static const char *const lines[] = {"y\n", "yes\n", "1\n", "0\n", "9\n", "-1\n", "99999999999999999999\n", " \n", "drill\n"};
-	struct wishes wishes = {.interactive = true};
+	static const char *const lines[] = { "y\n", "yes\n", "1\n", "0\n", "9\n", "-1\n",
+		"99999999999999999999\n", " \n", "drill\n" };
+	struct wishes wishes = { .interactive = true };
 	struct fake fake;
 
 	(void)state;
@@ -383,7 +426,8 @@ static void wrong_answers_do_nothing(void **state)
 	for (size_t i = 0; i < COUNT_OF(lines); i++) {
 		const struct mono begun = mono_now();
 		const size_t had = fake.said_len;
-		/* it says something about each, besides the echo, and never answers; what comes too early is dropped */
+		/* it says something about each, besides the echo, and never answers; what comes
+		 * too early is dropped */
 		while (fake.said_len < had + 60) {
 			assert_true(mono_ms_since(begun) < PATIENCE_MS);
 			fake_type(&fake, lines[i]);
@@ -399,7 +443,7 @@ static void wrong_answers_do_nothing(void **state)
 
 static void pasted_lines_never_answer(void **state)
 {
-	struct wishes wishes = {.interactive = true};
+	struct wishes wishes = { .interactive = true };
 	struct fake fake;
 	const struct mono begun = mono_now();
 
@@ -418,7 +462,7 @@ static void pasted_lines_never_answer(void **state)
 
 static void reasons_and_commands(void **state)
 {
-	struct wishes wishes = {.interactive = true};
+	struct wishes wishes = { .interactive = true };
 	struct fake fake;
 
 	(void)state;
@@ -453,7 +497,7 @@ static void reasons_and_commands(void **state)
 
 static void two_interrupts_leave(void **state)
 {
-	struct wishes wishes = {.interactive = true};
+	struct wishes wishes = { .interactive = true };
 	struct fake fake;
 
 	(void)state;
@@ -470,13 +514,20 @@ static void two_interrupts_leave(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_run_as_lines), cmocka_unit_test(silence_is_told),
-		cmocka_unit_test(quiet_says_results_only), cmocka_unit_test(a_missed_objective_has_its_status),
-		cmocka_unit_test(a_lost_server_is_told), cmocka_unit_test(nothing_is_yes_by_default),
-		cmocka_unit_test(flags_answer_beforehand), cmocka_unit_test(a_wrong_word_confirms_nothing),
-		cmocka_unit_test(live_runs_nothing_by_itself), cmocka_unit_test(others_questions_are_not_ours),
-		cmocka_unit_test(questions_with_numbers), cmocka_unit_test(wrong_answers_do_nothing),
-		cmocka_unit_test(pasted_lines_never_answer), cmocka_unit_test(reasons_and_commands),
+		cmocka_unit_test(a_run_as_lines),
+		cmocka_unit_test(silence_is_told),
+		cmocka_unit_test(quiet_says_results_only),
+		cmocka_unit_test(a_missed_objective_has_its_status),
+		cmocka_unit_test(a_lost_server_is_told),
+		cmocka_unit_test(nothing_is_yes_by_default),
+		cmocka_unit_test(flags_answer_beforehand),
+		cmocka_unit_test(a_wrong_word_confirms_nothing),
+		cmocka_unit_test(live_runs_nothing_by_itself),
+		cmocka_unit_test(others_questions_are_not_ours),
+		cmocka_unit_test(questions_with_numbers),
+		cmocka_unit_test(wrong_answers_do_nothing),
+		cmocka_unit_test(pasted_lines_never_answer),
+		cmocka_unit_test(reasons_and_commands),
 		cmocka_unit_test(two_interrupts_leave),
 	};
 

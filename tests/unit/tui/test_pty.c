@@ -1,4 +1,5 @@
-/* test_pty.c: the whole screen on a real pty, read back by libvterm, against a server written by hand. */
+/* test_pty.c: the whole screen on a real pty, read back by libvterm, against a server written
+ * by hand. */
 #include "fake.h"
 
 #ifdef HAVE_VTERM
@@ -10,7 +11,7 @@ struct emulator {
 	VTerm *vterm;
 	VTermScreen *screen;
 	bool alternate, cursor;
-	size_t replies;        /* bytes the terminal was made to answer */
+	size_t replies; /* bytes the terminal was made to answer */
 };
 
 static struct emulator emulator;
@@ -40,9 +41,9 @@ static void heard(struct fake *fake, const char *bytes, size_t len)
 
 static void emulate(int width, int height)
 {
-	static const VTermScreenCallbacks callbacks = {.settermprop = on_property};
+	static const VTermScreenCallbacks callbacks = { .settermprop = on_property };
 
-	emulator = (struct emulator){.cursor = true};
+	emulator = (struct emulator){ .cursor = true };
 	emulator.vterm = vterm_new(height, width);
 	vterm_set_utf8(emulator.vterm, 1);
 	vterm_output_set_callback(emulator.vterm, on_reply, NULL);
@@ -61,8 +62,10 @@ static void row_text(int y, char *out, size_t size)
 	size_t len = 0;
 	for (int x = 0; x < width && y < height && len + 1 < size; x++) {
 		VTermScreenCell cell;
-		vterm_screen_get_cell(emulator.screen, (VTermPos){.row = y, .col = x}, &cell);
-		out[len++] = cell.chars[0] == 0 ? ' ' : cell.chars[0] < 0x7f ? (char)cell.chars[0] : '?';
+		vterm_screen_get_cell(emulator.screen, (VTermPos){ .row = y, .col = x }, &cell);
+		out[len++] = cell.chars[0] == 0	    ? ' '
+			     : cell.chars[0] < 0x7f ? (char)cell.chars[0]
+						    : '?';
 	}
 	out[len] = '\0';
 }
@@ -100,7 +103,8 @@ static void wait_shown(struct fake *fake, const char *text, bool wanted)
 	while (shown(text) != wanted) {
 		if (mono_ms_since(begin) > PATIENCE_MS || fake->ended) {
 			print_screen();
-			fail_msg("the screen %s \"%s\"", wanted ? "never shows" : "goes on showing", text);
+			fail_msg("the screen %s \"%s\"",
+				wanted ? "never shows" : "goes on showing", text);
 		}
 		json_decref(fake_pump(fake));
 	}
@@ -110,7 +114,8 @@ static size_t idle_marks(const struct fake *fake)
 {
 	size_t count = 0;
 
-	for (const char *at = fake->said; at != NULL && (at = strstr(at, "\033]7719;idle\007")) != NULL; at++)
+	for (const char *at = fake->said;
+		at != NULL && (at = strstr(at, "\033]7719;idle\007")) != NULL; at++)
 		count++;
 	return count;
 }
@@ -133,7 +138,7 @@ static void wait_idle(struct fake *fake)
 static int client_body(struct fake *fake)
 {
 	struct client *client;
-	struct err err = {0};
+	struct err err = { 0 };
 	int status = 99;
 
 	setenv("TERM", "xterm-256color", 1);
@@ -141,7 +146,9 @@ static int client_body(struct fake *fake)
 	setenv("DRILLBOOK_TEST_IDLE", "1", 1);
 	if (client_open(&client, fake->dir, 0, &err) != ERR_NONE)
 		return 98;
-	const struct tui_options options = {.client = client, .run = FAKE_RUN, .color = fake->arg == NULL};
+	const struct tui_options options = {
+		.client = client, .run = FAKE_RUN, .color = fake->arg == NULL
+	};
 	if (tui_run(&options, &status, &err) != ERR_NONE)
 		printf("error: %s\n", err.text);
 	fflush(stdout);
@@ -157,7 +164,8 @@ static void begin(struct fake *fake, int width, int height)
 	fake_on_terminal(fake, width, height, client_body);
 	fake_connected(fake);
 	fake_event(fake, "run.started", fake_started);
-	fake_push(fake, "{\"people\":{\"run\":2042,\"lead\":\"op1\",\"lead_is_you\":true,\"watching\":1}}");
+	fake_push(fake, "{\"people\":{\"run\":2042,\"lead\":\"op1\",\"lead_is_you\":true,"
+			"\"watching\":1}}");
 	fake_push(fake, "{\"caught_up\":{\"run\":2042,\"next\":1}}");
 	wait_shown(fake, "STEPS 0/2 done", true);
 }
@@ -219,8 +227,11 @@ static void confirming(void **state)
 	begin(&fake, 80, 24);
 	fake_event(&fake, "step.started", "{\"step\":\"fence\",\"attempt\":1,\"iteration\":0}");
 	fake_event(&fake, "step.asked",
-		"{\"step\":\"fence\",\"attempt\":1,\"ask\":1,\"kind\":\"confirm\",\"level\":2,\"title\":\"failover.fence db\",\"digest\":\"abc\","
-		"\"choices\":[{\"id\":\"yes\",\"label\":\"do it\"},{\"id\":\"no\",\"label\":\"no\"}],\"detail\":{\"op\":\"failover.fence\",\"target\":\"db\"}}");
+		"{\"step\":\"fence\",\"attempt\":1,\"ask\":1,\"kind\":\"confirm\",\"level\":2,"
+		"\"title\":\"failover.fence db\",\"digest\":\"abc\","
+		"\"choices\":[{\"id\":\"yes\",\"label\":\"do "
+		"it\"},{\"id\":\"no\",\"label\":\"no\"}],\"detail\":{\"op\":\"failover.fence\","
+		"\"target\":\"db\"}}");
 	wait_shown(&fake, "Will do     failover.fence on db", true);
 	wait_idle(&fake); /* idle: the 300 ms in which keys are dropped are over */
 	fake_type(&fake, "\r");
@@ -246,9 +257,12 @@ static void hostile_output(void **state)
 
 	(void)state;
 	begin(&fake, 80, 24);
-	fake.output = "one\n\033]52;c;cm0=\007\033[6n\033[c\033[?1049l\033]0;x\007\233c\r\nback\rwards\n\xe2\x80\xae" "flip\nlast line\n";
+	fake.output = "one\n\033]52;c;cm0=\007\033[6n\033[c\033[?1049l\033]0;"
+		      "x\007\233c\r\nback\rwards\n\xe2\x80\xae"
+		      "flip\nlast line\n";
 	fake_event(&fake, "step.started", "{\"step\":\"fence\",\"attempt\":1,\"iteration\":0}");
-	fake_push(&fake, "{\"tail\":{\"run\":2042,\"step\":\"fence\",\"attempt\":1,\"size\":80}}");
+	fake_push(&fake,
+		"{\"tail\":{\"run\":2042,\"step\":\"fence\",\"attempt\":1,\"size\":80}}");
 	wait_shown(&fake, "last line", true);
 	assert_true(shown("^[]52;c;cm0=^G^[[6n^[[c"));
 	assert_true(shown("back^Mwards"));
@@ -262,15 +276,18 @@ static void hostile_output(void **state)
 
 static void resizing(void **state)
 {
-	static const struct { unsigned short width, height; const char *shows, *hides; } sizes[] = {
-		{60, 16, "STEPS 0/2", "OUTPUT"}, {200, 50, "PEOPLE", NULL}, {30, 5, "[DRILL]", "STEPS"},
-		{80, 24, "OUTPUT", "PEOPLE"}};
+	static const struct {
+		unsigned short width, height;
+		const char *shows, *hides;
+	} sizes[] = { { 60, 16, "STEPS 0/2", "OUTPUT" }, { 200, 50, "PEOPLE", NULL },
+		{ 30, 5, "[DRILL]", "STEPS" }, { 80, 24, "OUTPUT", "PEOPLE" } };
 	struct fake fake;
 
 	(void)state;
 	begin(&fake, 80, 24);
 	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-		const struct winsize size = {.ws_col = sizes[i].width, .ws_row = sizes[i].height};
+		const struct winsize size = { .ws_col = sizes[i].width,
+			.ws_row = sizes[i].height };
 		vterm_set_size(emulator.vterm, sizes[i].height, sizes[i].width);
 		assert_int_equal(ioctl(fake.slave, TIOCSWINSZ, &size), 0);
 		wait_shown(&fake, sizes[i].shows, true);
@@ -282,7 +299,8 @@ static void resizing(void **state)
 
 static void given_back_after_signals(void **state)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGSEGV, SIGABRT, SIGBUS, SIGFPE};
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGSEGV, SIGABRT,
+		SIGBUS, SIGFPE };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(signals); i++) {
@@ -330,7 +348,8 @@ static void little_is_sent(void **state)
 	wait_shown(&fake, "RUN done", true);
 	wait_idle(&fake);
 	const size_t had = fake.said_len;
-	fake_push(&fake, "{\"people\":{\"run\":2042,\"lead\":\"op1\",\"lead_is_you\":true,\"watching\":1}}");
+	fake_push(&fake, "{\"people\":{\"run\":2042,\"lead\":\"op1\",\"lead_is_you\":true,"
+			 "\"watching\":1}}");
 	wait_idle(&fake);
 	/* nothing but idle marks */
 	const size_t mark = strlen("\033]7719;idle\007");
@@ -355,7 +374,7 @@ static void mono(void **state)
 		fake_push(&fake, "{\"caught_up\":{\"run\":2042,\"next\":1}}");
 		wait_shown(&fake, "STEPS 0/2 done", true);
 		VTermScreenCell cell;
-		vterm_screen_get_cell(emulator.screen, (VTermPos){.row = 0, .col = 1}, &cell);
+		vterm_screen_get_cell(emulator.screen, (VTermPos){ .row = 0, .col = 1 }, &cell);
 		assert_int_equal(cell.chars[0], '[');
 		assert_true(cell.attrs.reverse);
 		assert_int_equal(VTERM_COLOR_IS_DEFAULT_FG(&cell.fg) == 0, color);
@@ -367,13 +386,13 @@ static void mono(void **state)
 static int unknown_terminal(struct fake *fake)
 {
 	struct client *client;
-	struct err err = {0};
+	struct err err = { 0 };
 	int status = 99;
 
 	setenv("TERM", "no-such-terminal", 1);
 	if (client_open(&client, fake->dir, 0, &err) != ERR_NONE)
 		return 98;
-	const struct tui_options options = {.client = client, .run = FAKE_RUN, .color = true};
+	const struct tui_options options = { .client = client, .run = FAKE_RUN, .color = true };
 	return tui_run(&options, &status, &err) == ERR_UNSUPPORTED ? 42 : 0;
 }
 
@@ -400,10 +419,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #ifdef HAVE_VTERM
-		cmocka_unit_test(attach_act_leave), cmocka_unit_test(confirming), cmocka_unit_test(hostile_output),
-		cmocka_unit_test(resizing), cmocka_unit_test(given_back_after_signals),
-		cmocka_unit_test(the_server_goes_away), cmocka_unit_test(little_is_sent),
-		cmocka_unit_test(mono), cmocka_unit_test(an_unknown_terminal_is_refused),
+		cmocka_unit_test(attach_act_leave),
+		cmocka_unit_test(confirming),
+		cmocka_unit_test(hostile_output),
+		cmocka_unit_test(resizing),
+		cmocka_unit_test(given_back_after_signals),
+		cmocka_unit_test(the_server_goes_away),
+		cmocka_unit_test(little_is_sent),
+		cmocka_unit_test(mono),
+		cmocka_unit_test(an_unknown_terminal_is_refused),
 #else
 		cmocka_unit_test(left_out),
 #endif

@@ -46,7 +46,8 @@ static void level_1_runs_on_enter(void **state)
 
 static void level_2_needs_the_capital(void **state)
 {
-	static const uint32_t harmless[] = {K_ENTER, 'y', ' ', K_TAB, K_ENTER, K_DOWN, 'p', K_CTRL('y'), 'x'};
+	static const uint32_t harmless[] = { K_ENTER, 'y', ' ', K_TAB, K_ENTER, K_DOWN, 'p',
+		K_CTRL('y'), 'x' };
 	struct scene scene;
 
 	(void)state;
@@ -57,7 +58,8 @@ static void level_2_needs_the_capital(void **state)
 	for (size_t i = 0; i < COUNT_OF(harmless); i++) {
 		scene_key(&scene, harmless[i]);
 		for (size_t r = 0; r < scene.screen.request_count; r++)
-			assert_string_not_equal(json_str(scene.screen.requests[r].body, "answer", ""), "yes");
+			assert_string_not_equal(
+				json_str(scene.screen.requests[r].body, "answer", ""), "yes");
 	}
 	scene_release(&scene);
 
@@ -158,7 +160,8 @@ static void pasted_text_is_text_in_a_note(void **state)
 	scene_paste(&scene, "two\nlines");
 	assert_int_equal(scene.screen.overlay, OVERLAY_DIALOG);
 	scene_key(&scene, K_ENTER);
-	assert_string_equal(json_str(scene_request(&scene, "act")->body, "note", ""), "two lines");
+	assert_string_equal(
+		json_str(scene_request(&scene, "act")->body, "note", ""), "two lines");
 	assert_string_equal(json_str(scene_request(&scene, "act")->body, "action", ""), "note");
 	scene_release(&scene);
 }
@@ -166,7 +169,9 @@ static void pasted_text_is_text_in_a_note(void **state)
 static void nothing_unseen_is_confirmed(void **state)
 {
 	struct scene scene;
-	char *text = xasprintf("\"title\":\"t\",\"digest\":\"d\",\"choices\":[],\"text\":\"%0500d %0500d %0500d %0500d\"", 1, 2, 3, 4);
+	char *text = xasprintf("\"title\":\"t\",\"digest\":\"d\",\"choices\":[],\"text\":\"%"
+			       "0500d %0500d %0500d %0500d\"",
+		1, 2, 3, 4);
 
 	(void)state;
 	scene_init(&scene, 60, 16);
@@ -209,9 +214,11 @@ static void a_question_that_goes_closes_its_dialog(void **state)
 
 	(void)state;
 	open_confirm(&scene, 2);
-	scene_event(&scene, "step.answered", "{\"ask\":1,\"step\":\"promote-standby\",\"answer\":\"yes\",\"digest\":\"x\"}");
+	scene_event(&scene, "step.answered",
+		"{\"ask\":1,\"step\":\"promote-standby\",\"answer\":\"yes\",\"digest\":\"x\"}");
 	assert_int_equal(scene.screen.overlay, OVERLAY_NONE);
-	/* asked again, with other facts: a dialog of its own, with its own 300 ms and its own digest */
+	/* asked again, with other facts: a dialog of its own, with its own 300 ms and its own
+	 * digest */
 	scene_pass(&scene, 1000);
 	scene_ask(&scene, 2, "confirm", 2, "\"title\":\"t\",\"digest\":\"other\"");
 	scene_key(&scene, 'Y');
@@ -231,10 +238,12 @@ static void watchers_do_not_act(void **state)
 
 	(void)state;
 	scene_init(&scene, 80, 24);
-	scene_push(&scene, "{\"people\":{\"run\":2042,\"lead\":\"op2\",\"lead_is_you\":false,\"watching\":2}}");
+	scene_push(&scene, "{\"people\":{\"run\":2042,\"lead\":\"op2\",\"lead_is_you\":false,"
+			   "\"watching\":2}}");
 	scene_promoting(&scene, 1000);
 	scene_ask(&scene, 1, "confirm", 2, scene_confirm);
-	assert_int_equal(scene.screen.overlay, OVERLAY_NONE); /* not ours to answer: nothing jumps up */
+	assert_int_equal(
+		scene.screen.overlay, OVERLAY_NONE); /* not ours to answer: nothing jumps up */
 	scene_key(&scene, 'p');
 	assert_shows(&scene, "somebody else leads");
 	scene_key(&scene, K_ENTER);
@@ -244,7 +253,8 @@ static void watchers_do_not_act(void **state)
 	scene_key(&scene, K_ESC);
 	scene_key(&scene, 'L');
 	assert_non_null(scene_request(&scene, "lead"));
-	scene_push(&scene, "{\"people\":{\"run\":2042,\"lead\":\"op1\",\"lead_is_you\":true,\"watching\":2}}");
+	scene_push(&scene, "{\"people\":{\"run\":2042,\"lead\":\"op1\",\"lead_is_you\":true,"
+			   "\"watching\":2}}");
 	scene_key(&scene, K_ENTER);
 	scene_pass(&scene, 301);
 	scene_key(&scene, 'Y');
@@ -262,8 +272,10 @@ static void manual_wants_its_checklist(void **state)
 	scene_init(&scene, 80, 24);
 	scene_promoting(&scene, 1000);
 	scene_ask(&scene, 1, "manual", 0,
-		"\"title\":\"Look\",\"text\":\"Is it back?\",\"choices\":[{\"id\":\"done\",\"label\":\"it is done\"},"
-		"{\"id\":\"failed\",\"label\":\"no\"}],\"detail\":{\"checklist\":[\"rate\",\"errors\"]}");
+		"\"title\":\"Look\",\"text\":\"Is it "
+		"back?\",\"choices\":[{\"id\":\"done\",\"label\":\"it is done\"},"
+		"{\"id\":\"failed\",\"label\":\"no\"}],\"detail\":{\"checklist\":[\"rate\","
+		"\"errors\"]}");
 	scene_forget_requests(&scene);
 	scene_pass(&scene, 301);
 	scene_key(&scene, 'd');
@@ -292,7 +304,8 @@ static void decide_by_number(void **state)
 	scene_init(&scene, 80, 24);
 	scene_promoting(&scene, 1000);
 	scene_ask(&scene, 1, "decide", 0,
-		"\"title\":\"Who?\",\"choices\":[{\"id\":\"everyone\",\"label\":\"Everyone\"},{\"id\":\"nobody\",\"label\":\"Nobody\"}]");
+		"\"title\":\"Who?\",\"choices\":[{\"id\":\"everyone\",\"label\":\"Everyone\"},{"
+		"\"id\":\"nobody\",\"label\":\"Nobody\"}]");
 	scene_pass(&scene, 301);
 	scene_key(&scene, '2');
 	assert_unsent(&scene);
@@ -303,14 +316,16 @@ static void decide_by_number(void **state)
 
 static const char scene_failed[] =
 	"\"title\":\"failed\",\"choices\":[{\"id\":\"retry\",\"label\":\"run the step again\"},"
-	"{\"id\":\"skip\",\"label\":\"pass over it\"},{\"id\":\"stop\",\"label\":\"end the run here\"}]";
+	"{\"id\":\"skip\",\"label\":\"pass over it\"},{\"id\":\"stop\",\"label\":\"end the run "
+	"here\"}]";
 
 static void fail_step(struct scene *scene)
 {
 	scene_init(scene, 80, 24);
 	scene_promoting(scene, 1000);
 	scene_event(scene, "step.finished",
-		"{\"step\":\"promote-standby\",\"attempt\":1,\"outcome\":\"failed\",\"error\":{\"code\":\"UNREACHABLE\",\"text\":\"no answer\",\"world\":\"unchanged\"}}");
+		"{\"step\":\"promote-standby\",\"attempt\":1,\"outcome\":\"failed\",\"error\":{"
+		"\"code\":\"UNREACHABLE\",\"text\":\"no answer\",\"world\":\"unchanged\"}}");
 	scene_ask(scene, 1, "failed", 0, scene_failed);
 	scene_forget_requests(scene);
 	scene_pass(scene, 301);
@@ -348,8 +363,11 @@ static void failed_retry_and_skip(void **state)
 static void unknown_retry_needs_the_capital(void **state)
 {
 	static const char choices[] =
-		"\"title\":\"Did it happen?\",\"choices\":[{\"id\":\"verify\",\"label\":\"look\"},{\"id\":\"retry\",\"label\":\"again\"},"
-		"{\"id\":\"done\",\"label\":\"yes\"},{\"id\":\"not_done\",\"label\":\"no\"}],\"detail\":{\"key\":\"2042/promote-standby/0/2\"}";
+		"\"title\":\"Did it "
+		"happen?\",\"choices\":[{\"id\":\"verify\",\"label\":\"look\"},{\"id\":"
+		"\"retry\",\"label\":\"again\"},"
+		"{\"id\":\"done\",\"label\":\"yes\"},{\"id\":\"not_done\",\"label\":\"no\"}],"
+		"\"detail\":{\"key\":\"2042/promote-standby/0/2\"}";
 	struct scene scene;
 
 	(void)state;
@@ -390,7 +408,9 @@ static void many_questions_queue(void **state)
 	scene_init(&scene, 80, 24);
 	scene_promoting(&scene, 1000);
 	scene_ask(&scene, 1, "confirm", 2, scene_confirm);
-	scene_event(&scene, "step.asked", "{\"step\":\"which\",\"attempt\":1,\"ask\":2,\"kind\":\"decide\",\"level\":0,\"title\":\"Who?\",\"choices\":[]}");
+	scene_event(&scene, "step.asked",
+		"{\"step\":\"which\",\"attempt\":1,\"ask\":2,\"kind\":\"decide\",\"level\":0,"
+		"\"title\":\"Who?\",\"choices\":[]}");
 	assert_int_equal(scene.screen.dialog.ask, 1);
 	scene_pass(&scene, 301);
 	scene_key(&scene, K_ESC);
@@ -416,20 +436,24 @@ static void acting(void **state)
 	scene_promoting(&scene, 1000);
 	scene_forget_requests(&scene);
 	scene_key(&scene, 'p');
-	assert_string_equal(json_str(scene_request(&scene, "act")->body, "action", ""), "pause");
+	assert_string_equal(
+		json_str(scene_request(&scene, "act")->body, "action", ""), "pause");
 	scene_event(&scene, "run.paused", "{\"reason\":\"\"}");
 	assert_shows(&scene, "PAUSED");
 	scene_forget_requests(&scene);
 	scene_key(&scene, 'p');
-	assert_string_equal(json_str(scene_request(&scene, "act")->body, "action", ""), "continue");
+	assert_string_equal(
+		json_str(scene_request(&scene, "act")->body, "action", ""), "continue");
 	scene_forget_requests(&scene);
 
 	scene_key(&scene, 'x');
 	scene_key(&scene, K_ENTER);
 	assert_unsent(&scene);
 	scene_key(&scene, 'Y');
-	assert_string_equal(json_str(scene_request(&scene, "act")->body, "action", ""), "stop_step");
-	assert_string_equal(json_str(scene_request(&scene, "act")->body, "step", ""), "promote-standby");
+	assert_string_equal(
+		json_str(scene_request(&scene, "act")->body, "action", ""), "stop_step");
+	assert_string_equal(
+		json_str(scene_request(&scene, "act")->body, "step", ""), "promote-standby");
 	scene_forget_requests(&scene);
 
 	scene_key(&scene, K_DOWN);
@@ -437,8 +461,10 @@ static void acting(void **state)
 	scene_type(&scene, "not today");
 	scene_key(&scene, K_ENTER);
 	assert_string_equal(json_str(scene_request(&scene, "act")->body, "action", ""), "skip");
-	assert_string_equal(json_str(scene_request(&scene, "act")->body, "step", ""), "repoint-dns");
-	assert_string_equal(json_str(scene_request(&scene, "act")->body, "note", ""), "not today");
+	assert_string_equal(
+		json_str(scene_request(&scene, "act")->body, "step", ""), "repoint-dns");
+	assert_string_equal(
+		json_str(scene_request(&scene, "act")->body, "note", ""), "not today");
 	scene_forget_requests(&scene);
 
 	scene_type(&scene, ":abort");
@@ -447,17 +473,26 @@ static void acting(void **state)
 	assert_unsent(&scene);
 	scene_type(&scene, "wrong region");
 	scene_key(&scene, K_ENTER);
-	assert_string_equal(json_str(scene_request(&scene, "act")->body, "action", ""), "abort");
-	assert_string_equal(json_str(scene_request(&scene, "act")->body, "note", ""), "wrong region");
+	assert_string_equal(
+		json_str(scene_request(&scene, "act")->body, "action", ""), "abort");
+	assert_string_equal(
+		json_str(scene_request(&scene, "act")->body, "note", ""), "wrong region");
 	assert_null(json_object_get(scene_request(&scene, "act")->body, "step"));
 	scene_release(&scene);
 }
 
 static void refusals_say_why(void **state)
 {
-	static const struct { uint32_t key; const char *why; } rows[] = {
-		{'s', "x stops it"}, {'r', "can be retried"}, {K_ENTER, "asks nothing"}, {'A', "nothing is asked"},
-		{'L', "you lead already"}, {'Z', "does nothing here"},
+	static const struct {
+		uint32_t key;
+		const char *why;
+	} rows[] = {
+		{ 's', "x stops it" },
+		{ 'r', "can be retried" },
+		{ K_ENTER, "asks nothing" },
+		{ 'A', "nothing is asked" },
+		{ 'L', "you lead already" },
+		{ 'Z', "does nothing here" },
 	};
 	struct scene scene;
 
@@ -509,7 +544,8 @@ static void leaving(void **state)
 	scene_release(&scene);
 }
 
-/* No key from anywhere ever leads to a changed world by itself: every key on the Run screen, each from a fresh start. */
+/* No key from anywhere ever leads to a changed world by itself: every key on the Run screen,
+ * each from a fresh start. */
 static void no_single_key_acts(void **state)
 {
 	(void)state;
@@ -525,7 +561,8 @@ static void no_single_key_acts(void **state)
 		assert_null(scene_request(&scene, "answer"));
 		const struct request *act = scene_request(&scene, "act");
 		if (act != NULL && key != 'p') /* a pause only holds back */
-			fail_msg("key %u sent %s", (unsigned)key, json_str(act->body, "action", ""));
+			fail_msg("key %u sent %s", (unsigned)key,
+				json_str(act->body, "action", ""));
 		scene_release(&scene);
 	}
 }
@@ -547,20 +584,25 @@ static void output_is_asked_for_at_frames(void **state)
 	scene_forget_requests(&scene);
 	screen_frame(&scene.screen);
 	assert_null(scene_request(&scene, "output")); /* one at a time */
-	scene_answer(&scene, TAG_OUTPUT, "{\"ok\":true,\"offset\":0,\"size\":6,\"data\":\"Zmlyc3QK\"}");
+	scene_answer(&scene, TAG_OUTPUT,
+		"{\"ok\":true,\"offset\":0,\"size\":6,\"data\":\"Zmlyc3QK\"}");
 	screen_frame(&scene.screen);
 	assert_null(scene_request(&scene, "output")); /* nothing new */
-	scene_push(&scene, "{\"tail\":{\"run\":2042,\"step\":\"promote-standby\",\"attempt\":1,\"size\":10}}");
+	scene_push(&scene, "{\"tail\":{\"run\":2042,\"step\":\"promote-standby\",\"attempt\":1,"
+			   "\"size\":10}}");
 	screen_frame(&scene.screen);
 	assert_int_equal(json_int(scene_request(&scene, "output")->body, "offset", 0), 6);
-	scene_answer(&scene, TAG_OUTPUT, "{\"ok\":true,\"offset\":6,\"size\":10,\"data\":\"dHdvCg==\"}");
+	scene_answer(&scene, TAG_OUTPUT,
+		"{\"ok\":true,\"offset\":6,\"size\":10,\"data\":\"dHdvCg==\"}");
 	assert_shows(&scene, "first");
 	assert_shows(&scene, "two");
 	scene_forget_requests(&scene);
 	/* an empty answer is not asked for again thirty times a second */
-	scene_push(&scene, "{\"tail\":{\"run\":2042,\"step\":\"promote-standby\",\"attempt\":1,\"size\":14}}");
+	scene_push(&scene, "{\"tail\":{\"run\":2042,\"step\":\"promote-standby\",\"attempt\":1,"
+			   "\"size\":14}}");
 	screen_frame(&scene.screen);
-	scene_answer(&scene, TAG_OUTPUT, "{\"ok\":true,\"offset\":10,\"size\":10,\"data\":\"\"}");
+	scene_answer(
+		&scene, TAG_OUTPUT, "{\"ok\":true,\"offset\":10,\"size\":10,\"data\":\"\"}");
 	scene_forget_requests(&scene);
 	screen_frame(&scene.screen);
 	assert_null(scene_request(&scene, "output"));
@@ -575,12 +617,17 @@ static void a_flood_is_skipped(void **state)
 	scene_init(&scene, 80, 24);
 	scene_promoting(&scene, 1000);
 	screen_frame(&scene.screen);
-	scene_answer(&scene, TAG_OUTPUT, "{\"ok\":true,\"offset\":0,\"size\":6,\"data\":\"Zmlyc3QK\"}");
-	scene_push(&scene, "{\"tail\":{\"run\":2042,\"step\":\"promote-standby\",\"attempt\":1,\"size\":2000000000}}");
+	scene_answer(&scene, TAG_OUTPUT,
+		"{\"ok\":true,\"offset\":0,\"size\":6,\"data\":\"Zmlyc3QK\"}");
+	scene_push(&scene, "{\"tail\":{\"run\":2042,\"step\":\"promote-standby\",\"attempt\":1,"
+			   "\"size\":2000000000}}");
 	scene_forget_requests(&scene);
 	screen_frame(&scene.screen);
-	assert_int_equal(json_int(scene_request(&scene, "output")->body, "offset", 0), -OUTPUT_WINDOW);
-	scene_answer(&scene, TAG_OUTPUT, "{\"ok\":true,\"offset\":1999999996,\"size\":2000000000,\"data\":\"dHdvCg==\"}");
+	assert_int_equal(
+		json_int(scene_request(&scene, "output")->body, "offset", 0), -OUTPUT_WINDOW);
+	scene_answer(&scene, TAG_OUTPUT,
+		"{\"ok\":true,\"offset\":1999999996,\"size\":2000000000,\"data\":\"dHdvCg=="
+		"\"}");
 	assert_hides(&scene, "first");
 	assert_true(scene.screen.out.len <= OUTPUT_WINDOW);
 	scene_release(&scene);
@@ -590,10 +637,12 @@ static void a_flood_is_skipped(void **state)
 
 static void home_starts_and_attaches(void **state)
 {
-	struct scene scene = {.wall_ms = SCENE_BEGIN_MS, .mono_ms = 5000};
-	json_t *summary = scene_json(
-		"{\"workspace\":{\"name\":\"shop\"},\"services\":[{\"name\":\"a\"},{\"name\":\"b\"}],"
-		"\"runbooks\":[{\"name\":\"one\",\"service\":\"a\",\"valid\":true},{\"name\":\"two\",\"service\":\"b\",\"valid\":true}]}");
+	struct scene scene = { .wall_ms = SCENE_BEGIN_MS, .mono_ms = 5000 };
+	json_t *summary =
+		scene_json("{\"workspace\":{\"name\":\"shop\"},\"services\":[{\"name\":\"a\"},{"
+			   "\"name\":\"b\"}],"
+			   "\"runbooks\":[{\"name\":\"one\",\"service\":\"a\",\"valid\":true},{"
+			   "\"name\":\"two\",\"service\":\"b\",\"valid\":true}]}");
 
 	(void)state;
 	screen_init(&scene.screen, summary, false);
@@ -601,7 +650,9 @@ static void home_starts_and_attaches(void **state)
 	scene_draw(&scene);
 	screen_frame(&scene.screen);
 	assert_non_null(scene_request(&scene, "runs"));
-	scene_answer(&scene, TAG_RUNS, "{\"ok\":true,\"runs\":[{\"run\":7,\"status\":\"open\",\"mode\":\"drill\",\"runbook\":\"one\",\"asks\":1,\"started_ns\":1}]}");
+	scene_answer(&scene, TAG_RUNS,
+		"{\"ok\":true,\"runs\":[{\"run\":7,\"status\":\"open\",\"mode\":\"drill\","
+		"\"runbook\":\"one\",\"asks\":1,\"started_ns\":1}]}");
 	scene_key(&scene, K_DOWN);
 	scene_key(&scene, K_ENTER);
 	assert_shows(&scene, "two");
@@ -641,7 +692,8 @@ static void a_broken_record_says_so(void **state)
 
 	(void)state;
 	scene_init(&scene, 80, 24);
-	scene_push(&scene, "{\"event\":{\"run\":2042,\"pos\":99,\"kind\":\"run.paused\",\"data\":{}}}");
+	scene_push(&scene,
+		"{\"event\":{\"run\":2042,\"pos\":99,\"kind\":\"run.paused\",\"data\":{}}}");
 	assert_true(scene.screen.broken);
 	assert_shows(&scene, "cannot follow");
 	scene_push(&scene, "{\"event\":{\"run\":2042}}");
@@ -654,18 +706,30 @@ static void a_broken_record_says_so(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(level_1_runs_on_enter), cmocka_unit_test(level_2_needs_the_capital),
-		cmocka_unit_test(level_3_needs_the_word), cmocka_unit_test(level_3_can_be_refused),
-		cmocka_unit_test(keys_typed_before_are_dropped), cmocka_unit_test(pasted_text_never_confirms),
-		cmocka_unit_test(pasted_text_is_text_in_a_note), cmocka_unit_test(nothing_unseen_is_confirmed),
+		cmocka_unit_test(level_1_runs_on_enter),
+		cmocka_unit_test(level_2_needs_the_capital),
+		cmocka_unit_test(level_3_needs_the_word),
+		cmocka_unit_test(level_3_can_be_refused),
+		cmocka_unit_test(keys_typed_before_are_dropped),
+		cmocka_unit_test(pasted_text_never_confirms),
+		cmocka_unit_test(pasted_text_is_text_in_a_note),
+		cmocka_unit_test(nothing_unseen_is_confirmed),
 		cmocka_unit_test(too_small_a_terminal_confirms_nothing),
-		cmocka_unit_test(a_question_that_goes_closes_its_dialog), cmocka_unit_test(watchers_do_not_act),
-		cmocka_unit_test(manual_wants_its_checklist), cmocka_unit_test(decide_by_number),
-		cmocka_unit_test(failed_retry_and_skip), cmocka_unit_test(unknown_retry_needs_the_capital),
-		cmocka_unit_test(many_questions_queue), cmocka_unit_test(acting),
-		cmocka_unit_test(refusals_say_why), cmocka_unit_test(leaving), cmocka_unit_test(no_single_key_acts),
-		cmocka_unit_test(output_is_asked_for_at_frames), cmocka_unit_test(a_flood_is_skipped),
-		cmocka_unit_test(home_starts_and_attaches), cmocka_unit_test(a_broken_record_says_so),
+		cmocka_unit_test(a_question_that_goes_closes_its_dialog),
+		cmocka_unit_test(watchers_do_not_act),
+		cmocka_unit_test(manual_wants_its_checklist),
+		cmocka_unit_test(decide_by_number),
+		cmocka_unit_test(failed_retry_and_skip),
+		cmocka_unit_test(unknown_retry_needs_the_capital),
+		cmocka_unit_test(many_questions_queue),
+		cmocka_unit_test(acting),
+		cmocka_unit_test(refusals_say_why),
+		cmocka_unit_test(leaving),
+		cmocka_unit_test(no_single_key_acts),
+		cmocka_unit_test(output_is_asked_for_at_frames),
+		cmocka_unit_test(a_flood_is_skipped),
+		cmocka_unit_test(home_starts_and_attaches),
+		cmocka_unit_test(a_broken_record_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
