@@ -40,12 +40,12 @@ struct conn;
 struct worker;
 
 /* What to do when a batch is on disk. */
-enum after_what { AFTER_ACK, AFTER_REPLY, AFTER_SEAL, AFTER_FORGET };
+enum after_what { AFTER_ACK, AFTER_REPLY, AFTER_FORGET };
 struct after {
 	enum after_what what;
 	int64_t worker, ordinal; /* ACK */
 	int64_t conn;            /* REPLY */
-	int64_t run;             /* SEAL, FORGET */
+	int64_t run;             /* FORGET */
 	json_t *message;         /* REPLY; owned */
 };
 
@@ -184,6 +184,7 @@ enum err_code live_start(struct server *server, const json_t *plan, const struct
 	struct err *err) MUST_CHECK;
 struct live *live_adopt(struct server *server, struct run *run, json_t *plan); /* a run from the journal */
 void live_end(struct live *live, enum run_status status, const char *reason, const struct actor *actor);
+void run_seal(struct server *server, int64_t run); /* in the same batch as what ends it, if it still has to end */
 void live_free(struct live *live);
 const json_t *plan_step(const struct live *live, size_t step);
 bool plan_mode_allows(const struct live *live, const char *target);

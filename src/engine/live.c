@@ -142,6 +142,8 @@ static void batch_failed(struct server *server, struct batch *batch, const struc
 {
 	struct err err;
 
+	if (why->code == ERR_PROTOCOL) /* not the disk's fault, and no better the next time: a new server reads what is true */
+		base_die("the journal refuses an event: %s", why->text);
 	server->failed =
 		xrealloc(server->failed, (server->failed_count + 1) * sizeof(struct batch *));
 	server->failed[server->failed_count++] = batch;
@@ -152,26 +154,6 @@ static void batch_failed(struct server *server, struct batch *batch, const struc
 		server->retry_armed = true;
 		timer_start(server, RETRY_JOURNAL_MS, retry_failed, 0, 0);
 	}
-}
-
-static void seal(struct server *server, int64_t run)
-{
-	struct err err;
-	int64_t last;
-	struct sha256 head;
-	char hex[SHA256_HEX];
-
-	if (journal_head(server->reader, run, &last, &head, &err) != ERR_NONE) {
-		log_line(LOG_ERROR, "run %lld is not sealed: %s", (long long)run, err.text);
-		return;
-	}
-	json_t *payload = json_object();
-	json_put_int(payload, "run", run);
-	json_put_int(payload, "events", last + 1);
-	json_put_str(payload, "head", sha256_hex(head, hex));
-	ledger_emit(server, EVENT_RUN_SEALED, payload);
-	batch_after(server, AFTER_FORGET)->run = run;
-	batch_urgent(server);
 }
 
 static void after_commit(struct server *server, struct after *after)
@@ -190,9 +172,6 @@ static void after_commit(struct server *server, struct after *after)
 		conn = conn_find(server, after->conn);
 		if (conn != NULL)
 			conn_push(conn, json_incref(after->message));
-		break;
-	case AFTER_SEAL:
-		seal(server, after->run);
 		break;
 	case AFTER_FORGET:
 		live = live_find(server, after->run);
@@ -440,7 +419,18 @@ void live_end(struct live *live, enum run_status status, const char *reason, con
 	json_put_str(payload, "status", run_status_name(status));
 	json_put_str(payload, "reason", reason ? reason : "");
 	live_emit(live, EVENT_RUN_ENDED, payload, actor);
-	batch_after(live->server, AFTER_SEAL)->run = live->id;
+	run_seal(live->server, live->id);
+	batch_after(live->server, AFTER_FORGET)->run = live->id;
+}
+
+/* The journal adds how many events the run has and the hash of the last one. */
+void run_seal(struct server *server, int64_t run)
+{
+	json_t *payload = json_object();
+
+	json_put_int(payload, "run", run);
+	ledger_emit(server, EVENT_RUN_SEALED, payload);
+	batch_urgent(server);
 }
 
 void live_free(struct live *live)

@@ -175,7 +175,7 @@ static enum err_code seal_ended(struct server *server, struct err *err)
 		char name[32];
 		snprintf(name, sizeof(name), "%lld", (long long)json_int(row, "run", 0));
 		if (!str_eq(json_str(row, "status", "open"), "open") && json_object_get(sealed, name) == NULL)
-			batch_after(server, AFTER_SEAL)->run = json_int(row, "run", 0);
+			run_seal(server, json_int(row, "run", 0));
 	}
 	json_decref(sealed);
 	json_decref(runs);
