@@ -59,10 +59,12 @@ static void op_lines(const struct screen *screen, const struct step *step, struc
 static void tail_lines(const struct screen *screen, struct lines *lines, int width, int rows)
 {
 	const struct output_view *out = &screen->out;
-	const char *text = out->text, *end = text + out->len;
 	const int wanted = rows + out->scroll;
 
-	if (out->len > 0 && end[-1] == '\n')
+	if (out->len == 0)
+		return;
+	const char *text = out->text, *end = text + out->len;
+	if (end[-1] == '\n')
 		end--;
 	const char *begin = end;
 	int count = 0;
