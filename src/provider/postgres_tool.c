@@ -42,18 +42,27 @@ static char *program(const struct node *node, const char *name)
 	return xstrdup(name);
 }
 
-/* This process's environment without libpq's variables, which would change where a program
- * connects to. */
-static void environment(const char **env, const char *passfile_entry)
+/* A server must outlive the step that starts it: the worker does not end what was started with
+ * this. */
+#define KEEP "DRILLBOOK_KEEP=1"
+
+/* This process's environment and up to two more entries.  For a program of PostgreSQL's without
+ * libpq's variables, which would change where it connects to, and in English, because its words
+ * are read. */
+static void environment(const char **env, bool for_postgres, const char *one, const char *two)
 {
 	size_t count = 0;
 
 	for (char **e = environ; *e != NULL && count < ENV_MAX - 4; e++)
-		if (!str_starts(*e, "PG") && !str_starts(*e, "LC_") && !str_starts(*e, "LANG"))
+		if (!for_postgres || (!str_starts(*e, "PG") && !str_starts(*e, "LC_") &&
+					     !str_starts(*e, "LANG")))
 			env[count++] = *e;
-	env[count++] = "LC_ALL=C";
-	if (passfile_entry != NULL)
-		env[count++] = passfile_entry;
+	if (for_postgres)
+		env[count++] = "LC_ALL=C";
+	if (one != NULL)
+		env[count++] = one;
+	if (two != NULL)
+		env[count++] = two;
 	env[count] = NULL;
 }
 
@@ -112,7 +121,7 @@ enum err_code node_tool(const struct node *node, const char *const *argv, const 
 	for (; argv[count] != NULL && count < ARGS_MAX - 1; count++)
 		args[count] = argv[count];
 	args[count] = NULL;
-	environment(env, entry);
+	environment(env, true, entry, str_eq(argv[0], "pg_ctl") ? KEEP : NULL);
 	int64_t left = call_left_ms(node->call);
 	struct child child = {
 		.argv = args,
@@ -225,7 +234,7 @@ static enum err_code wait_for_answer(const struct node *node, struct err *err)
 static enum err_code start_by_command(
 	const struct node *node, const json_t *command, struct err *err)
 {
-	const char *argv[ARGS_MAX];
+	const char *argv[ARGS_MAX], *env[ENV_MAX];
 	size_t count = 0, i;
 	json_t *word;
 
@@ -235,7 +244,9 @@ static enum err_code start_by_command(
 	if (count == 0)
 		return err_set(err, ERR_USAGE, "\"%s\": start_command is empty",
 			call_target(node->call));
+	environment(env, false, KEEP, NULL);
 	struct child child = { .argv = argv,
+		.env = env,
 		.cwd = call_workspace(node->call)[0] != '\0' ? call_workspace(node->call) : "/",
 		.timeout_ms = call_left_ms(node->call) + 1,
 		.stop = call_stop_flag(node->call) };

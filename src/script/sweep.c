@@ -2,7 +2,11 @@
  *
  * A process that called setsid or forked twice has left its group and its session but not its
  * ancestry: an orphan goes to the nearest subreaper, which is the worker and, after the
- * worker's death, the zygote. */
+ * worker's death, the zygote.
+ *
+ * One kind is left alone: a service that an operation was to start (a database server) must
+ * outlive its step.  It says so by KEEP in its environment and is in a session of its own,
+ * which the program that starts it is not.  What descends from it is left alone, too. */
 #include "sweep.h"
 
 #include "drillbook/base.h"
@@ -18,10 +22,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ROWS_MAX = 1 << 20, PAUSE_MS = 2 };
+enum { ROWS_MAX = 1 << 20, PAUSE_MS = 2, ENVIRONMENT_MAX = 4 << 20 };
+
+#define KEEP "DRILLBOOK_KEEP=1"
 
 struct row {
-	pid_t pid, parent;
+	pid_t pid, parent, session;
 	bool zombie, ours;
 };
 
@@ -41,11 +47,11 @@ static bool read_row(const char *pid, struct row *row)
 	text[n] = '\0';
 	const char *end = strrchr(text, ')');
 	char state;
-	int parent;
-	if (end == NULL || sscanf(end + 1, " %c %d", &state, &parent) != 2)
+	int parent, session;
+	if (end == NULL || sscanf(end + 1, " %c %d %*d %d", &state, &parent, &session) != 3)
 		return false;
-	*row = (struct row){ (pid_t)atoi(pid), (pid_t)parent, state == 'Z' || state == 'X',
-		false };
+	*row = (struct row){ (pid_t)atoi(pid), (pid_t)parent, (pid_t)session,
+		state == 'Z' || state == 'X', false };
 	return true;
 }
 
@@ -79,6 +85,26 @@ static bool belongs(const struct row *rows, size_t count, pid_t parent)
 	return false;
 }
 
+/* The environment a process was started with; another user's cannot be read and is not kept. */
+static bool is_kept(const struct row *row)
+{
+	char path[64];
+	struct buf text;
+	struct err ignored;
+	bool kept = false;
+
+	if (row->zombie || row->session == getsid(0))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)row->pid);
+	if (file_read(path, ENVIRONMENT_MAX, &text, &ignored) != ERR_NONE)
+		return false;
+	for (const char *at = text.data; at != NULL && at < text.data + text.len && !kept;
+		at += strlen(at) + 1)
+		kept = str_eq(at, KEEP);
+	buf_release(&text);
+	return kept;
+}
+
 size_t sweep_signal(int signal, bool (*spare)(void *arg, pid_t child), void *arg)
 {
 	struct row *rows;
@@ -88,13 +114,14 @@ size_t sweep_signal(int signal, bool (*spare)(void *arg, pid_t child), void *arg
 	bool more = true;
 
 	for (size_t i = 0; i < count; i++)
-		rows[i].ours =
-			rows[i].parent == self && (spare == NULL || !spare(arg, rows[i].pid));
+		rows[i].ours = rows[i].parent == self &&
+			       (spare == NULL || !spare(arg, rows[i].pid)) &&
+			       !is_kept(&rows[i]);
 	while (more) {
 		more = false;
 		for (size_t i = 0; i < count; i++)
 			if (!rows[i].ours && rows[i].parent != self &&
-				belongs(rows, count, rows[i].parent))
+				belongs(rows, count, rows[i].parent) && !is_kept(&rows[i]))
 				rows[i].ours = more = true;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -130,6 +157,7 @@ bool sweep_all(int64_t patience_ms)
 {
 	const struct mono begin = mono_now();
 	siginfo_t info;
+	int empty = 0;
 
 	for (;;) {
 		while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -140,7 +168,11 @@ bool sweep_all(int64_t patience_ms)
 			return true;
 		if (mono_ms_since(begin) > patience_ms)
 			return false;
-		sweep_signal(SIGKILL, NULL, NULL);
+		/* children, but none to end: the dead among them were waited for at the latest
+		 * in the round before the second empty look */
+		empty = sweep_signal(SIGKILL, NULL, NULL) == 0 ? empty + 1 : 0;
+		if (empty == 3)
+			return true;
 		poll(NULL, 0, PAUSE_MS);
 	}
 }

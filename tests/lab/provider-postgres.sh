@@ -372,4 +372,34 @@ is "promote: b once more" '.result.timeline == 4'
 call a failover.reverse "$(source_is b a)"
 is "reverse: says that a new copy is needed" '.error.code == "PRECONDITION" and (.error.text | test("reseed"))'
 
+# ------------------------------------------------------------------ in a run: what a step starts outlives it
+
+DRILLBOOK=$BUILD/bin/drillbook
+if [[ -x $DRILLBOOK && -e $BUILD/share/drillbook/providers.json ]]; then
+	down b
+	mkdir run-ws; cp ws/password run-ws/
+	printf 'name: test\nenvironments: {lab: {modes: [probe, drill]}}\n' >run-ws/drillbook.yaml
+	printf 'services:\n  orders: {title: Orders, tier: 1, owner: me, objectives: {rto: 5m, rpo: 0}}\n' >run-ws/services.yaml
+	jq -n --argjson b "$(local_node b | jq -c 'del(.queries)')" '{targets: {b: $b}}' >run-ws/targets.yaml # JSON is YAML
+	cat >run-ws/start.yaml <<'END'
+runbook: Start the server
+version: 1
+service: orders
+steps:
+  - id: start
+    title: Start it
+    uses: {service.start: b}
+    run: service.start("b")
+    marks: [{service: orders, reached: verified}]
+END
+	export DRILLBOOK_DATA=$T/dd DRILLBOOK_CONFIG=$T/dc
+	check "run: the workspace" "$DRILLBOOK" lint --workspace run-ws
+	check "run: trusted" "$DRILLBOOK" trust run-ws
+	"$DRILLBOOK" run start --plain --workspace run-ws >log/run 2>&1 </dev/null
+	check "run: done" test $? = 0
+	check "run: the server lives" is_role b f
+	"$DRILLBOOK" server stop >/dev/null 2>&1
+	check "run: also when drillbook is gone" is_role b f
+fi
+
 check "the password is in no log" fails grep -rqF -- "$PASSWORD" log
