@@ -304,7 +304,7 @@ static enum err_code answer_failed(struct request *r, size_t step, const char *w
 static enum err_code act_skip(struct request *r, struct err *err)
 {
 	const char *note;
-	size_t step;
+	size_t step = 0;
 
 	TRY(reason_of(r, &note, err));
 	TRY(step_of(r, &step, err));
@@ -318,7 +318,7 @@ static enum err_code act_skip(struct request *r, struct err *err)
 
 static enum err_code act_retry(struct request *r, struct err *err)
 {
-	size_t step;
+	size_t step = 0;
 
 	TRY(step_of(r, &step, err));
 	return answer_failed(r, step, "retry", err);
@@ -326,7 +326,7 @@ static enum err_code act_retry(struct request *r, struct err *err)
 
 static enum err_code act_stop_step(struct request *r, struct err *err)
 {
-	size_t step;
+	size_t step = 0;
 
 	TRY(step_of(r, &step, err));
 	const struct step *row = &r->live->run->steps[step];
