@@ -32,7 +32,7 @@ enum err_code pg_exec(struct pg *pg, const char *sql, struct err *err) MUST_CHEC
 /* Exactly one row, as members of into; NULL becomes JSON null. */
 enum err_code pg_row(struct pg *pg, const char *sql, int count, const char *const *values,
 	json_t *into, struct err *err) MUST_CHECK;
-/* At most 1000 rows, each an object. */
+/* At most 1000 rows, each an object; a member that is NULL is absent. */
 enum err_code pg_rows(struct pg *pg, const char *sql, json_t **out, struct err *err) MUST_CHECK;
 /* Starts a statement whose rows come one by one from pg_next_row: *out NULL at the end. */
 enum err_code pg_stream(struct pg *pg, const char *sql, int count, const char *const *values,

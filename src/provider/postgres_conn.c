@@ -399,7 +399,8 @@ enum err_code pg_rows(struct pg *pg, const char *sql, json_t **out, struct err *
 	for (int row = 0; row < PQntuples(res) && row < ROWS_MAX; row++) {
 		json_t *object = json_object();
 		for (int i = 0; i < PQnfields(res); i++)
-			json_put(object, PQfname(res, i), pg_cell(res, row, i));
+			if (!PQgetisnull(res, row, i))
+				json_put(object, PQfname(res, i), pg_cell(res, row, i));
 		json_array_append_new(*out, object);
 	}
 	PQclear(res);
