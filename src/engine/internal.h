@@ -161,6 +161,7 @@ struct server {
 	struct live *lives;
 	struct conn *conns;
 	struct worker *workers;
+	struct worker *spare;       /* forked ahead, waits for a job; also in workers */
 	struct zygote zygote;
 };
 
@@ -218,6 +219,7 @@ enum err_code worker_run_phase(struct live *live, size_t step, const char *phase
 enum err_code worker_verify(struct live *live, size_t step, const struct op *op, struct err *err) MUST_CHECK;
 enum err_code worker_secrets(struct live *live, struct err *err) MUST_CHECK;
 void worker_stop(struct server *server, int64_t id);
+void spare_dismiss(struct server *server); /* when no run is open */
 void worker_tell(struct worker *worker, const char *what, int64_t ordinal, const char *code, const char *text);
 char *outbox_path(const struct server *server, int64_t run, size_t step, int64_t attempt);
 char *output_name(int64_t run, size_t step, int64_t attempt);

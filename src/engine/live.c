@@ -448,6 +448,8 @@ void live_free(struct live *live)
 	free(live->steps);
 	if (live->secrets_fd >= 0)
 		close(live->secrets_fd);
+	if (live->server->lives == NULL)
+		spare_dismiss(live->server);
 	run_free(live->run);
 	json_decref(live->plan);
 	free(live);

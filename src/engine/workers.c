@@ -225,7 +225,10 @@ static void worker_ended(struct worker *worker)
 	*at = worker->next;
 	if (worker->outbox_path != NULL && !outbox_in_use(server, worker->outbox_path))
 		unlink(worker->outbox_path);
-	close(worker->outbox_fd);
+	if (worker->outbox_fd >= 0)
+		close(worker->outbox_fd);
+	if (server->spare == worker)
+		server->spare = NULL;
 	uv_poll_stop(&worker->poll);
 	close(worker->fd);
 	wire_release(&worker->wire);
@@ -290,66 +293,103 @@ static int open_output(struct server *server, const char *name, struct err *err)
 	return fd;
 }
 
-/* Forks a worker and hands it its job.  The channel, output and outbox descriptors are ours until sent. */
+/* A worker that waits for its job. */
+static enum err_code worker_fork(struct server *server, struct worker **out, struct err *err)
+{
+	int pair[2];
+
+	if (!server->zygote.running)
+		TRY(zygote_start(server, err));
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return err_errno(err, "no socket for a worker");
+	struct worker *worker = xmalloc(sizeof(*worker));
+	*worker = (struct worker){.next = server->workers, .server = server, .id = ++server->last_id,
+		.fd = pair[0], .outbox_fd = -1};
+	server->workers = worker;
+	wire_init(&worker->wire, pair[0], WIRE_LINE_MAX);
+	json_t *order = json_object();
+	json_put_str(order, "t", "fork");
+	json_put_int(order, "worker", worker->id);
+	tell_zygote(server, order, &pair[1], 1);
+	close(pair[1]);
+	fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	uv_poll_init(&server->loop, &worker->poll, pair[0]);
+	worker->poll.data = worker;
+	uv_poll_start(&worker->poll, UV_READABLE, worker_readable);
+	*out = worker;
+	return ERR_NONE;
+}
+
+void spare_dismiss(struct server *server)
+{
+	if (server->spare != NULL)
+		shutdown(server->spare->fd, SHUT_RDWR); /* it sees the end of its channel and goes */
+	server->spare = NULL;
+}
+
+/* The next step's process is made while this one's runs. */
+static void spare_prepare(struct server *server)
+{
+	struct err err;
+
+	if (server->spare == NULL && worker_fork(server, &server->spare, &err) != ERR_NONE)
+		log_line(LOG_WARN, "no worker in advance: %s", err.text);
+}
+
+/* The files a job writes: a step's output and outbox, nothing for the others. */
+static enum err_code open_files(struct live *live, struct worker *worker, int *output, struct err *err)
+{
+	struct server *server = live->server;
+
+	if (worker->job != JOB_STEP) {
+		*output = open("/dev/null", O_RDWR | O_CLOEXEC);
+		worker->outbox_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		return *output >= 0 && worker->outbox_fd >= 0 ? ERR_NONE : err_errno(err, "cannot open /dev/null");
+	}
+	char *name = output_name(live->id, worker->step, worker->attempt);
+	*output = open_output(server, name, err);
+	free(name);
+	if (*output < 0)
+		return err->code;
+	worker->outbox_path = outbox_path(server, live->id, worker->step, worker->attempt);
+	worker->outbox_fd =
+		open(worker->outbox_path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return worker->outbox_fd >= 0
+		       ? ERR_NONE
+		       : err_errno(err, "cannot open the outbox \"%s\"", worker->outbox_path);
+}
+
+/* Hands a job to a worker.  What fails here leaves the worker to see its channel close. */
 static enum err_code worker_start(struct live *live, enum job job, size_t step, json_t *message,
 	struct worker **out, struct err *err)
 {
 	struct server *server = live->server;
-	const int64_t attempt = job == JOB_SECRETS ? 0 : live->run->steps[step].attempt;
-	int pair[2] = {-1, -1}, output = -1, outbox = -1;
-	char *name = NULL, *box = NULL;
+	struct worker *worker = server->spare;
 	enum err_code code = ERR_NONE;
+	int output = -1;
 
-	*out = NULL;
-	if (!server->zygote.running)
-		code = zygote_start(server, err);
-	if (code == ERR_NONE && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-		code = err_errno(err, "no socket for a worker");
-	if (code != ERR_NONE)
-		goto out;
-	name = output_name(live->id, step, attempt);
-	output = job == JOB_STEP ? open_output(server, name, err) : open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (output < 0) {
-		code = ERR_SYSTEM;
-		goto out;
+	if (worker == NULL)
+		TRY(worker_fork(server, &worker, err));
+	server->spare = NULL;
+	worker->job = job;
+	worker->run = live->id;
+	worker->step = step;
+	worker->attempt = job == JOB_SECRETS ? 0 : live->run->steps[step].attempt;
+	worker->started = mono_now();
+	code = open_files(live, worker, &output, err);
+	if (code == ERR_NONE) {
+		const int fds[] = {output, worker->outbox_fd, live->secrets_fd};
+		code = wire_send(worker->fd, message, fds, live->secrets_fd >= 0 ? 3 : 2, err);
 	}
-	box = job == JOB_STEP ? outbox_path(server, live->id, step, attempt) : NULL;
-	outbox = box != NULL ? open(box, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600)
-			     : open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (outbox < 0) {
-		code = err_errno(err, "cannot open the outbox \"%s\"", box ? box : "");
-		goto out;
-	}
-	struct worker *worker = xmalloc(sizeof(*worker));
-	*worker = (struct worker){.next = server->workers, .server = server, .id = ++server->last_id,
-		.run = live->id, .job = job, .step = step, .attempt = attempt, .fd = pair[0],
-		.outbox_fd = outbox, .outbox_path = box, .started = mono_now()};
-	box = NULL;
-	server->workers = worker;
-	wire_init(&worker->wire, pair[0], WIRE_LINE_MAX);
-	uv_poll_init(&server->loop, &worker->poll, pair[0]);
-	worker->poll.data = worker;
-	uv_poll_start(&worker->poll, UV_READABLE, worker_readable);
-	const int fds[] = {pair[1], output, outbox, live->secrets_fd};
-	json_t *order = json_object();
-	json_put_str(order, "t", "fork");
-	json_put_int(order, "worker", worker->id);
-	tell_zygote(server, order, fds, live->secrets_fd >= 0 ? 4 : 3);
-	fcntl(pair[0], F_SETFL, O_NONBLOCK);
-	outbox = -1; /* the worker struct's now */
-	code = wire_send(pair[0], message, NULL, 0, err);
-	pair[0] = -1;
-	*out = worker;
-out:
-	for (size_t i = 0; i < 2; i++)
-		if (pair[i] >= 0)
-			close(pair[i]);
 	if (output >= 0)
 		close(output);
-	if (outbox >= 0)
-		close(outbox);
-	free(name);
-	free(box);
+	if (code == ERR_NONE) {
+		*out = worker;
+		spare_prepare(server);
+	} else {
+		worker->done = true; /* whoever asked is told now, not when it ends */
+		shutdown(worker->fd, SHUT_RDWR);
+	}
 	return code;
 }
 

@@ -27,6 +27,12 @@ void channel_init(struct channel *channel, int fd, int outbox_fd, const struct m
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&channel->changed, &attr);
 	pthread_condattr_destroy(&attr);
+	channel_hold(channel, outbox_fd);
+}
+
+void channel_hold(struct channel *channel, int outbox_fd)
+{
+	channel->outbox_fd = outbox_fd;
 	/* held by the worker of the phase before, for as long as it takes to end */
 	while (outbox_fd >= 0 && flock(outbox_fd, LOCK_EX) != 0 && errno == EINTR)
 		;

@@ -48,6 +48,8 @@ struct channel {
 
 /* Takes the lock on the outbox for the life of the process. */
 void channel_init(struct channel *channel, int fd, int outbox_fd, const struct mask *mask);
+/* The same for an outbox that came with the job. */
+void channel_hold(struct channel *channel, int outbox_fd);
 /* The first message; ends the process when the server closes before it. */
 json_t *channel_job(struct channel *channel);
 void channel_start(struct channel *channel);

@@ -383,6 +383,11 @@ void worker_run(const int given[4])
 	job->channel.tick = on_tick;
 	job->channel.arg = job;
 	read_job(job, channel_job(&job->channel));
+	if (fds[1] < 0) { /* forked ahead of its job: they came with it */
+		for (size_t i = 1; i < COUNT_OF(fds); i++)
+			fds[i] = wire_take_fd(&job->channel.wire);
+		channel_hold(&job->channel, fds[2]);
+	}
 	const struct kind *kind = find_kind(job->kind);
 	const enum err_code secrets = take_secrets(job, kind, fds[3], &err);
 	job->hooks =
