@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -175,7 +176,7 @@ static void read_outbox(struct live *live, const struct worker *worker)
 	struct buf bytes;
 	struct err err;
 
-	if (file_read(worker->outbox_path, OUTBOX_MAX, &bytes, &err) != ERR_NONE)
+	if (worker->outbox_path == NULL || file_read(worker->outbox_path, OUTBOX_MAX, &bytes, &err) != ERR_NONE)
 		return;
 	resume_outbox(live, worker->step, &bytes);
 	buf_release(&bytes);
@@ -336,21 +337,25 @@ static void spare_prepare(struct server *server)
 		log_line(LOG_WARN, "no worker in advance: %s", err.text);
 }
 
-/* The files a job writes: a step's output and outbox, nothing for the others. */
+/* The files a job writes: a step's output, and its outbox when it may change something.  Who only reads gets an
+ * outbox in memory: nobody needs to wait for its end or to know what it found. */
 static enum err_code open_files(struct live *live, struct worker *worker, int *output, struct err *err)
 {
 	struct server *server = live->server;
 
-	if (worker->job != JOB_STEP) {
+	if (worker->job == JOB_STEP) {
+		char *name = output_name(live->id, worker->step, worker->attempt);
+		*output = open_output(server, name, err);
+		free(name);
+	} else {
 		*output = open("/dev/null", O_RDWR | O_CLOEXEC);
-		worker->outbox_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-		return *output >= 0 && worker->outbox_fd >= 0 ? ERR_NONE : err_errno(err, "cannot open /dev/null");
 	}
-	char *name = output_name(live->id, worker->step, worker->attempt);
-	*output = open_output(server, name, err);
-	free(name);
 	if (*output < 0)
-		return err->code;
+		return err->code != ERR_NONE ? err->code : err_errno(err, "cannot open /dev/null");
+	if (worker->job != JOB_STEP || json_int(plan_step(live, worker->step), "level", 3) == 0) {
+		worker->outbox_fd = memfd_create("outbox", MFD_CLOEXEC);
+		return worker->outbox_fd >= 0 ? ERR_NONE : err_errno(err, "no memory for an outbox");
+	}
 	worker->outbox_path = outbox_path(server, live->id, worker->step, worker->attempt);
 	worker->outbox_fd =
 		open(worker->outbox_path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
