@@ -13,6 +13,7 @@ declare -A _drillbook_options=(
 	[history]="--json --runbook --service --mode --limit"
 	[report]="--format --json"
 	[verify]="--json --run --seal --seal-out"
+	[journal]=""
 	[doctor]=""
 	[providers]="--json"
 	[schema]=""
@@ -56,6 +57,7 @@ _drillbook() {
 			attach | report) words="last $("${_drillbook_call[@]}" history 2>/dev/null | awk '$1 == "MODE" {on = 1; next} on {print $2}')" ;;
 			trust) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
 			providers) words=$("${_drillbook_call[@]}" providers 2>/dev/null | awk -F: '/^[a-z]/ {print $1}') ;;
+			journal) words="rebuild" ;;
 			schema) words="drillbook services targets drills runbook" ;;
 			server) words="start stop status" ;;
 			esac

@@ -33,7 +33,7 @@ struct command {
 	size_t least, most;         /* words */
 	int (*run)(const struct args *args, struct err *err); /* exit status; -1: err says it */
 };
-extern const struct command command_attach, command_doctor, command_history, command_lint, command_list, command_plan,
+extern const struct command command_attach, command_doctor, command_history, command_journal, command_lint, command_list, command_plan,
 	command_providers, command_report, command_run, command_schema, command_server, command_show, command_trust,
 	command_tui, command_verify;
 extern const struct command *const commands[];

@@ -8,7 +8,7 @@
 
 const struct command *const commands[] = {&command_tui, &command_run, &command_attach, &command_list,
 	&command_show, &command_lint, &command_trust, &command_plan, &command_history, &command_report,
-	&command_verify, &command_doctor, &command_providers, &command_schema, &command_server};
+	&command_verify, &command_journal, &command_doctor, &command_providers, &command_schema, &command_server};
 const size_t command_count = COUNT_OF(commands);
 
 static const struct option_row global_options[] = {

@@ -143,3 +143,49 @@ const struct command command_verify = {
 	.options = verify_options,
 	.run = verify,
 };
+
+/* ------------------------------------------------------------------ journal */
+
+static const struct option_row journal_options[] = {OPTION_END};
+
+/* A second writer is refused, so this needs the server to be gone. */
+static int journal_command(const struct args *args, struct err *err)
+{
+	struct journal *journal;
+	char *path = path_join(args->data_dir, "journal.db");
+	const bool there = path_exists(path);
+
+	free(path);
+	if (!str_eq(args->words[0], "rebuild")) {
+		err_set(err, ERR_USAGE, "journal %s: rebuild", args->words[0]);
+		return -1;
+	}
+	if (!there) {
+		err_set(err, ERR_NOT_FOUND, "nothing has been recorded in \"%s\" yet", args->data_dir);
+		return -1;
+	}
+	enum err_code code = journal_open(&journal, args->data_dir, JOURNAL_WRITE, err);
+	if (code == ERR_HELD)
+		err_context(err, "the server writes it (drillbook server stop)");
+	if (code != ERR_NONE)
+		return -1;
+	code = journal_rebuild(journal, err);
+	journal_close(journal);
+	if (code != ERR_NONE)
+		return -1;
+	puts("every table but the events has been made anew from them");
+	return 0;
+}
+
+const struct command command_journal = {
+	.name = "journal",
+	.words = "rebuild",
+	.summary = "make the tables of runs and steps anew from the events",
+	.details = "What history and reports are found by is derived from the events, which stay as they are.\n"
+		   "The server must not be running: the journal has one writer.",
+	.examples = "  drillbook server stop && drillbook journal rebuild\n",
+	.options = journal_options,
+	.least = 1,
+	.most = 1,
+	.run = journal_command,
+};
