@@ -134,16 +134,22 @@ static void attach(struct rig *rig)
 	must(client_ask(rig->client, "attach", body, NULL, &err), &err);
 }
 
-static void start(struct rig *rig, const char *steps)
+static void start_in(struct rig *rig, const char *mode, const char *steps)
 {
 	struct err err = {0};
 	json_t *body = json_object(), *answer;
 
 	json_put(body, "plan", plan_of(rig, steps));
+	json_put_str(json_object_get(body, "plan"), "mode", mode);
 	must(client_ask(rig->client, "start", body, &answer, &err), &err);
 	rig->id = json_int(answer, "run", 0);
 	json_decref(answer);
 	attach(rig);
+}
+
+static void start(struct rig *rig, const char *steps)
+{
+	start_in(rig, "drill", steps);
 }
 
 /* ------------------------------------------------------------------ following */
@@ -445,6 +451,26 @@ static void test_unknown_is_a_humans_word(void **state)
 	assert_string_equal(step(rig, "a")->ops[0].settled_by, "human");
 }
 
+/* The same file, reads only; a change that the script makes all the same is refused at the boundary. */
+static void test_probe_changes_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	start_in(rig, "probe", "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.read\":[\"tools\"]},\"level\":0,"
+		SCRIPT("action.read('tools', {name = 'count'})") "},"
+		"{\"id\":\"b\",\"title\":\"B\",\"needs\":[\"a\"],\"uses\":{\"action.run\":[\"tools\"]},\"level\":1,"
+		SCRIPT("action.run('tools', {name = 'add'})") "},"
+		"{\"id\":\"c\",\"title\":\"C\",\"needs\":[\"b\"],\"uses\":{\"action.run\":[\"tools\"]},\"level\":0,\"on_failure\":\"continue\","
+		SCRIPT("action.run('tools', {name = 'add'})") "}]");
+	wait_for(rig, ended, "the end");
+	assert_int_equal(rig->run->status, RUN_DONE);
+	assert_int_equal(run_exit_status(rig->run), 0);
+	assert_int_equal(step(rig, "a")->state, STEP_OK);
+	assert_int_equal(step(rig, "b")->attempt, 0);
+	assert_string_equal(step(rig, "c")->error_code, "FORBIDDEN");
+	assert_int_equal(effects(rig), 0);
+}
+
 static void test_one_acting_run_per_service(void **state)
 {
 	struct rig *rig = *state;
@@ -629,6 +655,7 @@ int main(void)
 		T(test_server_dies_inside_an_effect),
 		T(test_everything_dies_inside_an_effect),
 		T(test_unknown_is_a_humans_word),
+		T(test_probe_changes_nothing),
 		T(test_one_acting_run_per_service),
 		T(test_stop_and_abort),
 		T(test_parallel_and_retry),
