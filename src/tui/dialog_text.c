@@ -88,6 +88,18 @@ static const struct op *asked_op(const struct run *run, const struct ask *ask)
 	return NULL;
 }
 
+/* What prepare found, without what stands in lines of its own below. */
+static void before_lines(struct lines *lines, int width, const json_t *before)
+{
+	static const char *const apart[] = { "undo", "effect", "effect_reason" };
+	json_t *rest = json_is_object(before) ? json_copy((json_t *)(uintptr_t)before) : NULL;
+
+	for (size_t i = 0; i < COUNT_OF(apart) && rest != NULL; i++)
+		json_object_del(rest, apart[i]);
+	named_values(lines, width, "Now", rest);
+	json_decref(rest);
+}
+
 static void op_lines(
 	const struct run *run, const struct ask *ask, struct lines *lines, int width)
 {
@@ -100,14 +112,14 @@ static void op_lines(
 		lines_addf(lines, STYLE_BOLD, width, 12, "%-11s %s on %s", verb, op->op,
 			op->target);
 		named_values(lines, width, "Arguments", op->args);
-		named_values(lines, width, "Now", op->before);
+		before_lines(lines, width, op->before);
 		effect_line(lines, width, op->effect, declared);
 		undo_line(lines, width, op->undo);
 	} else if (json_str(detail, "op", "")[0] != '\0') {
 		lines_addf(lines, STYLE_BOLD, width, 12, "%-11s %s on %s", verb,
 			json_str(detail, "op", ""), json_str(detail, "target", ""));
 		named_values(lines, width, "Arguments", json_object_get(detail, "args"));
-		named_values(lines, width, "Now", json_object_get(detail, "before"));
+		before_lines(lines, width, json_object_get(detail, "before"));
 		effect_line(lines, width, json_str(detail, "effect", ""), declared);
 		undo_line(lines, width, json_object_get(detail, "undo"));
 	}
