@@ -59,6 +59,7 @@ trap 'exit 130' INT TERM HUP
 stage() { # stage WORKSPACE PART,…: lab, installed build, workspace, server, witness
 	lab up --parts "$2" --with $$ || fatal "the lab did not come up"
 	lab stage "$build" "$root/runbooks/$1" || fatal "drillbook does not run in the lab"
+	equal "drillbook lint" "no mistakes found" "$(book lint 2>&1)"
 	lab witness start || fatal "the witness does not run"
 	until_ok 5000 acknowledged 20 || fatal "the witness has no orders acknowledged"
 }
