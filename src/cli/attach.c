@@ -1,15 +1,15 @@
 /* attach.c: follow a run that exists, open or ended. */
 #include "cli.h"
 
-static const struct option_row options[] = {
-	{"watch", NULL, false, "look only: do not take the lead"},
-	{"plain", NULL, false, "lines instead of a screen"},
-	{"approve", "STEP", true, "as for run"},
-	{"confirm", "STEP=WORD", true, "as for run"},
-	OPTION_END};
+static const struct option_row options[] = { { "watch", NULL, false,
+						     "look only: do not take the lead" },
+	{ "plain", NULL, false, "lines instead of a screen" },
+	{ "approve", "STEP", true, "as for run" },
+	{ "confirm", "STEP=WORD", true, "as for run" }, OPTION_END };
 
 /* The open run when there is just one, else the newest. */
-static enum err_code choose(const struct args *args, struct client *client, int64_t *run, struct err *err)
+static enum err_code choose(
+	const struct args *args, struct client *client, int64_t *run, struct err *err)
 {
 	json_t *request, *answer;
 
@@ -23,7 +23,8 @@ static enum err_code choose(const struct args *args, struct client *client, int6
 	*run = json_int(json_array_get(runs, 0), "run", 0);
 	json_decref(answer);
 	if (count > 1)
-		return err_set(err, ERR_USAGE, "%zu runs are open: say which (drillbook history)", count);
+		return err_set(err, ERR_USAGE,
+			"%zu runs are open: say which (drillbook history)", count);
 	return count == 1 ? ERR_NONE : cli_run_number(args, "last", run, err);
 }
 
@@ -45,7 +46,8 @@ const struct command command_attach = {
 	.name = "attach",
 	.words = "[RUN|last]",
 	.summary = "follow an open run, or look at an ended one",
-	.details = "After a crash this is the way back in: the server is started, takes up what was open, says what is known\n"
+	.details = "After a crash this is the way back in: the server is started, takes up "
+		   "what was open, says what is known\n"
 		   "and what is not, and the run goes on.",
 	.examples = "  drillbook attach\n  drillbook attach 2042 --watch\n",
 	.options = options,

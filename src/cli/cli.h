@@ -1,4 +1,5 @@
-/* cli.h: what the commands share: their table, their options, the workspace and the journal they open. */
+/* cli.h: what the commands share: their table, their options, the workspace and the journal
+ * they open. */
 #ifndef CLI_H
 #define CLI_H
 
@@ -13,38 +14,43 @@ struct option_row {
 	bool repeat;
 	const char *help;
 };
-#define OPTION_END { .name = NULL }
+#define OPTION_END                                                                             \
+	{                                                                                      \
+		.name = NULL                                                                   \
+	}
 
 struct args {
-	json_t *options;            /* name -> true, "value" or ["value", …] */
-	const char *words[32];      /* what is no option; borrowed from argv */
+	json_t *options;       /* name -> true, "value" or ["value", …] */
+	const char *words[32]; /* what is no option; borrowed from argv */
 	size_t word_count;
-	const char *data_dir;       /* owned by main */
-	const char *workspace_dir;  /* --workspace, $DRILLBOOK_WORKSPACE or "." */
+	const char *data_dir;	   /* owned by main */
+	const char *workspace_dir; /* --workspace, $DRILLBOOK_WORKSPACE or "." */
 	bool color;
 };
 
 struct command {
-	const char *name, *words;   /* "run", "RUNBOOK[@VERSION]" */
+	const char *name, *words; /* "run", "RUNBOOK[@VERSION]" */
 	const char *summary;
-	const char *details;        /* may be NULL */
-	const char *examples;       /* one per line */
+	const char *details;  /* may be NULL */
+	const char *examples; /* one per line */
 	const struct option_row *options;
-	size_t least, most;         /* words */
+	size_t least, most;				      /* words */
 	int (*run)(const struct args *args, struct err *err); /* exit status; -1: err says it */
 };
-extern const struct command command_attach, command_doctor, command_history, command_journal, command_lint, command_list, command_plan,
-	command_providers, command_report, command_run, command_schema, command_server, command_show, command_trust,
-	command_tui, command_verify;
+extern const struct command command_attach, command_doctor, command_history, command_journal,
+	command_lint, command_list, command_plan, command_providers, command_report,
+	command_run, command_schema, command_server, command_show, command_trust, command_tui,
+	command_verify;
 extern const struct command *const commands[];
 extern const size_t command_count;
 
 bool option_flag(const struct args *args, const char *name);
-const char *option_value(const struct args *args, const char *name);   /* NULL when not given */
+const char *option_value(const struct args *args, const char *name); /* NULL when not given */
 /* NULL-terminated; owned array, borrowed strings. */
 const char **option_values(const struct args *args, const char *name);
 
-/* The provider description of this build; owned.  ERR_NOT_FOUND when the installation is incomplete. */
+/* The provider description of this build; owned.  ERR_NOT_FOUND when the installation is
+ * incomplete. */
 enum err_code cli_catalog(json_t **out, struct err *err) MUST_CHECK;
 
 struct desk { /* an open workspace and what was found wrong with it */
@@ -61,15 +67,18 @@ enum err_code desk_trusted(const struct desk *desk, struct err *err) MUST_CHECK;
 enum err_code desk_check_lua(struct desk *desk, const json_t *plan, struct err *err) MUST_CHECK;
 
 /* Plan of a runbook with --mode and --param given; problems are printed on error. */
-enum err_code cli_plan(struct desk *desk, const struct args *args, const char *runbook, const char *mode,
-	json_t **plan, struct err *err) MUST_CHECK;
+enum err_code cli_plan(struct desk *desk, const struct args *args, const char *runbook,
+	const char *mode, json_t **plan, struct err *err) MUST_CHECK;
 /* Follows a run on the screen or in plain lines, as the terminal and the options say. */
-int cli_follow(const struct args *args, struct client *client, int64_t run, json_t *home, struct err *err);
+int cli_follow(const struct args *args, struct client *client, int64_t run, json_t *home,
+	struct err *err);
 bool cli_plain(const struct args *args);
 /* ERR_NOT_FOUND when nothing was ever recorded there. */
-enum err_code cli_journal(const struct args *args, struct journal **out, struct err *err) MUST_CHECK;
+enum err_code cli_journal(
+	const struct args *args, struct journal **out, struct err *err) MUST_CHECK;
 /* "2042" or "last". */
-enum err_code cli_run_number(const struct args *args, const char *word, int64_t *out, struct err *err) MUST_CHECK;
+enum err_code cli_run_number(
+	const struct args *args, const char *word, int64_t *out, struct err *err) MUST_CHECK;
 /* Tables on stdout: columns as wide as their widest cell; the text is sanitised. */
 void print_safe(FILE *to, const char *text);
 int print_json(json_t *owned); /* pretty, to stdout; returns 0 */

@@ -37,7 +37,8 @@ void print_safe(FILE *to, const char *text)
 	struct err err;
 
 	buf_init(&clean, 1 << 20);
-	if (text != NULL && text_sanitise(text, strlen(text), &clean, &err) == ERR_NONE && clean.len > 0)
+	if (text != NULL && text_sanitise(text, strlen(text), &clean, &err) == ERR_NONE &&
+		clean.len > 0)
 		fputs(clean.data, to);
 	buf_release(&clean);
 }
@@ -52,7 +53,7 @@ int print_json(json_t *owned)
 
 const char *level_word(int64_t level)
 {
-	static const char *const words[] = {"read", "change", "costly", "irreversible"};
+	static const char *const words[] = { "read", "change", "costly", "irreversible" };
 
 	return level >= 0 && level < (int64_t)COUNT_OF(words) ? words[level] : "?";
 }
@@ -77,11 +78,12 @@ enum err_code cli_catalog(json_t **out, struct err *err)
 
 enum err_code desk_open(struct desk *desk, const struct args *args, struct err *err)
 {
-	*desk = (struct desk){0};
+	*desk = (struct desk){ 0 };
 	problems_init(&desk->problems);
 	enum err_code code = cli_catalog(&desk->catalog, err);
 	if (code == ERR_NONE)
-		code = workspace_open(&desk->workspace, args->workspace_dir, desk->catalog, &desk->problems, err);
+		code = workspace_open(&desk->workspace, args->workspace_dir, desk->catalog,
+			&desk->problems, err);
 	if (code != ERR_NONE)
 		desk_close(desk);
 	return code;
@@ -93,7 +95,7 @@ void desk_close(struct desk *desk)
 		workspace_free(desk->workspace);
 	problems_release(&desk->problems);
 	json_decref(desk->catalog);
-	*desk = (struct desk){0};
+	*desk = (struct desk){ 0 };
 }
 
 size_t desk_print(const struct desk *desk, size_t most)
@@ -101,7 +103,8 @@ size_t desk_print(const struct desk *desk, size_t most)
 	for (size_t i = 0; i < desk->problems.count && i < most; i++)
 		problem_print(stderr, &desk->problems.rows[i]);
 	if (desk->problems.count > most)
-		fprintf(stderr, "… and %zu more: drillbook lint\n", desk->problems.count - most);
+		fprintf(stderr, "… and %zu more: drillbook lint\n",
+			desk->problems.count - most);
 	return problems_errors(&desk->problems);
 }
 
@@ -112,13 +115,14 @@ enum err_code desk_trusted(const struct desk *desk, struct err *err)
 	if (trust_holds(root))
 		return ERR_NONE;
 	return err_set(err, ERR_UNTRUSTED,
-		"\"%s\" is not trusted on this machine: nothing of it is executed. Read it, then: drillbook trust %s",
+		"\"%s\" is not trusted on this machine: nothing of it is executed. Read it, "
+		"then: drillbook trust %s",
 		root, root);
 }
 
 static void collect_scripts(const json_t *plan, json_t *scripts)
 {
-	static const char *const members[] = {"script", "check", "verify", "undo"};
+	static const char *const members[] = { "script", "check", "verify", "undo" };
 	const json_t *step;
 	size_t i;
 
@@ -153,9 +157,11 @@ static void add_lua_problems(struct desk *desk, const json_t *found)
 			list->cap = list->cap ? list->cap * 2 : 16;
 			list->rows = xrealloc(list->rows, list->cap * sizeof(*list->rows));
 		}
-		list->rows[list->count++] = (struct problem){.severity = SEVERITY_ERROR,
-			.file = xstrdup(json_str(row, "file", "")), .line = (int)json_int(row, "line", 0),
-			.text = xstrdup(json_str(row, "text", "")), .rule = "lua-syntax"};
+		list->rows[list->count++] = (struct problem){ .severity = SEVERITY_ERROR,
+			.file = xstrdup(json_str(row, "file", "")),
+			.line = (int)json_int(row, "line", 0),
+			.text = xstrdup(json_str(row, "text", "")),
+			.rule = "lua-syntax" };
 	}
 }
 
@@ -163,13 +169,16 @@ enum err_code desk_check_lua(struct desk *desk, const json_t *plan, struct err *
 {
 	char *worker = path_libexec("worker");
 	json_t *request = json_object(), *scripts = json_array(), *found = NULL;
-	const char *argv[] = {worker, "--lint", NULL};
+	const char *argv[] = { worker, "--lint", NULL };
 
 	collect_scripts(plan, scripts);
 	json_put(request, "scripts", scripts);
 	char *input = json_line(request);
-	struct child child = {.argv = argv, .input = input, .input_bytes = strlen(input), .timeout_ms = 20000,
-		.max_output_bytes = 16 << 20};
+	struct child child = { .argv = argv,
+		.input = input,
+		.input_bytes = strlen(input),
+		.timeout_ms = 20000,
+		.max_output_bytes = 16 << 20 };
 	enum err_code code = json_array_size(scripts) > 0 ? child_run(&child, err) : ERR_NONE;
 	if (code == ERR_NONE && json_array_size(scripts) > 0) {
 		code = json_parse(child.out.data, child.out.len, &found, err);
@@ -193,7 +202,8 @@ static enum err_code take_params(const struct args *args, json_t **out, struct e
 	for (size_t i = 0; given[i] != NULL && code == ERR_NONE; i++) {
 		const char *equals = strchr(given[i], '=');
 		if (equals == NULL || equals == given[i]) {
-			code = err_set(err, ERR_USAGE, "--param \"%s\": write name=value", given[i]);
+			code = err_set(
+				err, ERR_USAGE, "--param \"%s\": write name=value", given[i]);
 			break;
 		}
 		char *name = xstrdup(given[i]);
@@ -205,19 +215,21 @@ static enum err_code take_params(const struct args *args, json_t **out, struct e
 	return code;
 }
 
-enum err_code cli_plan(struct desk *desk, const struct args *args, const char *runbook, const char *mode,
-	json_t **plan, struct err *err)
+enum err_code cli_plan(struct desk *desk, const struct args *args, const char *runbook,
+	const char *mode, json_t **plan, struct err *err)
 {
 	json_t *params = NULL;
 	enum err_code code = take_params(args, &params, err);
 
 	*plan = NULL;
 	if (code == ERR_NONE)
-		code = workspace_plan(desk->workspace, runbook, mode, params, plan, &desk->problems, err);
+		code = workspace_plan(
+			desk->workspace, runbook, mode, params, plan, &desk->problems, err);
 	if (code == ERR_NONE)
 		code = desk_check_lua(desk, *plan, err);
 	if (code == ERR_NONE && problems_errors(&desk->problems) > 0)
-		code = err_set(err, ERR_WORKSPACE, "the workspace has %zu mistakes", problems_errors(&desk->problems));
+		code = err_set(err, ERR_WORKSPACE, "the workspace has %zu mistakes",
+			problems_errors(&desk->problems));
 	if (code != ERR_NONE) {
 		desk_print(desk, 20);
 		json_decref(*plan);
@@ -236,21 +248,24 @@ enum err_code cli_journal(const struct args *args, struct journal **out, struct 
 
 	free(path);
 	if (!there)
-		return err_set(err, ERR_NOT_FOUND, "nothing has been recorded in \"%s\" yet", args->data_dir);
+		return err_set(err, ERR_NOT_FOUND, "nothing has been recorded in \"%s\" yet",
+			args->data_dir);
 	return journal_open(out, args->data_dir, JOURNAL_READ, err);
 }
 
-enum err_code cli_run_number(const struct args *args, const char *word, int64_t *out, struct err *err)
+enum err_code cli_run_number(
+	const struct args *args, const char *word, int64_t *out, struct err *err)
 {
 	struct journal *journal;
-	const struct journal_filter filter = {.limit = 1};
+	const struct journal_filter filter = { .limit = 1 };
 	json_t *runs = NULL;
 	char *end;
 
 	if (!str_eq(word, "last")) {
 		*out = strtoll(word, &end, 10);
 		if (*end != '\0' || *out <= 0)
-			return err_set(err, ERR_USAGE, "\"%s\" is no run number: write one, or last", word);
+			return err_set(err, ERR_USAGE,
+				"\"%s\" is no run number: write one, or last", word);
 		return ERR_NONE;
 	}
 	TRY(cli_journal(args, &journal, err));
@@ -271,26 +286,37 @@ bool cli_plain(const struct args *args)
 	const char *term = getenv("TERM"), *accessible = getenv("ACCESSIBLE");
 
 	return option_flag(args, "plain") || !isatty(0) || !isatty(1) || term == NULL ||
-	       strcmp(term, "dumb") == 0 || (accessible != NULL && strcmp(accessible, "1") == 0);
+	       strcmp(term, "dumb") == 0 ||
+	       (accessible != NULL && strcmp(accessible, "1") == 0);
 }
 
-int cli_follow(const struct args *args, struct client *client, int64_t run, json_t *home, struct err *err)
+int cli_follow(const struct args *args, struct client *client, int64_t run, json_t *home,
+	struct err *err)
 {
 	int status = 0;
 	enum err_code code;
 
 	if (cli_plain(args)) {
-		const char **approve = option_values(args, "approve"), **confirm = option_values(args, "confirm");
+		const char **approve = option_values(args, "approve"),
+			   **confirm = option_values(args, "confirm");
 		const bool interactive = isatty(0) && isatty(1);
-		const struct plain_options options = {.client = client, .run = run, .in = stdin, .out = stdout,
-			.interactive = interactive, .approve = approve, .confirm = confirm,
-			.yes_drill = !interactive};
+		const struct plain_options options = { .client = client,
+			.run = run,
+			.in = stdin,
+			.out = stdout,
+			.interactive = interactive,
+			.approve = approve,
+			.confirm = confirm,
+			.yes_drill = !interactive };
 		code = plain_run(&options, &status, err);
 		free(approve);
 		free(confirm);
 	} else {
-		const struct tui_options options = {.client = client, .run = run, .home = home,
-			.color = args->color, .watch_only = option_flag(args, "watch")};
+		const struct tui_options options = { .client = client,
+			.run = run,
+			.home = home,
+			.color = args->color,
+			.watch_only = option_flag(args, "watch") };
 		code = tui_run(&options, &status, err);
 	}
 	return code == ERR_NONE ? status : -1;

@@ -1,20 +1,21 @@
 /* lint.c: every mistake of the workspace with file, line and column. */
 #include "cli.h"
 
-static const struct option_row options[] = {{"json", NULL, false, "as JSON"}, OPTION_END};
+static const struct option_row options[] = { { "json", NULL, false, "as JSON" }, OPTION_END };
 
-/* A runbook in the first mode its targets allow; NULL when it has mistakes, which are reported elsewhere, or needs
- * parameters. */
+/* A runbook in the first mode its targets allow; NULL when it has mistakes, which are reported
+ * elsewhere, or needs parameters. */
 static json_t *plan_somehow(struct desk *desk, const char *name)
 {
-	static const char *const modes[] = {"drill", "live", "probe"};
+	static const char *const modes[] = { "drill", "live", "probe" };
 	json_t *plan = NULL;
 
 	for (size_t i = 0; i < COUNT_OF(modes) && plan == NULL; i++) {
 		struct problems ignored;
 		struct err why;
 		problems_init(&ignored);
-		if (workspace_plan(desk->workspace, name, modes[i], NULL, &plan, &ignored, &why) != ERR_NONE)
+		if (workspace_plan(desk->workspace, name, modes[i], NULL, &plan, &ignored,
+			    &why) != ERR_NONE)
 			plan = NULL;
 		problems_release(&ignored);
 	}
@@ -75,7 +76,8 @@ const struct command command_lint = {
 	.name = "lint",
 	.words = "[RUNBOOK]",
 	.summary = "find mistakes in the workspace",
-	.details = "Executes nothing of the workspace and works untrusted. Warnings do not change the exit status.",
+	.details = "Executes nothing of the workspace and works untrusted. Warnings do not "
+		   "change the exit status.",
 	.examples = "  drillbook lint\n  drillbook lint failover --json\n",
 	.options = options,
 	.most = 1,

@@ -1,7 +1,7 @@
 /* list.c: the services and runbooks of the workspace. */
 #include "cli.h"
 
-static const struct option_row options[] = {{"json", NULL, false, "as JSON"}, OPTION_END};
+static const struct option_row options[] = { { "json", NULL, false, "as JSON" }, OPTION_END };
 
 static void print_objective(const json_t *service, const char *key)
 {
@@ -16,9 +16,11 @@ static void print_services(const json_t *services)
 	const json_t *row;
 	size_t i;
 
-	printf("%-20s %-4s %-8s %-8s %-12s %s\n", "SERVICE", "TIER", "RTO", "RPO", "STANDBY", "OWNER");
+	printf("%-20s %-4s %-8s %-8s %-12s %s\n", "SERVICE", "TIER", "RTO", "RPO", "STANDBY",
+		"OWNER");
 	json_array_foreach(services, i, row) {
-		printf("%-20s T%-3lld", json_str(row, "name", ""), (long long)json_int(row, "tier", 0));
+		printf("%-20s T%-3lld", json_str(row, "name", ""),
+			(long long)json_int(row, "tier", 0));
 		print_objective(row, "rto_ms");
 		print_objective(row, "rpo_ms");
 		printf(" %-12s ", json_str(row, "standby", "--"));
@@ -35,7 +37,8 @@ static void print_runbooks(const json_t *runbooks)
 	printf("\n%-20s %-5s %-6s %-10s %s\n", "RUNBOOK", "VER", "STEPS", "DANGEROUS", "TITLE");
 	json_array_foreach(runbooks, i, row) {
 		printf("%-20s v%-4lld %-6lld %-10lld ", json_str(row, "name", ""),
-			(long long)json_int(row, "version", 0), (long long)json_int(row, "steps", 0),
+			(long long)json_int(row, "version", 0),
+			(long long)json_int(row, "steps", 0),
 			(long long)json_int(row, "dangerous", 0));
 		print_safe(stdout, json_str(row, "title", ""));
 		puts(json_flag(row, "valid", true) ? "" : "   (has mistakes: drillbook lint)");

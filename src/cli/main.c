@@ -6,27 +6,32 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct command *const commands[] = {&command_tui, &command_run, &command_attach, &command_list,
-	&command_show, &command_lint, &command_trust, &command_plan, &command_history, &command_report,
-	&command_verify, &command_journal, &command_doctor, &command_providers, &command_schema, &command_server};
+const struct command *const commands[] = { &command_tui, &command_run, &command_attach,
+	&command_list, &command_show, &command_lint, &command_trust, &command_plan,
+	&command_history, &command_report, &command_verify, &command_journal, &command_doctor,
+	&command_providers, &command_schema, &command_server };
 const size_t command_count = COUNT_OF(commands);
 
 static const struct option_row global_options[] = {
-	{"workspace", "DIR", false, "the workspace (default: $DRILLBOOK_WORKSPACE, else here or above)"},
-	{"data", "DIR", false, "journal, outputs and socket (default: $DRILLBOOK_DATA, else XDG)"},
-	{"no-color", NULL, false, "no colours (also: NO_COLOR)"},
-	{"help", NULL, false, "this text"},
-	OPTION_END};
+	{ "workspace", "DIR", false,
+		"the workspace (default: $DRILLBOOK_WORKSPACE, else here or above)" },
+	{ "data", "DIR", false,
+		"journal, outputs and socket (default: $DRILLBOOK_DATA, else XDG)" },
+	{ "no-color", NULL, false, "no colours (also: NO_COLOR)" },
+	{ "help", NULL, false, "this text" }, OPTION_END
+};
 
 static const char exit_statuses[] =
 	"Exit status:\n"
-	"  0 done within RTO   1 a step failed       2 usage          3 done, RTO or RPO missed\n"
+	"  0 done within RTO   1 a step failed       2 usage          3 done, RTO or RPO "
+	"missed\n"
 	"  4 aborted           5 attention needed    6 workspace      7 journal unavailable\n"
 	"  8 held by another   9 does not verify    10 not held     130/143 signal\n";
 
 static void print_help(FILE *to)
 {
-	fputs("drillbook " DRILLBOOK_VERSION ": disaster-recovery runbooks, run, drilled, measured, recorded\n\n"
+	fputs("drillbook " DRILLBOOK_VERSION
+	      ": disaster-recovery runbooks, run, drilled, measured, recorded\n\n"
 	      "usage: drillbook [--workspace DIR] [--data DIR] COMMAND …\n\n",
 		to);
 	for (size_t i = 0; i < command_count; i++)
@@ -40,14 +45,15 @@ static void print_options(FILE *to, const struct option_row *rows)
 		char left[64];
 		snprintf(left, sizeof(left), "--%s%s%s", rows->name, rows->argument ? " " : "",
 			rows->argument ? rows->argument : "");
-		fprintf(to, "  %-22s %s%s\n", left, rows->help, rows->repeat ? " (may be repeated)" : "");
+		fprintf(to, "  %-22s %s%s\n", left, rows->help,
+			rows->repeat ? " (may be repeated)" : "");
 	}
 }
 
 static void print_command_help(FILE *to, const struct command *command)
 {
-	fprintf(to, "usage: drillbook %s%s%s\n\n%s\n", command->name, command->words[0] ? " " : "",
-		command->words, command->summary);
+	fprintf(to, "usage: drillbook %s%s%s\n\n%s\n", command->name,
+		command->words[0] ? " " : "", command->words, command->summary);
 	if (command->details != NULL)
 		fprintf(to, "\n%s\n", command->details);
 	fputs("\nOptions:\n", to);
@@ -58,7 +64,8 @@ static void print_command_help(FILE *to, const struct command *command)
 	fprintf(to, "\n%s", exit_statuses);
 }
 
-static const struct option_row *find_option(const struct option_row *rows, const char *name, size_t len)
+static const struct option_row *find_option(
+	const struct option_row *rows, const char *name, size_t len)
 {
 	for (; rows != NULL && rows->name != NULL; rows++)
 		if (strlen(rows->name) == len && memcmp(rows->name, name, len) == 0)
@@ -66,27 +73,31 @@ static const struct option_row *find_option(const struct option_row *rows, const
 	return NULL;
 }
 
-static enum err_code unknown_option(const struct command *command, const char *word, struct err *err)
+static enum err_code unknown_option(
+	const struct command *command, const char *word, struct err *err)
 {
 	const char *names[64];
 	size_t count = 0;
-	const struct option_row *const tables[] = {command ? command->options : NULL, global_options};
+	const struct option_row *const tables[] = { command ? command->options : NULL,
+		global_options };
 
 	for (size_t t = 0; t < COUNT_OF(tables); t++)
-		for (const struct option_row *row = tables[t]; row != NULL && row->name != NULL && count < 64; row++)
+		for (const struct option_row *row = tables[t];
+			row != NULL && row->name != NULL && count < 64; row++)
 			names[count++] = row->name;
 	const char *near = str_nearest(word, names, count);
-	return err_set(err, ERR_USAGE, "unknown option \"--%s\"%s%s%s", word, near ? "; did you mean --" : "",
-		near ? near : "", near ? "?" : "");
+	return err_set(err, ERR_USAGE, "unknown option \"--%s\"%s%s%s", word,
+		near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
 }
 
 /* One "--name[=value]"; moves *i over a value that stands apart. */
-static enum err_code take_option(struct args *args, const struct command *command, char **argv, int argc,
-	int *i, struct err *err)
+static enum err_code take_option(struct args *args, const struct command *command, char **argv,
+	int argc, int *i, struct err *err)
 {
 	const char *word = argv[*i] + 2, *equals = strchr(word, '=');
 	const size_t len = equals ? (size_t)(equals - word) : strlen(word);
-	const struct option_row *row = find_option(command ? command->options : NULL, word, len);
+	const struct option_row *row =
+		find_option(command ? command->options : NULL, word, len);
 
 	if (row == NULL)
 		row = find_option(global_options, word, len);
@@ -100,13 +111,15 @@ static enum err_code take_option(struct args *args, const struct command *comman
 	}
 	const char *value = equals ? equals + 1 : *i + 1 < argc ? argv[++*i] : NULL;
 	if (value == NULL)
-		return err_set(err, ERR_USAGE, "--%s needs a value: --%s %s", row->name, row->name, row->argument);
+		return err_set(err, ERR_USAGE, "--%s needs a value: --%s %s", row->name,
+			row->name, row->argument);
 	if (!row->repeat && json_object_get(args->options, row->name) != NULL)
 		return err_set(err, ERR_USAGE, "--%s is given twice", row->name);
 	if (row->repeat) {
 		if (json_object_get(args->options, row->name) == NULL)
 			json_put(args->options, row->name, json_array());
-		json_array_append_new(json_object_get(args->options, row->name), json_text(value, strlen(value)));
+		json_array_append_new(json_object_get(args->options, row->name),
+			json_text(value, strlen(value)));
 	} else {
 		json_put_str(args->options, row->name, value);
 	}
@@ -121,8 +134,8 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-static enum err_code parse(int argc, char **argv, struct args *args, const struct command **command,
-	struct err *err)
+static enum err_code parse(int argc, char **argv, struct args *args,
+	const struct command **command, struct err *err)
 {
 	bool only_words = false;
 
@@ -133,7 +146,8 @@ static enum err_code parse(int argc, char **argv, struct args *args, const struc
 			TRY(take_option(args, *command, argv, argc, &i, err));
 		} else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0') {
 			if (strcmp(argv[i], "-h") != 0)
-				return err_set(err, ERR_USAGE, "unknown option \"%s\"", argv[i]);
+				return err_set(
+					err, ERR_USAGE, "unknown option \"%s\"", argv[i]);
 			json_put_flag(args->options, "help", true);
 		} else if (*command == NULL) {
 			*command = find_command(argv[i]);
@@ -142,8 +156,9 @@ static enum err_code parse(int argc, char **argv, struct args *args, const struc
 				for (size_t k = 0; k < command_count; k++)
 					names[k] = commands[k]->name;
 				const char *near = str_nearest(argv[i], names, command_count);
-				return err_set(err, ERR_USAGE, "unknown command \"%s\"%s%s%s", argv[i],
-					near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+				return err_set(err, ERR_USAGE, "unknown command \"%s\"%s%s%s",
+					argv[i], near ? "; did you mean " : "",
+					near ? near : "", near ? "?" : "");
 			}
 		} else if (args->word_count < COUNT_OF(args->words)) {
 			args->words[args->word_count++] = argv[i];
@@ -177,7 +192,8 @@ static char *data_directory(const struct args *args)
 static int run_command(const struct command *command, struct args *args, struct err *err)
 {
 	if (args->word_count < command->least || args->word_count > command->most) {
-		err_set(err, ERR_USAGE, "%s: usage: drillbook %s %s", command->name, command->name, command->words);
+		err_set(err, ERR_USAGE, "%s: usage: drillbook %s %s", command->name,
+			command->name, command->words);
 		return -1;
 	}
 	char *data = data_directory(args);
@@ -194,9 +210,9 @@ static int run_command(const struct command *command, struct args *args, struct 
 
 int main(int argc, char **argv)
 {
-	struct args args = {.options = json_object()};
+	struct args args = { .options = json_object() };
 	const struct command *command = NULL;
-	struct err err = {0};
+	struct err err = { 0 };
 	int status = 0;
 
 	setlocale(LC_CTYPE, "");

@@ -1,13 +1,14 @@
-/* plan.c: what a runbook would do, without doing any of it; and the same as a paper for when nothing works. */
+/* plan.c: what a runbook would do, without doing any of it; and the same as a paper for when
+ * nothing works. */
 #include "cli.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const struct option_row plan_options[] = {
-	{"mode", "MODE", false, "probe, drill (default) or live"},
-	{"param", "NAME=VALUE", true, "a parameter of the runbook"},
-	{"json", NULL, false, "the plan as the server gets it"}, OPTION_END};
+static const struct option_row plan_options[] = { { "mode", "MODE", false,
+							  "probe, drill (default) or live" },
+	{ "param", "NAME=VALUE", true, "a parameter of the runbook" },
+	{ "json", NULL, false, "the plan as the server gets it" }, OPTION_END };
 
 static void print_uses(const json_t *uses, const char *lead)
 {
@@ -25,12 +26,14 @@ static void print_uses(const json_t *uses, const char *lead)
 static void print_step(const json_t *step, size_t number)
 {
 	char text[32];
-	const int64_t expect = json_int(step, "expect_ms", 0), level = json_int(step, "level", 0);
+	const int64_t expect = json_int(step, "expect_ms", 0),
+		      level = json_int(step, "level", 0);
 	const json_t *row;
 	size_t i;
 
 	printf("%3zu %-20s %-7s", number, json_str(step, "id", ""), json_str(step, "kind", ""));
-	printf(" %-13s%-8s ", level_word(level), expect > 0 ? format_duration(text, sizeof(text), expect) : "");
+	printf(" %-13s%-8s ", level_word(level),
+		expect > 0 ? format_duration(text, sizeof(text), expect) : "");
 	print_safe(stdout, json_str(step, "title", ""));
 	putchar('\n');
 	print_uses(json_object_get(step, "uses"), "      ");
@@ -40,13 +43,15 @@ static void print_step(const json_t *step, size_t number)
 	json_array_foreach(json_object_get(step, "needs"), i, row)
 		printf(" %s", json_string_value(row));
 	json_array_foreach(json_object_get(step, "marks"), i, row)
-		printf("; then %s is %s", json_str(row, "service", ""), json_str(row, "reached", ""));
+		printf("; then %s is %s", json_str(row, "service", ""),
+			json_str(row, "reached", ""));
 	putchar('\n');
 }
 
 static void print_head(const json_t *plan)
 {
-	const json_t *book = json_object_get(plan, "runbook"), *space = json_object_get(plan, "workspace"), *row;
+	const json_t *book = json_object_get(plan, "runbook"),
+		     *space = json_object_get(plan, "workspace"), *row;
 	size_t i, first = 0;
 	char text[32];
 	char mode[16];
@@ -54,27 +59,33 @@ static void print_head(const json_t *plan)
 	snprintf(mode, sizeof(mode), "%s", json_str(plan, "mode", ""));
 	for (char *at = mode; *at != '\0'; at++)
 		*at = (char)(*at >= 'a' && *at <= 'z' ? *at - 32 : *at);
-	printf("[%s] %s v%lld ", mode, json_str(book, "name", ""), (long long)json_int(book, "version", 0));
+	printf("[%s] %s v%lld ", mode, json_str(book, "name", ""),
+		(long long)json_int(book, "version", 0));
 	print_safe(stdout, json_str(book, "title", ""));
-	printf("\n  bytes %.12s  commit %.12s%s\n", json_str(book, "digest", ""), json_str(space, "commit", "none"),
+	printf("\n  bytes %.12s  commit %.12s%s\n", json_str(book, "digest", ""),
+		json_str(space, "commit", "none"),
 		json_flag(space, "dirty", false) ? " (with uncommitted changes)" : "");
 	json_array_foreach(json_object_get(plan, "services"), i, row) {
 		printf("  service %s  RTO %s", json_str(row, "name", ""),
 			json_int(row, "rto_ms", -1) < 0 ? "none"
-							: format_duration(text, sizeof(text), json_int(row, "rto_ms", 0)));
+							: format_duration(text, sizeof(text),
+								  json_int(row, "rto_ms", 0)));
 		printf("  RPO %s\n", json_int(row, "rpo_ms", -1) < 0
-					      ? "none"
-					      : format_duration(text, sizeof(text), json_int(row, "rpo_ms", 0)));
+					     ? "none"
+					     : format_duration(text, sizeof(text),
+						       json_int(row, "rpo_ms", 0)));
 	}
 	json_array_foreach(json_object_get(plan, "steps"), i, row)
 		if (first == 0 && json_int(row, "level", 0) >= 3) {
 			first = i + 1;
-			printf("  point of no return: before step %zu, %s\n", first, json_str(row, "id", ""));
+			printf("  point of no return: before step %zu, %s\n", first,
+				json_str(row, "id", ""));
 		}
 	putchar('\n');
 }
 
-static int with_plan(const struct args *args, const char *mode, int (*use)(json_t *plan), struct err *err)
+static int with_plan(
+	const struct args *args, const char *mode, int (*use)(json_t *plan), struct err *err)
 {
 	struct desk desk;
 	json_t *plan;
@@ -82,7 +93,8 @@ static int with_plan(const struct args *args, const char *mode, int (*use)(json_
 
 	if (desk_open(&desk, args, err) != ERR_NONE)
 		return -1;
-	if (cli_plan(&desk, args, args->words[0], mode ? mode : "drill", &plan, err) == ERR_NONE)
+	if (cli_plan(&desk, args, args->words[0], mode ? mode : "drill", &plan, err) ==
+		ERR_NONE)
 		status = use(plan);
 	desk_close(&desk);
 	return status;
@@ -103,14 +115,16 @@ static int print_plan(json_t *plan)
 
 static int plan_run(const struct args *args, struct err *err)
 {
-	return with_plan(args, option_value(args, "mode"), option_flag(args, "json") ? print_json : print_plan, err);
+	return with_plan(args, option_value(args, "mode"),
+		option_flag(args, "json") ? print_json : print_plan, err);
 }
 
 const struct command command_plan = {
 	.name = "plan",
 	.words = "RUNBOOK[@VERSION]",
 	.summary = "what a runbook would do, without doing it",
-	.details = "Computed from each step's uses:, which the boundary to the world enforces; no Lua is run.",
+	.details = "Computed from each step's uses:, which the boundary to the world enforces; "
+		   "no Lua is run.",
 	.examples = "  drillbook plan failover\n  drillbook plan failover@v6 --mode live\n",
 	.options = plan_options,
 	.least = 1,
@@ -120,11 +134,11 @@ const struct command command_plan = {
 
 /* ------------------------------------------------------------------ show */
 
-static const struct option_row show_options[] = {
-	{"log", NULL, false, "the versions in Git, newest first"},
-	{"offline", NULL, false, "the whole procedure as text, to be followed by hand"},
-	{"json", NULL, false, "as JSON"},
-	{"param", "NAME=VALUE", true, "a parameter of the runbook"}, OPTION_END};
+static const struct option_row show_options[] = { { "log", NULL, false,
+							  "the versions in Git, newest first" },
+	{ "offline", NULL, false, "the whole procedure as text, to be followed by hand" },
+	{ "json", NULL, false, "as JSON" },
+	{ "param", "NAME=VALUE", true, "a parameter of the runbook" }, OPTION_END };
 
 static void print_script(const json_t *step, const char *member, const char *label)
 {
@@ -191,8 +205,8 @@ static int print_log(const struct args *args, struct err *err)
 	if (option_flag(args, "json"))
 		return print_json(log);
 	json_array_foreach(log, i, row) {
-		printf("v%-4lld %.12s  %s  ", (long long)json_int(row, "version", 0), json_str(row, "commit", ""),
-			json_str(row, "when", ""));
+		printf("v%-4lld %.12s  %s  ", (long long)json_int(row, "version", 0),
+			json_str(row, "commit", ""), json_str(row, "when", ""));
 		print_safe(stdout, json_str(row, "author", ""));
 		fputs("  ", stdout);
 		print_safe(stdout, json_str(row, "subject", ""));
@@ -207,7 +221,10 @@ static int show_run(const struct args *args, struct err *err)
 	if (option_flag(args, "log"))
 		return print_log(args, err);
 	return with_plan(args, NULL,
-		option_flag(args, "offline") ? print_offline : option_flag(args, "json") ? print_json : print_plan, err);
+		option_flag(args, "offline") ? print_offline
+		: option_flag(args, "json")  ? print_json
+					     : print_plan,
+		err);
 }
 
 const struct command command_show = {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct option_row options[] = {{"json", NULL, false, "as JSON"}, OPTION_END};
+static const struct option_row options[] = { { "json", NULL, false, "as JSON" }, OPTION_END };
 
 static void print_fields(const json_t *fields, const char *label)
 {
@@ -12,10 +12,14 @@ static void print_fields(const json_t *fields, const char *label)
 	size_t i;
 
 	json_array_foreach(fields, i, row) {
-		const char *fallback = json_str(row, "default", NULL), *unit = json_str(row, "unit", NULL);
-		printf("    %s %-20s %s%s%s%s  %s%s%s\n", label, json_str(row, "name", ""), json_str(row, "type", ""),
-			unit ? " (" : "", unit ? unit : "", unit ? ")" : "", json_str(row, "help", ""),
-			json_flag(row, "required", false) ? "; required" : fallback ? "; default " : "",
+		const char *fallback = json_str(row, "default", NULL),
+			   *unit = json_str(row, "unit", NULL);
+		printf("    %s %-20s %s%s%s%s  %s%s%s\n", label, json_str(row, "name", ""),
+			json_str(row, "type", ""), unit ? " (" : "", unit ? unit : "",
+			unit ? ")" : "", json_str(row, "help", ""),
+			json_flag(row, "required", false) ? "; required"
+			: fallback			  ? "; default "
+							  : "",
 			json_flag(row, "required", false) || fallback == NULL ? "" : fallback);
 	}
 }
@@ -29,15 +33,17 @@ static void print_provider(const json_t *provider, bool all)
 	if (all)
 		print_fields(json_object_get(provider, "settings"), "setting");
 	json_array_foreach(json_object_get(provider, "operations"), i, row) {
-		printf("  %-26s %-12s %s\n", json_str(row, "op", ""), json_str(row, "effect", ""),
-			json_str(row, "help", ""));
+		printf("  %-26s %-12s %s\n", json_str(row, "op", ""),
+			json_str(row, "effect", ""), json_str(row, "help", ""));
 		if (!all)
 			continue;
 		print_fields(json_object_get(row, "params"), "takes");
 		print_fields(json_object_get(row, "results"), "gives");
-		printf("    verify %s, undo %s, %s\n", json_flag(row, "verify", false) ? "yes" : "no",
+		printf("    verify %s, undo %s, %s\n",
+			json_flag(row, "verify", false) ? "yes" : "no",
 			json_str(row, "undo", "no"),
-			json_flag(row, "idempotent", false) ? "may be sent again" : "never sent twice");
+			json_flag(row, "idempotent", false) ? "may be sent again"
+							    : "never sent twice");
 	}
 }
 
@@ -53,12 +59,14 @@ static int providers(const struct args *args, struct err *err)
 	if (option_flag(args, "json"))
 		return print_json(catalog);
 	json_array_foreach(json_object_get(catalog, "providers"), i, row)
-		if (args->word_count == 0 || str_eq(args->words[0], json_str(row, "name", ""))) {
+		if (args->word_count == 0 ||
+			str_eq(args->words[0], json_str(row, "name", ""))) {
 			print_provider(row, args->word_count > 0);
 			found = true;
 		}
 	json_array_foreach(json_object_get(catalog, "missing"), i, row)
-		printf("%s: left out of this build (needs %s)\n", json_str(row, "name", ""), json_str(row, "library", ""));
+		printf("%s: left out of this build (needs %s)\n", json_str(row, "name", ""),
+			json_str(row, "library", ""));
 	json_decref(catalog);
 	if (!found) {
 		err_set(err, ERR_NOT_FOUND, "no provider \"%s\" in this build", args->words[0]);
@@ -89,7 +97,7 @@ static bool say(bool ok, const char *what, const char *detail)
 
 static bool check_installation(void)
 {
-	static const char *const names[] = {"worker", "verify"};
+	static const char *const names[] = { "worker", "verify" };
 	bool ok = true;
 
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -112,8 +120,8 @@ static bool check_providers(void)
 	json_array_foreach(json_object_get(catalog, "providers"), i, row)
 		say(true, json_str(row, "name", ""), json_str(row, "summary", ""));
 	json_array_foreach(json_object_get(catalog, "missing"), i, row) {
-		printf("%-5s %-24s left out of this build: needs %s\n", "--", json_str(row, "name", ""),
-			json_str(row, "library", ""));
+		printf("%-5s %-24s left out of this build: needs %s\n", "--",
+			json_str(row, "name", ""), json_str(row, "library", ""));
 	}
 	json_decref(catalog);
 	return true;
@@ -122,7 +130,7 @@ static bool check_providers(void)
 static bool check_journal(const struct args *args)
 {
 	struct journal *journal;
-	struct err err = {0};
+	struct err err = { 0 };
 	const enum err_code code = cli_journal(args, &journal, &err);
 
 	if (code == ERR_NOT_FOUND)
@@ -148,14 +156,17 @@ static json_t *doctor_request(json_t *row, const char *target, const char *root)
 
 static int print_target_report(const json_t *answer, const char *target)
 {
-	const json_t *error = json_object_get(answer, "error"), *report = json_object_get(answer, "report"), *row;
+	const json_t *error = json_object_get(answer, "error"),
+		     *report = json_object_get(answer, "report"), *row;
 	bool ok = json_flag(answer, "ok", false);
 	size_t i;
 
 	if (report == NULL)
 		report = json_object_get(answer, "result");
 	json_array_foreach(json_object_get(report, "checks"), i, row)
-		ok = say(json_flag(row, "ok", false), json_str(row, "name", ""), json_str(row, "detail", "")) && ok;
+		ok = say(json_flag(row, "ok", false), json_str(row, "name", ""),
+			     json_str(row, "detail", "")) &&
+		     ok;
 	if (error != NULL)
 		say(false, target, json_str(error, "text", ""));
 	return ok ? 0 : 1;
@@ -171,8 +182,8 @@ static int check_target(const struct args *args, const char *target, struct err 
 		return -1;
 	json_t *row = NULL, *answer = NULL;
 	char *worker = path_libexec("worker"), *input = NULL;
-	const char *argv[] = {worker, "--call", NULL};
-	struct child child = {.argv = argv, .timeout_ms = 60000};
+	const char *argv[] = { worker, "--call", NULL };
+	struct child child = { .argv = argv, .timeout_ms = 60000 };
 	if (desk_trusted(&desk, err) != ERR_NONE)
 		goto out;
 	row = workspace_target(desk.workspace, target);
@@ -185,7 +196,8 @@ static int check_target(const struct args *args, const char *target, struct err 
 	json_decref(request);
 	child.input = input;
 	child.input_bytes = strlen(input);
-	if (child_run(&child, err) == ERR_NONE && json_parse(child.out.data, child.out.len, &answer, err) == ERR_NONE)
+	if (child_run(&child, err) == ERR_NONE &&
+		json_parse(child.out.data, child.out.len, &answer, err) == ERR_NONE)
 		status = print_target_report(answer, target);
 	child_release(&child);
 out:
@@ -204,7 +216,7 @@ static int doctor(const struct args *args, struct err *err)
 	ok = check_providers() && ok;
 	ok = check_journal(args) && ok;
 	struct client *client;
-	struct err why = {0};
+	struct err why = { 0 };
 	if (client_open(&client, args->data_dir, 0, &why) == ERR_NONE) {
 		say(true, "server", client_server_version(client));
 		client_close(client);
@@ -213,8 +225,10 @@ static int doctor(const struct args *args, struct err *err)
 	}
 	struct desk desk;
 	if (desk_open(&desk, args, &why) == ERR_NONE) {
-		say(problems_errors(&desk.problems) == 0, "workspace", workspace_root(desk.workspace));
-		say(trust_holds(workspace_root(desk.workspace)), "trusted", workspace_root(desk.workspace));
+		say(problems_errors(&desk.problems) == 0, "workspace",
+			workspace_root(desk.workspace));
+		say(trust_holds(workspace_root(desk.workspace)), "trusted",
+			workspace_root(desk.workspace));
 		desk_close(&desk);
 	}
 	return ok ? 0 : 1;
@@ -225,7 +239,7 @@ const struct command command_doctor = {
 	.words = "[TARGET]",
 	.summary = "what works here: the installation, or one target (read-only)",
 	.examples = "  drillbook doctor\n  drillbook doctor db-standby\n",
-	.options = (const struct option_row[]){OPTION_END},
+	.options = (const struct option_row[]){ OPTION_END },
 	.most = 1,
 	.run = doctor,
 };
@@ -238,7 +252,9 @@ static int schema(const struct args *args, struct err *err)
 
 	if (json != NULL)
 		return print_json(json);
-	err_set(err, ERR_NOT_FOUND, "no schema \"%s\": drillbook, services, targets, drills or runbook", args->words[0]);
+	err_set(err, ERR_NOT_FOUND,
+		"no schema \"%s\": drillbook, services, targets, drills or runbook",
+		args->words[0]);
 	return -1;
 }
 
@@ -247,7 +263,7 @@ const struct command command_schema = {
 	.words = "KIND",
 	.summary = "the JSON Schema of a kind of workspace file, for editors",
 	.examples = "  drillbook schema runbook > runbook.schema.json\n",
-	.options = (const struct option_row[]){OPTION_END},
+	.options = (const struct option_row[]){ OPTION_END },
 	.least = 1,
 	.most = 1,
 	.run = schema,

@@ -8,20 +8,20 @@
 
 enum { REPORT_MAX = 256 << 20 };
 
-static const struct option_row history_options[] = {
-	{"json", NULL, false, "as JSON"},
-	{"runbook", "NAME", false, "only this runbook"},
-	{"service", "NAME", false, "only this service"},
-	{"mode", "MODE", false, "only this mode"},
-	{"limit", "N", false, "how many (default 50)"}, OPTION_END};
+static const struct option_row history_options[] = { { "json", NULL, false, "as JSON" },
+	{ "runbook", "NAME", false, "only this runbook" },
+	{ "service", "NAME", false, "only this service" },
+	{ "mode", "MODE", false, "only this mode" },
+	{ "limit", "N", false, "how many (default 50)" }, OPTION_END };
 
 static int history(const struct args *args, struct err *err)
 {
 	struct journal *journal;
 	const char *limit = option_value(args, "limit");
-	const struct journal_filter filter = {.runbook = option_value(args, "runbook"),
-		.service = option_value(args, "service"), .mode = option_value(args, "mode"),
-		.limit = limit ? strtoll(limit, NULL, 10) : 50};
+	const struct journal_filter filter = { .runbook = option_value(args, "runbook"),
+		.service = option_value(args, "service"),
+		.mode = option_value(args, "mode"),
+		.limit = limit ? strtoll(limit, NULL, 10) : 50 };
 	struct buf text;
 	json_t *runs = NULL;
 	enum err_code code = cli_journal(args, &journal, err);
@@ -56,9 +56,9 @@ const struct command command_history = {
 	.run = history,
 };
 
-static const struct option_row report_options[] = {
-	{"format", "md|json", false, "Markdown (default) or JSON"},
-	{"json", NULL, false, "the same as --format json"}, OPTION_END};
+static const struct option_row report_options[] = { { "format", "md|json", false,
+							    "Markdown (default) or JSON" },
+	{ "json", NULL, false, "the same as --format json" }, OPTION_END };
 
 static int report(const struct args *args, struct err *err)
 {
@@ -96,11 +96,10 @@ const struct command command_report = {
 	.run = report,
 };
 
-static const struct option_row verify_options[] = {
-	{"json", NULL, false, "as JSON"},
-	{"run", "N", false, "only this run"},
-	{"seal", "FILE", false, "check against a seal that left the machine"},
-	{"seal-out", NULL, false, "print the seals, to be kept elsewhere"}, OPTION_END};
+static const struct option_row verify_options[] = { { "json", NULL, false, "as JSON" },
+	{ "run", "N", false, "only this run" },
+	{ "seal", "FILE", false, "check against a seal that left the machine" },
+	{ "seal-out", NULL, false, "print the seals, to be kept elsewhere" }, OPTION_END };
 
 /* Hands over to the independent program. */
 static int verify(const struct args *args, struct err *err)
@@ -138,15 +137,17 @@ const struct command command_verify = {
 	.name = "verify",
 	.words = "",
 	.summary = "prove that the record was not changed",
-	.details = "A program of its own reads the journal as docs/journal-format.md describes it, sharing no code with the writer.",
-	.examples = "  drillbook verify\n  drillbook verify --seal-out > /mnt/elsewhere/seals\n",
+	.details = "A program of its own reads the journal as docs/journal-format.md describes "
+		   "it, sharing no code with the writer.",
+	.examples =
+		"  drillbook verify\n  drillbook verify --seal-out > /mnt/elsewhere/seals\n",
 	.options = verify_options,
 	.run = verify,
 };
 
 /* ------------------------------------------------------------------ journal */
 
-static const struct option_row journal_options[] = {OPTION_END};
+static const struct option_row journal_options[] = { OPTION_END };
 
 /* A second writer is refused, so this needs the server to be gone. */
 static int journal_command(const struct args *args, struct err *err)
@@ -161,7 +162,8 @@ static int journal_command(const struct args *args, struct err *err)
 		return -1;
 	}
 	if (!there) {
-		err_set(err, ERR_NOT_FOUND, "nothing has been recorded in \"%s\" yet", args->data_dir);
+		err_set(err, ERR_NOT_FOUND, "nothing has been recorded in \"%s\" yet",
+			args->data_dir);
 		return -1;
 	}
 	enum err_code code = journal_open(&journal, args->data_dir, JOURNAL_WRITE, err);
@@ -181,7 +183,8 @@ const struct command command_journal = {
 	.name = "journal",
 	.words = "rebuild",
 	.summary = "make the tables of runs and steps anew from the events",
-	.details = "What history and reports are found by is derived from the events, which stay as they are.\n"
+	.details = "What history and reports are found by is derived from the events, which "
+		   "stay as they are.\n"
 		   "The server must not be running: the journal has one writer.",
 	.examples = "  drillbook server stop && drillbook journal rebuild\n",
 	.options = journal_options,

@@ -5,21 +5,23 @@
 
 #include <stdlib.h>
 
-static const struct option_row options[] = {
-	{"mode", "MODE", false, "probe, drill (default) or live"},
-	{"param", "NAME=VALUE", true, "a parameter of the runbook"},
-	{"plain", NULL, false, "lines instead of a screen"},
-	{"approve", "STEP", true, "say yes beforehand to the costly effects of a step (no terminal)"},
-	{"confirm", "STEP=WORD", true, "say yes beforehand to the irreversible effects of a step (no terminal)"},
-	{"impact", "TIME", false, "t0: when the incident began (2026-11-18T14:02:31Z)"},
-	{"note", "TEXT", false, "why this run is made"},
-	{"detach", NULL, false, "start only; print the run's number"},
-	{"json", NULL, false, "with --detach: the number as JSON"},
-	OPTION_END};
+static const struct option_row options[] = { { "mode", "MODE", false,
+						     "probe, drill (default) or live" },
+	{ "param", "NAME=VALUE", true, "a parameter of the runbook" },
+	{ "plain", NULL, false, "lines instead of a screen" },
+	{ "approve", "STEP", true,
+		"say yes beforehand to the costly effects of a step (no terminal)" },
+	{ "confirm", "STEP=WORD", true,
+		"say yes beforehand to the irreversible effects of a step (no terminal)" },
+	{ "impact", "TIME", false, "t0: when the incident began (2026-11-18T14:02:31Z)" },
+	{ "note", "TEXT", false, "why this run is made" },
+	{ "detach", NULL, false, "start only; print the run's number" },
+	{ "json", NULL, false, "with --detach: the number as JSON" }, OPTION_END };
 
-static enum err_code start_request(const struct args *args, json_t *plan, json_t **out, struct err *err)
+static enum err_code start_request(
+	const struct args *args, json_t *plan, json_t **out, struct err *err)
 {
-	struct wall impact = {0};
+	struct wall impact = { 0 };
 	const char *given = option_value(args, "impact");
 
 	if (given != NULL)
@@ -33,13 +35,15 @@ static enum err_code start_request(const struct args *args, json_t *plan, json_t
 	return ERR_NONE;
 }
 
-static int follow(const struct args *args, struct client *client, int64_t run, json_t *home, struct err *err)
+static int follow(const struct args *args, struct client *client, int64_t run, json_t *home,
+	struct err *err)
 {
 	if (option_flag(args, "detach")) {
 		if (option_flag(args, "json"))
 			printf("{\"run\": %lld}\n", (long long)run);
 		else
-			printf("run %lld started; drillbook attach %lld\n", (long long)run, (long long)run);
+			printf("run %lld started; drillbook attach %lld\n", (long long)run,
+				(long long)run);
 		return 0;
 	}
 	return cli_follow(args, client, run, home, err);
@@ -56,7 +60,8 @@ static int run(const struct args *args, struct err *err)
 	if (desk_open(&desk, args, err) != ERR_NONE)
 		return -1;
 	if (desk_trusted(&desk, err) != ERR_NONE ||
-		cli_plan(&desk, args, args->words[0], mode ? mode : "drill", &plan, err) != ERR_NONE)
+		cli_plan(&desk, args, args->words[0], mode ? mode : "drill", &plan, err) !=
+			ERR_NONE)
 		goto out;
 	if (!cli_plain(args))
 		home = workspace_summary(desk.workspace);
@@ -82,12 +87,15 @@ const struct command command_run = {
 	.words = "RUNBOOK[@VERSION]",
 	.summary = "start a runbook and follow it",
 	.details = "The run lives in the server: leaving the terminal does not end it.\n"
-		   "Without a terminal nothing is ever answered yes by default: reads and, in a drill, reversible\n"
-		   "changes run; costly effects need --approve STEP, irreversible ones --confirm STEP=WORD, where WORD\n"
+		   "Without a terminal nothing is ever answered yes by default: reads and, in "
+		   "a drill, reversible\n"
+		   "changes run; costly effects need --approve STEP, irreversible ones "
+		   "--confirm STEP=WORD, where WORD\n"
 		   "is \"drill\" in a drill and the service's name in a live run.",
-	.examples = "  drillbook run failover\n"
-		    "  drillbook run failover@v6 --mode probe\n"
-		    "  drillbook run failover --plain --approve fence --confirm promote=drill\n",
+	.examples =
+		"  drillbook run failover\n"
+		"  drillbook run failover@v6 --mode probe\n"
+		"  drillbook run failover --plain --approve fence --confirm promote=drill\n",
 	.options = options,
 	.least = 1,
 	.most = 1,

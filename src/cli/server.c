@@ -1,4 +1,5 @@
-/* server.c: the server as a command: it starts by itself, so this is for looking and for stopping. */
+/* server.c: the server as a command: it starts by itself, so this is for looking and for
+ * stopping. */
 #include "cli.h"
 
 #include "drillbook/engine.h"
@@ -13,9 +14,10 @@
 #include <unistd.h>
 
 static const struct option_row options[] = {
-	{"force", NULL, false, "stop although runs are open; the next server takes them up"},
-	{"foreground", NULL, false, "start: stay attached and never leave by itself"},
-	{"json", NULL, false, "status as JSON"}, OPTION_END};
+	{ "force", NULL, false, "stop although runs are open; the next server takes them up" },
+	{ "foreground", NULL, false, "start: stay attached and never leave by itself" },
+	{ "json", NULL, false, "status as JSON" }, OPTION_END
+};
 
 /* In the daemon: nothing of the terminal stays. */
 static void leave_terminal(const char *data_dir)
@@ -31,7 +33,8 @@ static void leave_terminal(const char *data_dir)
 		return;
 	char *path = path_join(data_dir, "server.log");
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC),
-		  log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+		  log = open(
+			  path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	free(path);
 	dup2(null, 0);
 	dup2(null, 1);
@@ -39,11 +42,13 @@ static void leave_terminal(const char *data_dir)
 		dup2(log, 2);
 }
 
-/* A clean, documented environment: what a step may rely on (docs/architecture.md, processes). */
+/* A clean, documented environment: what a step may rely on (docs/architecture.md, processes).
+ */
 static void clean_environment(void)
 {
-	static const char *const kept[] = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
-		"XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK"};
+	static const char *const kept[] = { "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL",
+		"LC_CTYPE", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_DATA_HOME",
+		"XDG_CONFIG_HOME", "SSH_AUTH_SOCK" };
 	char *values[COUNT_OF(kept)];
 	extern char **environ;
 	size_t count = 0;
@@ -52,8 +57,8 @@ static void clean_environment(void)
 	for (size_t i = 0; i < COUNT_OF(kept); i++)
 		values[i] = xstrdup(getenv(kept[i]));
 	for (char **at = environ; at != NULL && *at != NULL && count < COUNT_OF(own); at++)
-		if (str_starts(*at, "DRILLBOOK_") || str_starts(*at, "ASAN_") || str_starts(*at, "UBSAN_") ||
-			str_starts(*at, "LSAN_"))
+		if (str_starts(*at, "DRILLBOOK_") || str_starts(*at, "ASAN_") ||
+			str_starts(*at, "UBSAN_") || str_starts(*at, "LSAN_"))
 			own[count++] = xstrdup(*at);
 	clearenv();
 	for (size_t i = 0; i < COUNT_OF(kept); i++)
@@ -62,13 +67,16 @@ static void clean_environment(void)
 	for (size_t i = 0; i < count; i++)
 		putenv(own[i]);
 	if (getenv("PATH") == NULL)
-		setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+		setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+			1);
 }
 
 static int serve(const struct args *args, bool foreground, int ready_fd, struct err *err)
 {
-	const struct server_options server = {.data_dir = args->data_dir, .version = DRILLBOOK_VERSION,
-		.ready_fd = ready_fd, .foreground = foreground};
+	const struct server_options server = { .data_dir = args->data_dir,
+		.version = DRILLBOOK_VERSION,
+		.ready_fd = ready_fd,
+		.foreground = foreground };
 
 	return server_run(&server, err) == ERR_NONE ? 0 : -1;
 }
@@ -92,7 +100,7 @@ static int start(const struct args *args, struct err *err)
 		return -1;
 	}
 	if (pid == 0) {
-		struct err why = {0};
+		struct err why = { 0 };
 		close(ready[0]);
 		close(words[0]);
 		leave_terminal(args->data_dir);
@@ -113,7 +121,8 @@ static int start(const struct args *args, struct err *err)
 	if (n == 1)
 		return 0;
 	if (read(words[0], err, sizeof(*err)) != (ssize_t)sizeof(*err))
-		err_set(err, ERR_SYSTEM, "the server ended at once; see \"%s/server.log\"", args->data_dir);
+		err_set(err, ERR_SYSTEM, "the server ended at once; see \"%s/server.log\"",
+			args->data_dir);
 	waitpid(pid, NULL, 0);
 	return -1;
 }
@@ -125,7 +134,8 @@ static int stop(const struct args *args, struct err *err)
 	char *path = wire_socket_path(args->data_dir);
 
 	const bool there = path_exists(path);
-	if (!there || client_open(&client, args->data_dir, CLIENT_ANY_VERSION, err) != ERR_NONE) {
+	if (!there ||
+		client_open(&client, args->data_dir, CLIENT_ANY_VERSION, err) != ERR_NONE) {
 		free(path);
 		puts("no server runs");
 		return 0;
@@ -164,11 +174,13 @@ static int status(const struct args *args, struct err *err)
 		return -1;
 	if (option_flag(args, "json"))
 		return print_json(answer);
-	printf("server %s, pid %lld, epoch %lld: %lld open runs, %lld workers, %lld terminals, journal %s\n",
+	printf("server %s, pid %lld, epoch %lld: %lld open runs, %lld workers, %lld terminals, "
+	       "journal %s\n",
 		json_str(answer, "version", ""), (long long)json_int(answer, "pid", 0),
-		(long long)json_int(answer, "epoch", 0), (long long)json_int(answer, "runs_open", 0),
-		(long long)json_int(answer, "workers", 0), (long long)json_int(answer, "clients", 0),
-		json_str(answer, "journal", ""));
+		(long long)json_int(answer, "epoch", 0),
+		(long long)json_int(answer, "runs_open", 0),
+		(long long)json_int(answer, "workers", 0),
+		(long long)json_int(answer, "clients", 0), json_str(answer, "journal", ""));
 	json_decref(answer);
 	return 0;
 }
@@ -178,7 +190,7 @@ static int server(const struct args *args, struct err *err)
 	static const struct {
 		const char *name;
 		int (*run)(const struct args *args, struct err *err);
-	} words[] = {{"start", start}, {"stop", stop}, {"status", status}};
+	} words[] = { { "start", start }, { "stop", stop }, { "status", status } };
 
 	for (size_t i = 0; i < COUNT_OF(words); i++)
 		if (str_eq(words[i].name, args->words[0]))

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-static const struct option_row options[] = {
-	{"remove", NULL, false, "trust it no more"}, OPTION_END};
+static const struct option_row options[] = { { "remove", NULL, false, "trust it no more" },
+	OPTION_END };
 
 static int trust(const struct args *args, struct err *err)
 {
@@ -20,7 +20,9 @@ static int trust(const struct args *args, struct err *err)
 	const bool remove = option_flag(args, "remove");
 	const enum err_code code = remove ? trust_remove(root, err) : trust_add(root, err);
 	if (code == ERR_NONE)
-		printf("%s is %s\n", root, remove ? "not trusted any more" : "trusted: its Lua, actions and secret commands may run");
+		printf("%s is %s\n", root,
+			remove ? "not trusted any more"
+			       : "trusted: its Lua, actions and secret commands may run");
 	free(root);
 	return code == ERR_NONE ? 0 : -1;
 }
@@ -29,7 +31,8 @@ const struct command command_trust = {
 	.name = "trust",
 	.words = "[DIR]",
 	.summary = "allow the contents of a workspace to be executed here",
-	.details = "lint, list, show and plan need no trust; run does. What is trusted is written in the configuration\n"
+	.details = "lint, list, show and plan need no trust; run does. What is trusted is "
+		   "written in the configuration\n"
 		   "directory, never in the workspace.",
 	.examples = "  drillbook trust .\n  drillbook trust --remove ~/shop\n",
 	.options = options,

@@ -3,10 +3,11 @@
 
 #include "drillbook/tui.h"
 
-static const struct option_row options[] = {
-	{"suggest", "RUNBOOK", false, "the runbook under the cursor"},
-	{"mode", "MODE", false, "the mode Enter starts it in: drill (default), probe or live"},
-	{"param", "NAME=VALUE", true, "a parameter of the runbook"}, OPTION_END};
+static const struct option_row options[] = { { "suggest", "RUNBOOK", false,
+						     "the runbook under the cursor" },
+	{ "mode", "MODE", false,
+		"the mode Enter starts it in: drill (default), probe or live" },
+	{ "param", "NAME=VALUE", true, "a parameter of the runbook" }, OPTION_END };
 
 struct starter {
 	const struct args *args;
@@ -14,7 +15,8 @@ struct starter {
 	struct client *client;
 };
 
-static enum err_code start(void *arg, const char *runbook, const char *mode, int64_t *run, struct err *err)
+static enum err_code start(
+	void *arg, const char *runbook, const char *mode, int64_t *run, struct err *err)
 {
 	struct starter *starter = arg;
 	json_t *plan, *request, *answer;
@@ -31,14 +33,15 @@ static enum err_code start(void *arg, const char *runbook, const char *mode, int
 
 static int tui(const struct args *args, struct err *err)
 {
-	struct desk desk = {0};
-	struct starter starter = {.args = args, .desk = &desk};
+	struct desk desk = { 0 };
+	struct starter starter = { .args = args, .desk = &desk };
 	json_t *home = NULL;
-	struct err none = {0};
+	struct err none = { 0 };
 	int status = -1;
 
 	if (cli_plain(args)) {
-		err_set(err, ERR_USAGE, "the screen needs a terminal; drillbook --help lists the commands");
+		err_set(err, ERR_USAGE,
+			"the screen needs a terminal; drillbook --help lists the commands");
 		return -1;
 	}
 	if (client_open(&starter.client, args->data_dir, CLIENT_START_SERVER, err) != ERR_NONE)
@@ -47,10 +50,13 @@ static int tui(const struct args *args, struct err *err)
 	if (desk_open(&desk, args, &none) == ERR_NONE)
 		home = workspace_summary(desk.workspace);
 	const char *mode = option_value(args, "mode");
-	const struct tui_options screen = {.client = starter.client, .home = home,
-		.start = home != NULL ? start : NULL, .start_arg = &starter,
-		.suggest = option_value(args, "suggest"), .suggest_mode = mode ? mode : "drill",
-		.color = args->color};
+	const struct tui_options screen = { .client = starter.client,
+		.home = home,
+		.start = home != NULL ? start : NULL,
+		.start_arg = &starter,
+		.suggest = option_value(args, "suggest"),
+		.suggest_mode = mode ? mode : "drill",
+		.color = args->color };
 	if (tui_run(&screen, &status, err) != ERR_NONE)
 		status = -1;
 	json_decref(home);

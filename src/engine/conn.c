@@ -1,8 +1,9 @@
 /* conn.c: terminals.
  *
- * A terminal attached to a run is sent its events in order.  As long as it keeps up they come as they are committed; one that
- * stalls is left alone (its queue stays small) and is served from the journal once it reads again, so a terminal
- * held by Ctrl-S costs the server nothing and never slows a run. */
+ * A terminal attached to a run is sent its events in order.  As long as it keeps up they come
+ * as they are committed; one that stalls is left alone (its queue stays small) and is served
+ * from the journal once it reads again, so a terminal held by Ctrl-S costs the server nothing
+ * and never slows a run. */
 #include "internal.h"
 
 #include <errno.h>
@@ -87,7 +88,7 @@ static void conn_watch(struct conn *conn)
 
 void conn_push(struct conn *conn, json_t *message)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 
 	if (!conn->closing) {
 		if (wire_queue(&conn->wire, message, &err) != ERR_NONE && !conn->wire.closed)
@@ -116,7 +117,8 @@ void conns_push_event(struct server *server, const struct event *event)
 
 	for (struct conn *conn = server->conns, *next; conn != NULL; conn = next) {
 		next = conn->next;
-		if (conn->run != event->chain || !conn->caught_up || event->pos != conn->next_pos)
+		if (conn->run != event->chain || !conn->caught_up ||
+			event->pos != conn->next_pos)
 			continue;
 		if (conn->wire.out.len > CONN_QUEUE_BYTES) {
 			conn->caught_up = false; /* it stalls: later, from the journal */
@@ -143,7 +145,7 @@ static enum err_code pump_one(void *arg, const struct event *event, struct err *
 
 void conn_pump(struct conn *conn)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 
 	if (conn->run == 0 || conn->caught_up || conn->closing ||
 		conn->wire.out.len > CONN_QUEUE_BYTES / 2)
@@ -176,7 +178,8 @@ void conns_push_run(struct server *server, int64_t run, json_t *message)
 	for (struct conn *conn = server->conns, *next; conn != NULL; conn = next) {
 		next = conn->next;
 		/* only hints: dropped for whoever is behind */
-		if (conn->run == run && conn->caught_up && conn->wire.out.len < CONN_QUEUE_BYTES)
+		if (conn->run == run && conn->caught_up &&
+			conn->wire.out.len < CONN_QUEUE_BYTES)
 			conn_push(conn, json_incref(message));
 	}
 	json_decref(message);
@@ -217,7 +220,7 @@ void people_changed(struct server *server, int64_t run)
 static void conn_ready(uv_poll_t *poll, int status, int events)
 {
 	struct conn *conn = poll->data;
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *message;
 
 	if (status < 0)
@@ -262,10 +265,15 @@ void conn_accept(struct server *server)
 		return;
 	}
 	struct conn *conn = xmalloc(sizeof(*conn));
-	*conn = (struct conn){.next = server->conns, .server = server, .id = ++server->last_id, .fd = fd,
-		.pid = peer.pid, .actor = {.uid = (int64_t)peer.uid}};
+	*conn = (struct conn){ .next = server->conns,
+		.server = server,
+		.id = ++server->last_id,
+		.fd = fd,
+		.pid = peer.pid,
+		.actor = { .uid = (int64_t)peer.uid } };
 	const struct passwd *user = getpwuid(peer.uid);
-	snprintf(conn->actor.name, sizeof(conn->actor.name), "%s", user != NULL ? user->pw_name : "?");
+	snprintf(conn->actor.name, sizeof(conn->actor.name), "%s",
+		user != NULL ? user->pw_name : "?");
 	conn->read_only = server->zygote.running && descends(peer.pid, server->zygote.pid);
 	server->conns = conn;
 	wire_init(&conn->wire, fd, WIRE_CLIENT_LINE_MAX);

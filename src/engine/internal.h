@@ -5,13 +5,15 @@
  * request.c  the table of requests
  * live.c     open runs: events in, commits out, start and end
  * steps.c    which step may start, how it ends, what a human is asked
+ * answers.c  what the human said
  * ops.c      what a worker says: reads, intents, results, the end
  * workers.c  the zygote and the worker processes
+ * jobs.c     what a worker is told to do
  * resume.c   what a new server makes of the runs an old one left
  *
- * The state of a run is the fold of its events and nothing else (struct run); it is folded when an event is
- * submitted, so that decisions see it at once.  What others may see of an event (a terminal, an ack to a worker, the answer to a
- * request) waits for the commit: struct after. */
+ * The state of a run is the fold of its events and nothing else (struct run); it is folded when
+ * an event is submitted, so that decisions see it at once.  What others may see of an event (a
+ * terminal, an ack to a worker, the answer to a request) waits for the commit: struct after. */
 #ifndef ENGINE_INTERNAL_H
 #define ENGINE_INTERNAL_H
 
@@ -24,13 +26,15 @@
 #include <uv.h>
 
 enum {
-	PARALLEL_STEPS = 8,         /* of one run */
-	LINGER_MS = 3000,           /* a server that nobody needs */
-	STALE_MS = 60000,           /* a confirmed intent older than this is prepared again */
-	STOP_TERM_MS = 3000,        /* after a polite stop */
+	PARALLEL_STEPS = 8,  /* of one run */
+	LINGER_MS = 3000,    /* a server that nobody needs */
+	STALE_MS = 60000,    /* a confirmed intent older than this is prepared again */
+	STOP_TERM_MS = 3000, /* after a polite stop */
 	STOP_KILL_MS = 8000,
-	TIMEOUT_FENCE_MS = 5000,    /* beyond the deadline the worker itself keeps */
-	CONN_QUEUE_BYTES = 1 << 20, /* beyond it a terminal is served from the journal when it reads again */
+	TIMEOUT_FENCE_MS = 5000, /* beyond the deadline the worker itself keeps */
+	CONN_QUEUE_BYTES =
+		1
+		<< 20, /* beyond it a terminal is served from the journal when it reads again */
 	RETRY_JOURNAL_MS = 1000
 };
 
@@ -44,9 +48,9 @@ enum after_what { AFTER_ACK, AFTER_REPLY, AFTER_FORGET };
 struct after {
 	enum after_what what;
 	int64_t worker, ordinal; /* ACK */
-	int64_t conn;            /* REPLY */
-	int64_t run;             /* FORGET */
-	json_t *message;         /* REPLY; owned */
+	int64_t conn;		 /* REPLY */
+	int64_t run;		 /* FORGET */
+	json_t *message;	 /* REPLY; owned */
 };
 
 /* Events and their consequences on the way to the journal: one per turn of the loop. */
@@ -76,8 +80,8 @@ struct conn {
 	struct wire wire;
 	struct actor actor;
 	pid_t pid;
-	int64_t run;            /* attached to; 0 = none */
-	int64_t next_pos;       /* of the event to send next */
+	int64_t run;	  /* attached to; 0 = none */
+	int64_t next_pos; /* of the event to send next */
 	bool caught_up, told_caught_up, watch;
 };
 
@@ -97,21 +101,22 @@ struct worker {
 	char *outbox_path;
 	bool done, closed, exited, stopping, freed;
 	int exit_status, exit_signal;
-	int64_t timeout_ms;     /* of its own time, 0 = none; a human's thinking does not count */
-	int64_t human_ms;       /* spent waiting for a human */
+	int64_t timeout_ms; /* of its own time, 0 = none; a human's thinking does not count */
+	int64_t human_ms;   /* spent waiting for a human */
 	struct mono started, asked; /* asked.ns == 0: nobody is being asked */
-	json_t *verifying;      /* JOB_VERIFY: {"key","ordinal","attempt"} */
+	json_t *verifying;	    /* JOB_VERIFY: {"key","ordinal","attempt"} */
 };
 
 /* What the engine knows of a running step beyond the fold. */
 struct live_step {
-	int64_t worker;         /* id, 0 = none */
+	int64_t worker; /* id, 0 = none */
 	int64_t next_ordinal;
-	json_t *outputs;        /* of its run phase, kept until its verify has passed */
-	json_t *output;         /* the output file as last reported */
-	bool previewed;         /* a human saw the list of its changes and said yes */
-	char *confirmed;        /* digest a human said yes to */
-	const char *waiting;    /* phase to be started once the secrets are there; static, NULL = none */
+	json_t *outputs;     /* of its run phase, kept until its verify has passed */
+	json_t *output;	     /* the output file as last reported */
+	bool previewed;	     /* a human saw the list of its changes and said yes */
+	char *confirmed;     /* digest a human said yes to */
+	const char *waiting; /* phase to be started once the secrets are there; static, NULL =
+				none */
 };
 
 struct live {
@@ -121,14 +126,14 @@ struct live {
 	struct run *run;
 	json_t *plan;
 	struct live_step *steps;
-	size_t low;             /* no step before it can start any more */
-	int active;             /* steps that run now */
-	int waiting;            /* of them, those that wait for the secrets */
+	size_t low;  /* no step before it can start any more */
+	int active;  /* steps that run now */
+	int waiting; /* of them, those that wait for the secrets */
 	bool dirty, ending, sealed;
-	int secrets_fd;         /* sealed memfd, -1 = none yet */
+	int secrets_fd; /* sealed memfd, -1 = none yet */
 	bool secrets_needed, secrets_pending;
 	int64_t lead_conn;
-	int64_t committed;      /* events on disk */
+	int64_t committed; /* events on disk */
 };
 
 struct zygote {
@@ -154,81 +159,106 @@ struct server {
 	struct journal_writer *writer;
 	bool journal_ok, stopping, idle_armed, retry_armed;
 	char *stop_reason;
-	struct batch *batch;        /* being filled */
-	struct batch **failed;      /* to be submitted again, in order */
+	struct batch *batch;   /* being filled */
+	struct batch **failed; /* to be submitted again, in order */
 	size_t failed_count;
-	int64_t in_flight;          /* batches with the writer */
+	int64_t in_flight; /* batches with the writer */
 	struct live *lives;
 	struct conn *conns;
 	struct worker *workers;
-	struct worker *spare;       /* forked ahead, waits for a job; also in workers */
+	struct worker *spare; /* forked ahead, waits for a job; also in workers */
 	struct zygote zygote;
 };
 
 /* server.c */
 void server_stop(struct server *server, const char *reason);
-struct timer *timer_start(struct server *server, int64_t ms, void (*fire)(struct server *, int64_t, int64_t),
-	int64_t a, int64_t b);
+struct timer *timer_start(struct server *server, int64_t ms,
+	void (*fire)(struct server *, int64_t, int64_t), int64_t a, int64_t b);
 extern const struct actor program_actor;
 
 /* live.c */
 struct live *live_find(struct server *server, int64_t run);
-/* Folds and queues an event of a run; payload is stolen.  An event that cannot follow is a bug and ends the server. */
-void live_emit(struct live *live, enum event_kind kind, json_t *payload, const struct actor *actor);
+/* Folds and queues an event of a run; payload is stolen.  An event that cannot follow is a bug
+ * and ends the server. */
+void live_emit(
+	struct live *live, enum event_kind kind, json_t *payload, const struct actor *actor);
 void ledger_emit(struct server *server, enum event_kind kind, json_t *payload);
-void batch_soon(struct server *server);   /* nothing in this turn's batch is urgent: see JOURNAL_SOON */
+void batch_soon(
+	struct server *server); /* nothing in this turn's batch is urgent: see JOURNAL_SOON */
 void batch_urgent(struct server *server);
 struct after *batch_after(struct server *server, enum after_what what);
 void batch_submit(struct server *server);
 void batches_collect(struct server *server);
-enum err_code live_start(struct server *server, const json_t *plan, const struct actor *actor, struct live **out,
-	struct err *err) MUST_CHECK;
-struct live *live_adopt(struct server *server, struct run *run, json_t *plan); /* a run from the journal */
-void live_end(struct live *live, enum run_status status, const char *reason, const struct actor *actor);
-void run_seal(struct server *server, int64_t run); /* in the same batch as what ends it, if it still has to end */
+enum err_code live_start(struct server *server, const json_t *plan, const struct actor *actor,
+	struct live **out, struct err *err) MUST_CHECK;
+struct live *live_adopt(
+	struct server *server, struct run *run, json_t *plan); /* a run from the journal */
+void live_end(struct live *live, enum run_status status, const char *reason,
+	const struct actor *actor);
+void run_seal(struct server *server,
+	int64_t run); /* in the same batch as what ends it, if it still has to end */
 void live_free(struct live *live);
 const json_t *plan_step(const struct live *live, size_t step);
 bool plan_mode_allows(const struct live *live, const char *target);
 
 /* steps.c */
 void live_advance(struct live *live);
-void step_finish(struct live *live, size_t step, enum step_state outcome, json_t *more, const struct actor *actor);
+void step_finish(struct live *live, size_t step, enum step_state outcome, json_t *more,
+	const struct actor *actor);
 void step_phase_done(struct live *live, size_t step, const json_t *done);
 void step_lost(struct live *live, size_t step, const char *reason, bool resuming);
-void step_restart(struct live *live, size_t step, bool new_iteration, const struct actor *actor);
+void step_restart(
+	struct live *live, size_t step, bool new_iteration, const struct actor *actor);
 int64_t step_ask(struct live *live, size_t step, const char *kind, int64_t level, json_t *more);
-enum err_code step_answer(struct live *live, const json_t *request, const struct actor *actor, struct err *err) MUST_CHECK;
+/* Says what became of an operation nobody knew about; evidence may be NULL. */
+void step_settle(struct live *live, size_t step, const struct op *op, const char *verdict,
+	const char *by, const char *reason, const json_t *evidence, const struct actor *actor);
+/* answers.c */
+enum err_code step_answer(struct live *live, const json_t *request, const struct actor *actor,
+	struct err *err) MUST_CHECK;
 void step_settle_unknown(struct live *live, size_t step);
 void step_verdict(struct live *live, size_t step, const char *key, const json_t *message);
 void step_after_settled(struct live *live, size_t step);
-void step_failed_again(struct live *live, size_t step); /* its policy, once more, after a restart */
+void step_failed_again(
+	struct live *live, size_t step); /* its policy, once more, after a restart */
 void step_arm_wait(struct live *live, size_t step);
 const char *next_phase(const json_t *plan_step, const char *phase);
 
 /* ops.c */
 void worker_message(struct worker *worker, const json_t *message);
 void op_allow(struct live *live, size_t step, const char *key);
-void op_refuse(struct live *live, size_t step, const struct op *op, const char *reason, const struct actor *actor);
-json_t *op_base(const struct live *live, size_t step, int64_t attempt, int64_t ordinal, const char *key);
+void op_refuse(struct live *live, size_t step, const struct op *op, const char *reason,
+	const struct actor *actor);
+json_t *op_base(const struct live *live, size_t step, int64_t attempt, int64_t ordinal,
+	const char *key);
+
+/* jobs.c: messages, owned by the caller */
+json_t *job_step(const struct live *live, size_t step, const char *phase);
+json_t *job_verify(const struct live *live, size_t step, const struct op *op);
+json_t *job_secrets(const struct live *live);
 
 /* workers.c */
 enum err_code zygote_start(struct server *server, struct err *err) MUST_CHECK;
 void zygote_stop(struct server *server);
 struct worker *worker_find(struct server *server, int64_t id);
-enum err_code worker_run_phase(struct live *live, size_t step, const char *phase, struct err *err) MUST_CHECK;
-enum err_code worker_verify(struct live *live, size_t step, const struct op *op, struct err *err) MUST_CHECK;
+enum err_code worker_run_phase(
+	struct live *live, size_t step, const char *phase, struct err *err) MUST_CHECK;
+enum err_code worker_verify(
+	struct live *live, size_t step, const struct op *op, struct err *err) MUST_CHECK;
 enum err_code worker_secrets(struct live *live, struct err *err) MUST_CHECK;
 void worker_stop(struct server *server, int64_t id);
 void spare_dismiss(struct server *server); /* when no run is open */
-void worker_tell(struct worker *worker, const char *what, int64_t ordinal, const char *code, const char *text);
+void worker_tell(struct worker *worker, const char *what, int64_t ordinal, const char *code,
+	const char *text);
 char *outbox_path(const struct server *server, int64_t run, size_t step, int64_t attempt);
 char *output_name(int64_t run, size_t step, int64_t attempt);
 
 /* conn.c */
 void conn_accept(struct server *server);
-void conn_push(struct conn *conn, json_t *message);  /* steals */
+void conn_push(struct conn *conn, json_t *message); /* steals */
 void conns_push_event(struct server *server, const struct event *event);
-void conns_push_run(struct server *server, int64_t run, json_t *message); /* to all attached; steals */
+void conns_push_run(
+	struct server *server, int64_t run, json_t *message); /* to all attached; steals */
 void conns_push_all(struct server *server, json_t *message);
 void conn_pump(struct conn *conn);
 void conn_close(struct conn *conn);

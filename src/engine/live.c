@@ -1,4 +1,5 @@
-/* live.c: open runs.  Events go in through live_emit, commits come out through batches_collect. */
+/* live.c: open runs.  Events go in through live_emit, commits come out through batches_collect.
+ */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -18,12 +19,13 @@ const json_t *plan_step(const struct live *live, size_t step)
 	return json_array_get(json_object_get(live->plan, "steps"), step);
 }
 
-/* The same guard the worker keeps in C; here it keeps a worker that was tampered with honest. */
+/* The same guard the worker keeps in C; here it keeps a worker that was tampered with honest.
+ */
 bool plan_mode_allows(const struct live *live, const char *target)
 {
 	const json_t *row = json_object_get(json_object_get(live->plan, "targets"), target);
-	const json_t *environment = json_object_get(json_object_get(live->plan, "environments"),
-		json_str(row, "environment", ""));
+	const json_t *environment = json_object_get(
+		json_object_get(live->plan, "environments"), json_str(row, "environment", ""));
 	const json_t *mode;
 	size_t i;
 
@@ -66,10 +68,11 @@ struct after *batch_after(struct server *server, enum after_what what)
 
 	if (batch->after_count == batch->after_cap) {
 		batch->after_cap = batch->after_cap ? batch->after_cap * 2 : 8;
-		batch->afters = xrealloc(batch->afters, batch->after_cap * sizeof(*batch->afters));
+		batch->afters =
+			xrealloc(batch->afters, batch->after_cap * sizeof(*batch->afters));
 	}
 	struct after *after = &batch->afters[batch->after_count++];
-	*after = (struct after){.what = what};
+	*after = (struct after){ .what = what };
 	return after;
 }
 
@@ -85,14 +88,15 @@ static void batch_free(struct batch *batch)
 	free(batch);
 }
 
-/* The writer gets references of its own, so that a batch whose commit failed can be handed in again. */
+/* The writer gets references of its own, so that a batch whose commit failed can be handed in
+ * again. */
 static void batch_hand_over(struct server *server, struct batch *batch)
 {
 	for (size_t i = 0; i < batch->count; i++)
 		json_incref(batch->events[i].payload);
 	server->in_flight++;
-	journal_submit(server->writer, batch->events, batch->count, json_incref(batch->keep), batch->urgency,
-		batch);
+	journal_submit(server->writer, batch->events, batch->count, json_incref(batch->keep),
+		batch->urgency, batch);
 }
 
 void batch_submit(struct server *server)
@@ -103,8 +107,8 @@ void batch_submit(struct server *server)
 		return;
 	server->batch = NULL;
 	if (server->failed_count > 0) { /* order: behind what failed before it */
-		server->failed = xrealloc(server->failed,
-			(server->failed_count + 1) * sizeof(struct batch *));
+		server->failed = xrealloc(
+			server->failed, (server->failed_count + 1) * sizeof(struct batch *));
 		server->failed[server->failed_count++] = batch;
 		return;
 	}
@@ -142,7 +146,8 @@ static void batch_failed(struct server *server, struct batch *batch, const struc
 {
 	struct err err;
 
-	if (why->code == ERR_PROTOCOL) /* not the disk's fault, and no better the next time: a new server reads what is true */
+	if (why->code == ERR_PROTOCOL) /* not the disk's fault, and no better the next time: a
+					  new server reads what is true */
 		base_die("the journal refuses an event: %s", why->text);
 	server->failed =
 		xrealloc(server->failed, (server->failed_count + 1) * sizeof(struct batch *));
@@ -210,20 +215,23 @@ void batches_collect(struct server *server)
 
 /* ------------------------------------------------------------------ events */
 
-void live_emit(struct live *live, enum event_kind kind, json_t *payload, const struct actor *actor)
+void live_emit(
+	struct live *live, enum event_kind kind, json_t *payload, const struct actor *actor)
 {
-	struct err err = {0};
-	struct event event = {.chain = live->id,
+	struct err err = { 0 };
+	struct event event = { .chain = live->id,
 		.pos = live->run->next_pos,
 		.kind = kind,
 		.payload = payload != NULL ? payload : json_object(),
-		.actor = actor != NULL ? *actor : program_actor};
+		.actor = actor != NULL ? *actor : program_actor };
 
 	event_stamp(&event, live->server->epoch);
 	if (run_apply(live->run, &event, &err) != ERR_NONE)
-		base_die("run %lld, %s: %s", (long long)live->id, event_kinds[kind].name, err.text);
+		base_die("run %lld, %s: %s", (long long)live->id, event_kinds[kind].name,
+			err.text);
 	batch_add(live->server, &event);
-	/* only a read's result and a plain outcome may wait for company; see docs/architecture.md, the journal */
+	/* only a read's result and a plain outcome may wait for company; see
+	 * docs/architecture.md, the journal */
 	if (kind != EVENT_OP_READ && kind != EVENT_OP_RESULT && kind != EVENT_STEP_FINISHED &&
 		kind != EVENT_STEP_STARTED && kind != EVENT_STEP_PHASE)
 		batch_urgent(live->server);
@@ -232,7 +240,7 @@ void live_emit(struct live *live, enum event_kind kind, json_t *payload, const s
 
 void ledger_emit(struct server *server, enum event_kind kind, json_t *payload)
 {
-	struct event event = {.kind = kind, .payload = payload, .actor = program_actor};
+	struct event event = { .kind = kind, .payload = payload, .actor = program_actor };
 
 	event_stamp(&event, server->epoch);
 	batch_add(server, &event);
@@ -254,9 +262,9 @@ static void keep_bytes(struct server *server, const char *bytes, size_t len, con
 
 /* ------------------------------------------------------------------ start and end */
 
-static const char *const step_members[] = {
-	"id", "title", "owner", "kind", "needs", "uses", "level", "expect_ms", "marks", "time"};
-static const char *const service_members[] = {"name", "rto_ms", "rpo_ms", "tier", "owner"};
+static const char *const step_members[] = { "id", "title", "owner", "kind", "needs", "uses",
+	"level", "expect_ms", "marks", "time" };
+static const char *const service_members[] = { "name", "rto_ms", "rpo_ms", "tier", "owner" };
 
 static json_t *pick(const json_t *rows, const char *const *names, size_t count)
 {
@@ -300,16 +308,18 @@ static json_t *started_payload(struct server *server, const json_t *plan)
 	json_object_set(payload, "workspace", json_object_get(plan, "workspace"));
 	json_object_set(payload, "mode", json_object_get(plan, "mode"));
 	json_object_set(payload, "params", json_object_get(plan, "params"));
-	json_put(payload, "services", pick(json_object_get(plan, "services"), service_members,
-					      COUNT_OF(service_members)));
-	json_put(payload, "steps", pick(json_object_get(plan, "steps"), step_members, COUNT_OF(step_members)));
+	json_put(payload, "services",
+		pick(json_object_get(plan, "services"), service_members,
+			COUNT_OF(service_members)));
+	json_put(payload, "steps",
+		pick(json_object_get(plan, "steps"), step_members, COUNT_OF(step_members)));
 	return payload;
 }
 
 /* Only what the engine itself relies on; the rest was checked where the plan was made. */
 static enum err_code check_plan(const json_t *plan, struct err *err)
 {
-	static const char *const modes[] = {"probe", "drill", "live"};
+	static const char *const modes[] = { "probe", "drill", "live" };
 	const char *mode = json_str(plan, "mode", "");
 	const json_t *file, *steps = json_object_get(plan, "steps");
 	bool known = false;
@@ -320,7 +330,8 @@ static enum err_code check_plan(const json_t *plan, struct err *err)
 	for (i = 0; i < COUNT_OF(modes); i++)
 		known = known || str_eq(mode, modes[i]);
 	if (!known)
-		return err_set(err, ERR_USAGE, "unknown mode \"%s\": probe, drill or live", mode);
+		return err_set(
+			err, ERR_USAGE, "unknown mode \"%s\": probe, drill or live", mode);
 	if (json_array_size(steps) == 0 || json_array_size(steps) > 10000)
 		return err_set(err, ERR_USAGE, "a plan has 1 to 10000 steps, this one has %zu",
 			json_array_size(steps));
@@ -342,11 +353,15 @@ static enum err_code check_locks(struct server *server, const json_t *plan, stru
 			continue;
 		json_array_foreach(json_object_get(plan, "services"), i, service)
 			for (size_t k = 0; k < live->run->service_count; k++)
-				if (str_eq(live->run->services[k].name, json_str(service, "name", "")))
+				if (str_eq(live->run->services[k].name,
+					    json_str(service, "name", "")))
 					return err_set(err, ERR_HELD,
-						"run %lld (%s, %s) acts on service \"%s\" already: drillbook attach %lld",
-						(long long)live->id, live->run->runbook, live->run->mode,
-						live->run->services[k].name, (long long)live->id);
+						"run %lld (%s, %s) acts on service \"%s\" "
+						"already: drillbook attach "
+						"%lld",
+						(long long)live->id, live->run->runbook,
+						live->run->mode, live->run->services[k].name,
+						(long long)live->id);
 	}
 	return ERR_NONE;
 }
@@ -367,7 +382,9 @@ struct live *live_adopt(struct server *server, struct run *run, json_t *plan)
 	struct live *live = xmalloc(sizeof(*live));
 	const size_t count = json_array_size(json_object_get(plan, "steps"));
 
-	*live = (struct live){.server = server, .id = run->id, .run = run, .plan = plan, .secrets_fd = -1};
+	*live = (struct live){
+		.server = server, .id = run->id, .run = run, .plan = plan, .secrets_fd = -1
+	};
 	live->steps = xmalloc(count * sizeof(*live->steps));
 	live->secrets_needed = plan_has_secrets(plan);
 	live->committed = run->next_pos;
@@ -376,14 +393,15 @@ struct live *live_adopt(struct server *server, struct run *run, json_t *plan)
 	return live;
 }
 
-enum err_code live_start(struct server *server, const json_t *plan, const struct actor *actor, struct live **out,
-	struct err *err)
+enum err_code live_start(struct server *server, const json_t *plan, const struct actor *actor,
+	struct live **out, struct err *err)
 {
 	struct err ignored;
 	int64_t id;
 
 	if (!server->journal_ok)
-		return err_set(err, ERR_JOURNAL, "the journal cannot be written: no run starts");
+		return err_set(
+			err, ERR_JOURNAL, "the journal cannot be written: no run starts");
 	TRY(check_plan(plan, err));
 	TRY(check_locks(server, plan, err));
 	TRY(journal_next_run(server->reader, &id, err));
@@ -392,7 +410,7 @@ enum err_code live_start(struct server *server, const json_t *plan, const struct
 	/* a dry fold first: a plan that cannot be folded must not reach the journal */
 	struct run *trial = run_new();
 	json_t *payload = started_payload(server, plan);
-	struct event event = {.chain = id, .kind = EVENT_RUN_STARTED, .payload = payload};
+	struct event event = { .chain = id, .kind = EVENT_RUN_STARTED, .payload = payload };
 	const enum err_code code = run_apply(trial, &event, err);
 	run_free(trial);
 	if (code != ERR_NONE) {
@@ -409,7 +427,8 @@ enum err_code live_start(struct server *server, const json_t *plan, const struct
 	return ERR_NONE;
 }
 
-void live_end(struct live *live, enum run_status status, const char *reason, const struct actor *actor)
+void live_end(struct live *live, enum run_status status, const char *reason,
+	const struct actor *actor)
 {
 	json_t *payload = json_object();
 

@@ -1,13 +1,13 @@
 /* ops.c: what a worker says about its step, one function per kind of message.
  *
- * A worker is believed about what it did, not about what it may do: uses, mode and environment are checked here once
- * more before an intent is allowed. */
+ * A worker is believed about what it did, not about what it may do: uses, mode and environment
+ * are checked here once more before an intent is allowed. */
 #include "internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const effects[] = {"read", "change", "costly", "irreversible"};
+static const char *const effects[] = { "read", "change", "costly", "irreversible" };
 
 static int64_t effect_level(const char *effect)
 {
@@ -17,7 +17,8 @@ static int64_t effect_level(const char *effect)
 	return COUNT_OF(effects) - 1; /* a word nobody knows is treated as the worst */
 }
 
-json_t *op_base(const struct live *live, size_t step, int64_t attempt, int64_t ordinal, const char *key)
+json_t *op_base(
+	const struct live *live, size_t step, int64_t attempt, int64_t ordinal, const char *key)
 {
 	json_t *payload = json_object();
 
@@ -48,9 +49,10 @@ static void count_ordinal(struct live *live, const struct worker *worker, const 
 
 static void on_read(struct live *live, struct worker *worker, const json_t *message)
 {
-	static const char *const names[] = {
-		"op", "target", "args", "digest", "ok", "result", "error", "began_ns", "ended_ns"};
-	json_t *payload = op_base(live, worker->step, worker->attempt, json_int(message, "ordinal", 0), NULL);
+	static const char *const names[] = { "op", "target", "args", "digest", "ok", "result",
+		"error", "began_ns", "ended_ns" };
+	json_t *payload = op_base(
+		live, worker->step, worker->attempt, json_int(message, "ordinal", 0), NULL);
 
 	take(payload, message, names, COUNT_OF(names));
 	count_ordinal(live, worker, message);
@@ -61,7 +63,8 @@ static void on_read(struct live *live, struct worker *worker, const json_t *mess
 
 static bool used(const struct live *live, size_t step, const char *op, const char *target)
 {
-	const json_t *targets = json_object_get(json_object_get(plan_step(live, step), "uses"), op);
+	const json_t *targets =
+		json_object_get(json_object_get(plan_step(live, step), "uses"), op);
 	const json_t *row;
 	size_t i;
 
@@ -72,7 +75,8 @@ static bool used(const struct live *live, size_t step, const char *op, const cha
 }
 
 /* Why this intent may not be, or NULL. */
-static const char *forbidden(const struct live *live, const struct worker *worker, const json_t *message)
+static const char *forbidden(
+	const struct live *live, const struct worker *worker, const json_t *message)
 {
 	const char *op = json_str(message, "op", ""), *target = json_str(message, "target", "");
 
@@ -100,7 +104,8 @@ void op_allow(struct live *live, size_t step, const char *key)
 	after->ordinal = ordinal;
 }
 
-void op_refuse(struct live *live, size_t step, const struct op *op, const char *reason, const struct actor *actor)
+void op_refuse(struct live *live, size_t step, const struct op *op, const char *reason,
+	const struct actor *actor)
 {
 	json_t *payload = op_base(live, step, op->attempt, op->ordinal, op->key);
 
@@ -108,23 +113,28 @@ void op_refuse(struct live *live, size_t step, const struct op *op, const char *
 	live_emit(live, EVENT_OP_REFUSED, payload, actor);
 }
 
-static void ask_confirm(struct live *live, struct worker *worker, const json_t *message, int64_t level)
+static void ask_confirm(
+	struct live *live, struct worker *worker, const json_t *message, int64_t level)
 {
-	static const char *const names[] = {
-		"op", "target", "effect", "args", "before", "undo", "declared", "key", "ordinal"};
+	static const char *const names[] = { "op", "target", "effect", "args", "before", "undo",
+		"declared", "key", "ordinal" };
 	json_t *more = json_object(), *detail = json_object(), *choices = json_array(), *row;
 	const bool live_mode = str_eq(live->run->mode, "live");
-	char *title = xasprintf("%s %s", json_str(message, "op", ""), json_str(message, "target", ""));
+	char *title = xasprintf(
+		"%s %s", json_str(message, "op", ""), json_str(message, "target", ""));
 
 	take(detail, message, names, COUNT_OF(names));
 	json_put_str(more, "title", title);
-	json_put_str(more, "text", level >= 3 ? "This cannot be undone."
-				   : level == 2 ? "This is costly to undo."
-						: "This changes something.");
+	json_put_str(more, "text",
+		level >= 3   ? "This cannot be undone."
+		: level == 2 ? "This is costly to undo."
+			     : "This changes something.");
 	json_put_str(more, "digest", json_str(message, "digest", ""));
-	json_put_str(more, "word", level < 3 ? ""
-				   : live_mode && live->run->service_count > 0 ? live->run->services[0].name
-				   : live_mode ? "live" : "drill");
+	json_put_str(more, "word",
+		level < 3				    ? ""
+		: live_mode && live->run->service_count > 0 ? live->run->services[0].name
+		: live_mode				    ? "live"
+							    : "drill");
 	json_put(more, "detail", detail);
 	row = json_object();
 	json_put_str(row, "id", "yes");
@@ -142,8 +152,8 @@ static void ask_confirm(struct live *live, struct worker *worker, const json_t *
 
 static void on_intent(struct live *live, struct worker *worker, const json_t *message)
 {
-	static const char *const names[] = {
-		"op", "target", "effect", "args", "digest", "before", "undo", "idempotent", "declared"};
+	static const char *const names[] = { "op", "target", "effect", "args", "digest",
+		"before", "undo", "idempotent", "declared" };
 	struct live_step *own = &live->steps[worker->step];
 	const json_t *row = plan_step(live, worker->step);
 	const int64_t ordinal = json_int(message, "ordinal", 0);
@@ -155,8 +165,10 @@ static void on_intent(struct live *live, struct worker *worker, const json_t *me
 	count_ordinal(live, worker, message);
 	if (json_int(row, "author_level", 0) > level)
 		level = json_int(row, "author_level", 0);
-	const bool seen = own->confirmed != NULL && str_eq(own->confirmed, json_str(message, "digest", ""));
-	const bool direct = why == NULL && !seen && (level == 0 || (level == 1 && own->previewed));
+	const bool seen = own->confirmed != NULL &&
+			  str_eq(own->confirmed, json_str(message, "digest", ""));
+	const bool direct =
+		why == NULL && !seen && (level == 0 || (level == 1 && own->previewed));
 	json_put_flag(payload, "allowed", direct);
 	live_emit(live, EVENT_OP_INTENT, payload, NULL);
 	if (why != NULL) {
@@ -177,9 +189,9 @@ static void on_intent(struct live *live, struct worker *worker, const json_t *me
 
 static void on_result(struct live *live, struct worker *worker, const json_t *message)
 {
-	static const char *const names[] = {"ok", "result", "error", "began_ns", "ended_ns"};
-	json_t *payload = op_base(live, worker->step, worker->attempt, json_int(message, "ordinal", 0),
-		json_str(message, "key", ""));
+	static const char *const names[] = { "ok", "result", "error", "began_ns", "ended_ns" };
+	json_t *payload = op_base(live, worker->step, worker->attempt,
+		json_int(message, "ordinal", 0), json_str(message, "key", ""));
 
 	take(payload, message, names, COUNT_OF(names));
 	json_put_str(payload, "source", "worker");
@@ -232,8 +244,8 @@ static bool served(const struct live *live, const char *service)
 
 static void on_measure(struct live *live, struct worker *worker, const json_t *message)
 {
-	static const char *const names[] = {
-		"service", "lost", "unit", "acknowledged", "rpa_ms", "recovery_point_ns", "basis"};
+	static const char *const names[] = { "service", "lost", "unit", "acknowledged",
+		"rpa_ms", "recovery_point_ns", "basis" };
 	json_t *payload = json_object();
 
 	take(payload, message, names, COUNT_OF(names));
@@ -249,7 +261,7 @@ static void on_measure(struct live *live, struct worker *worker, const json_t *m
 
 static void on_clock(struct live *live, struct worker *worker, const json_t *message)
 {
-	static const char *const names[] = {"clock", "at_ns", "basis"};
+	static const char *const names[] = { "clock", "at_ns", "basis" };
 	json_t *payload = json_object();
 
 	(void)worker;
@@ -299,17 +311,17 @@ static const struct {
 	enum job job;
 	void (*handle)(struct live *live, struct worker *worker, const json_t *message);
 } messages[] = {
-	{"read", JOB_STEP, on_read},
-	{"intent", JOB_STEP, on_intent},
-	{"result", JOB_STEP, on_result},
-	{"progress", JOB_STEP, on_progress},
-	{"size", JOB_STEP, on_size},
-	{"note", JOB_STEP, on_note},
-	{"measure", JOB_STEP, on_measure},
-	{"clock", JOB_STEP, on_clock},
-	{"done", JOB_STEP, on_done},
-	{"verdict", JOB_VERIFY, on_verdict},
-	{"secrets", JOB_SECRETS, on_secrets},
+	{ "read", JOB_STEP, on_read },
+	{ "intent", JOB_STEP, on_intent },
+	{ "result", JOB_STEP, on_result },
+	{ "progress", JOB_STEP, on_progress },
+	{ "size", JOB_STEP, on_size },
+	{ "note", JOB_STEP, on_note },
+	{ "measure", JOB_STEP, on_measure },
+	{ "clock", JOB_STEP, on_clock },
+	{ "done", JOB_STEP, on_done },
+	{ "verdict", JOB_VERIFY, on_verdict },
+	{ "secrets", JOB_SECRETS, on_secrets },
 };
 
 void worker_message(struct worker *worker, const json_t *message)
@@ -319,14 +331,17 @@ void worker_message(struct worker *worker, const json_t *message)
 
 	if (live == NULL || live->ending)
 		return;
-	/* what a worker of an earlier attempt still says is only of interest as long as its step runs */
-	if (worker->job == JOB_STEP && (live->run->steps[worker->step].attempt != worker->attempt ||
-					       live->run->steps[worker->step].state != STEP_RUNNING))
+	/* what a worker of an earlier attempt still says is only of interest as long as its
+	 * step runs */
+	if (worker->job == JOB_STEP &&
+		(live->run->steps[worker->step].attempt != worker->attempt ||
+			live->run->steps[worker->step].state != STEP_RUNNING))
 		return;
 	for (size_t i = 0; i < COUNT_OF(messages); i++)
 		if (str_eq(messages[i].name, name) && messages[i].job == worker->job) {
 			messages[i].handle(live, worker, message);
 			return;
 		}
-	log_line(LOG_DEBUG, "worker %lld said \"%s\", which is not expected of it", (long long)worker->id, name);
+	log_line(LOG_DEBUG, "worker %lld said \"%s\", which is not expected of it",
+		(long long)worker->id, name);
 }

@@ -13,9 +13,9 @@ struct request {
 	struct conn *conn;
 	struct server *server;
 	const json_t *body;
-	struct live *live;     /* for requests about an open run */
+	struct live *live; /* for requests about an open run */
 	json_t *answer;
-	bool durable;          /* the answer waits for the commit of what was emitted */
+	bool durable; /* the answer waits for the commit of what was emitted */
 };
 
 /* ------------------------------------------------------------------ the connection */
@@ -26,7 +26,8 @@ static enum err_code do_hello(struct request *r, struct err *err)
 
 	if (proto != WIRE_PROTOCOL_MAJOR)
 		return err_set(err, ERR_VERSION,
-			"this server (%s) speaks protocol %d, you speak %lld: `drillbook server stop` works, then start anew",
+			"this server (%s) speaks protocol %d, you speak %lld: `drillbook "
+			"server stop` works, then start anew",
 			r->server->options->version, WIRE_PROTOCOL_MAJOR, (long long)proto);
 	r->conn->greeted = true;
 	json_put_int(r->answer, "proto", WIRE_PROTOCOL_MAJOR);
@@ -48,7 +49,8 @@ static enum err_code do_status(struct request *r, struct err *err)
 		open += !live->ending;
 	for (const struct conn *conn = r->server->conns; conn != NULL; conn = conn->next)
 		conns++;
-	for (const struct worker *worker = r->server->workers; worker != NULL; worker = worker->next)
+	for (const struct worker *worker = r->server->workers; worker != NULL;
+		worker = worker->next)
 		workers++;
 	journal_writer_counts(r->server->writer, &commits, &events);
 	json_put_int(r->answer, "epoch", r->server->epoch);
@@ -68,7 +70,8 @@ static enum err_code do_stop(struct request *r, struct err *err)
 	for (const struct live *live = r->server->lives; live != NULL; live = live->next)
 		if (!live->ending && !json_flag(r->body, "force", false))
 			return err_set(err, ERR_HELD,
-				"run %lld is open: end it, or use --force (it is taken up again by the next server)",
+				"run %lld is open: end it, or use --force (it is taken up "
+				"again by the next server)",
 				(long long)live->id);
 	server_stop(r->server, "on request");
 	return ERR_NONE;
@@ -83,7 +86,8 @@ static enum err_code do_start(struct request *r, struct err *err)
 	const char *note = json_str(r->body, "note", NULL);
 	json_t *payload;
 
-	TRY(live_start(r->server, json_object_get(r->body, "plan"), &r->conn->actor, &live, err));
+	TRY(live_start(
+		r->server, json_object_get(r->body, "plan"), &r->conn->actor, &live, err));
 	live->lead_conn = r->conn->id;
 	if (t0 > 0) {
 		payload = json_object();
@@ -104,8 +108,8 @@ static enum err_code do_start(struct request *r, struct err *err)
 
 static enum err_code do_runs(struct request *r, struct err *err)
 {
-	const struct journal_filter filter = {.limit = json_int(r->body, "limit", 50),
-		.open_only = json_flag(r->body, "open", false)};
+	const struct journal_filter filter = { .limit = json_int(r->body, "limit", 50),
+		.open_only = json_flag(r->body, "open", false) };
 	json_t *runs = NULL, *row;
 	size_t i;
 
@@ -185,7 +189,8 @@ static enum err_code do_answer(struct request *r, struct err *err)
 static enum err_code do_output(struct request *r, struct err *err)
 {
 	const int64_t run = json_int(r->body, "run", 0), max = json_int(r->body, "max", 65536);
-	int64_t offset = json_int(r->body, "offset", 0), attempt = json_int(r->body, "attempt", 0);
+	int64_t offset = json_int(r->body, "offset", 0),
+		attempt = json_int(r->body, "attempt", 0);
 	const char *id = json_str(r->body, "step", "");
 	const struct live *live = live_find(r->server, run);
 	struct run *folded = NULL;
@@ -198,19 +203,22 @@ static enum err_code do_output(struct request *r, struct err *err)
 	const struct step *step = run_step(state, id);
 	if (step == NULL) {
 		run_free(folded);
-		return err_set(err, ERR_NOT_FOUND, "run %lld has no step \"%s\"", (long long)run, id);
+		return err_set(
+			err, ERR_NOT_FOUND, "run %lld has no step \"%s\"", (long long)run, id);
 	}
 	if (attempt <= 0)
 		attempt = step->attempt;
 	char *name = output_name(run, (size_t)(step - state->steps), attempt);
 	char *path = xasprintf("%s/outputs/%s", r->server->options->data_dir, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct stat st = {0};
+	struct stat st = { 0 };
 	if (fd >= 0)
 		fstat(fd, &st);
 	if (offset < 0)
 		offset = st.st_size + offset < 0 ? 0 : st.st_size + offset;
-	const size_t want = max < 0 ? 0 : max > OUTPUT_CHUNK_MAX ? OUTPUT_CHUNK_MAX : (size_t)max;
+	const size_t want = max < 0		     ? 0
+			    : max > OUTPUT_CHUNK_MAX ? OUTPUT_CHUNK_MAX
+						     : (size_t)max;
 	char *bytes = xmalloc(want + 1);
 	const ssize_t n = fd >= 0 ? pread(fd, bytes, want, offset) : 0;
 	char *text = base64_encode(bytes, n > 0 ? (size_t)n : 0);
@@ -284,14 +292,16 @@ static enum err_code act_continue(struct request *r, struct err *err)
 }
 
 /* Answers the open question about a failed step, so that an act and an answer are one path. */
-static enum err_code answer_failed(struct request *r, size_t step, const char *word, struct err *err)
+static enum err_code answer_failed(
+	struct request *r, size_t step, const char *word, struct err *err)
 {
 	const struct ask *ask = run_step_ask(r->live->run, step);
 	json_t *request;
 
 	if (ask == NULL || (!str_eq(ask->kind, "failed") && !str_eq(ask->kind, "diverged")))
 		return err_set(err, ERR_CONFLICT, "step \"%s\" is %s: there is nothing to %s",
-			r->live->run->steps[step].id, step_state_name(r->live->run->steps[step].state), word);
+			r->live->run->steps[step].id,
+			step_state_name(r->live->run->steps[step].state), word);
 	request = json_object();
 	json_put_int(request, "ask", ask->id);
 	json_put_str(request, "answer", word);
@@ -335,8 +345,8 @@ static enum err_code act_stop_step(struct request *r, struct err *err)
 	if (row->kind == KIND_SCRIPT)
 		worker_stop(r->server, r->live->steps[step].worker);
 	else
-		step_finish(r->live, step, STEP_STOPPED, reason_payload("stopped by an operator"),
-			&r->conn->actor);
+		step_finish(r->live, step, STEP_STOPPED,
+			reason_payload("stopped by an operator"), &r->conn->actor);
 	return ERR_NONE;
 }
 
@@ -352,7 +362,8 @@ static enum err_code act_abort(struct request *r, struct err *err)
 		if (r->live->run->steps[i].kind == KIND_SCRIPT)
 			worker_stop(r->server, r->live->steps[i].worker);
 		else
-			step_finish(r->live, i, STEP_STOPPED, reason_payload("the run is being ended"), NULL);
+			step_finish(r->live, i, STEP_STOPPED,
+				reason_payload("the run is being ended"), NULL);
 	}
 	return ERR_NONE;
 }
@@ -373,7 +384,7 @@ static enum err_code act_note(struct request *r, struct err *err)
 
 static enum err_code act_clock(struct request *r, struct err *err)
 {
-	static const char *const clocks[] = {"t0", "t1", "t2", "t6"};
+	static const char *const clocks[] = { "t0", "t1", "t2", "t6" };
 	const char *clock = json_str(r->body, "clock", "");
 	const int64_t at = json_int(r->body, "at_ns", 0);
 	json_t *payload;
@@ -382,7 +393,8 @@ static enum err_code act_clock(struct request *r, struct err *err)
 	while (i < COUNT_OF(clocks) && !str_eq(clocks[i], clock))
 		i++;
 	if (i == COUNT_OF(clocks) || at <= 0 || at > wall_now().ns)
-		return err_set(err, ERR_USAGE, "a clock is t0, t1, t2 or t6, at a time that has passed");
+		return err_set(err, ERR_USAGE,
+			"a clock is t0, t1, t2 or t6, at a time that has passed");
 	payload = json_object();
 	json_put_str(payload, "clock", clock);
 	json_put_int(payload, "at_ns", at);
@@ -397,14 +409,14 @@ static const struct {
 	enum err_code (*act)(struct request *r, struct err *err);
 	bool anybody; /* also for who does not lead */
 } acts[] = {
-	{"pause", act_pause, false},
-	{"continue", act_continue, false},
-	{"skip", act_skip, false},
-	{"retry", act_retry, false},
-	{"stop_step", act_stop_step, false},
-	{"abort", act_abort, false},
-	{"note", act_note, true},
-	{"clock", act_clock, false},
+	{ "pause", act_pause, false },
+	{ "continue", act_continue, false },
+	{ "skip", act_skip, false },
+	{ "retry", act_retry, false },
+	{ "stop_step", act_stop_step, false },
+	{ "abort", act_abort, false },
+	{ "note", act_note, true },
+	{ "clock", act_clock, false },
 };
 
 static enum err_code must_lead(const struct request *r, struct err *err)
@@ -412,8 +424,8 @@ static enum err_code must_lead(const struct request *r, struct err *err)
 	if (r->live->lead_conn == 0 && !r->conn->watch)
 		take_lead(r->live, r->conn, false);
 	if (r->live->lead_conn != r->conn->id)
-		return err_set(err, ERR_HELD, "%s leads run %lld: take the lead first", r->live->run->lead,
-			(long long)r->live->id);
+		return err_set(err, ERR_HELD, "%s leads run %lld: take the lead first",
+			r->live->run->lead, (long long)r->live->id);
 	return ERR_NONE;
 }
 
@@ -441,17 +453,17 @@ static const struct {
 	bool acting;   /* refused to a terminal that descends from a worker */
 	bool leading;
 } requests[] = {
-	{"hello", do_hello, false, false, false},
-	{"status", do_status, false, false, false},
-	{"stop", do_stop, false, true, false},
-	{"start", do_start, false, true, false},
-	{"runs", do_runs, false, false, false},
-	{"attach", do_attach, false, false, false},
-	{"detach", do_detach, false, false, false},
-	{"lead", do_lead, true, true, false},
-	{"answer", do_answer, true, true, true},
-	{"act", do_act, true, true, false},
-	{"output", do_output, false, false, false},
+	{ "hello", do_hello, false, false, false },
+	{ "status", do_status, false, false, false },
+	{ "stop", do_stop, false, true, false },
+	{ "start", do_start, false, true, false },
+	{ "runs", do_runs, false, false, false },
+	{ "attach", do_attach, false, false, false },
+	{ "detach", do_detach, false, false, false },
+	{ "lead", do_lead, true, true, false },
+	{ "answer", do_answer, true, true, true },
+	{ "act", do_act, true, true, false },
+	{ "output", do_output, false, false, false },
 };
 
 static enum err_code dispatch(struct request *r, struct err *err)
@@ -464,7 +476,8 @@ static enum err_code dispatch(struct request *r, struct err *err)
 	if (i == COUNT_OF(requests))
 		return err_set(err, ERR_PROTOCOL, "unknown request \"%s\"", name);
 	/* stop and status work across versions: they are how an old server is ended */
-	if (!r->conn->greeted && !str_eq(name, "hello") && !str_eq(name, "stop") && !str_eq(name, "status"))
+	if (!r->conn->greeted && !str_eq(name, "hello") && !str_eq(name, "stop") &&
+		!str_eq(name, "status"))
 		return err_set(err, ERR_PROTOCOL, "the first request must be hello");
 	if (requests[i].acting && r->conn->read_only)
 		return err_set(err, ERR_FORBIDDEN, "what a step starts may look but not act");
@@ -481,8 +494,10 @@ static enum err_code dispatch(struct request *r, struct err *err)
 
 void request_handle(struct conn *conn, const json_t *body)
 {
-	struct request r = {.conn = conn, .server = conn->server, .body = body, .answer = json_object()};
-	struct err err = {0};
+	struct request r = {
+		.conn = conn, .server = conn->server, .body = body, .answer = json_object()
+	};
+	struct err err = { 0 };
 	const bool attach = str_eq(json_str(body, "do", ""), "attach");
 
 	json_object_set(r.answer, "id", json_object_get(body, "id"));

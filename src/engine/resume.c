@@ -1,8 +1,10 @@
-/* resume.c: what a new server makes of the runs an old one left open (docs/architecture.md, "When the server dies").
+/* resume.c: what a new server makes of the runs an old one left open (docs/architecture.md,
+ * "When the server dies").
  *
- * Workers of the old server finish the effect they are in, write its result to their outbox and go; they hold a lock on
- * that file as long as they live.  So for each step that was running: wait for the lock, read the outbox, and only then say what
- * is interrupted and what is UNKNOWN. */
+ * Workers of the old server finish the effect they are in, write its result to their outbox and
+ * go; they hold a lock on that file as long as they live.  So for each step that was running:
+ * wait for the lock, read the outbox, and only then say what is interrupted and what is
+ * UNKNOWN. */
 #include "internal.h"
 
 #include <errno.h>
@@ -17,10 +19,11 @@ enum { LOCK_POLL_MS = 50, OUTBOX_MAX = 64 << 20, PLAN_MAX = 64 << 20, STUCK_NOTE
 /* Each line is the result message the worker could not send. */
 static void take_result(struct live *live, size_t step, const json_t *message)
 {
-	static const char *const names[] = {"ok", "result", "error", "began_ns", "ended_ns"};
+	static const char *const names[] = { "ok", "result", "error", "began_ns", "ended_ns" };
 	const struct op *op = run_op(live->run, json_str(message, "key", NULL));
 
-	if (!str_eq(json_str(message, "t", ""), "result") || op == NULL || op->state != OP_STATE_ALLOWED)
+	if (!str_eq(json_str(message, "t", ""), "result") || op == NULL ||
+		op->state != OP_STATE_ALLOWED)
 		return;
 	json_t *payload = op_base(live, step, op->attempt, op->ordinal, op->key);
 	for (size_t i = 0; i < COUNT_OF(names); i++)
@@ -39,7 +42,8 @@ void resume_outbox(struct live *live, size_t step, const struct buf *bytes)
 		json_t *message;
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 		if (newline == NULL)
-			break; /* torn: the worker died while writing it, so it never became a result */
+			break; /* torn: the worker died while writing it, so it never became a
+				  result */
 		if (json_parse(at, (size_t)(newline - at), &message, &err) == ERR_NONE) {
 			take_result(live, step, message);
 			json_decref(message);
@@ -139,7 +143,8 @@ static enum err_code resume_run(struct server *server, int64_t id, struct err *e
 	return ERR_NONE;
 }
 
-/* ------------------------------------------------------------------ ended, and the server died before the seal */
+/* ------------------------------------------------------------------ ended, and the server died
+ * before the seal */
 
 enum { SEALS_BACK = 400, RUNS_BACK = 50 };
 
@@ -149,7 +154,8 @@ static enum err_code note_seal(void *arg, const struct event *event, struct err 
 
 	(void)err;
 	if (event->kind == EVENT_RUN_SEALED && event->payload != NULL) {
-		snprintf(name, sizeof(name), "%lld", (long long)json_int(event->payload, "run", 0));
+		snprintf(name, sizeof(name), "%lld",
+			(long long)json_int(event->payload, "run", 0));
 		json_put_flag(arg, name, true);
 	}
 	return ERR_NONE;
@@ -157,7 +163,7 @@ static enum err_code note_seal(void *arg, const struct event *event, struct err 
 
 static enum err_code seal_ended(struct server *server, struct err *err)
 {
-	const struct journal_filter filter = {.limit = RUNS_BACK};
+	const struct journal_filter filter = { .limit = RUNS_BACK };
 	json_t *runs = NULL, *sealed = json_object();
 	const json_t *row;
 	struct sha256 head;
@@ -168,13 +174,15 @@ static enum err_code seal_ended(struct server *server, struct err *err)
 	if (code == ERR_NOT_FOUND) /* a new journal */
 		code = ERR_NONE;
 	else if (code == ERR_NONE)
-		code = journal_events(server->reader, 0, last > SEALS_BACK ? last - SEALS_BACK : 0, note_seal, sealed, err);
+		code = journal_events(server->reader, 0,
+			last > SEALS_BACK ? last - SEALS_BACK : 0, note_seal, sealed, err);
 	if (code == ERR_NONE)
 		code = journal_runs(server->reader, &filter, &runs, err);
 	json_array_foreach(runs, i, row) {
 		char name[32];
 		snprintf(name, sizeof(name), "%lld", (long long)json_int(row, "run", 0));
-		if (!str_eq(json_str(row, "status", "open"), "open") && json_object_get(sealed, name) == NULL)
+		if (!str_eq(json_str(row, "status", "open"), "open") &&
+			json_object_get(sealed, name) == NULL)
 			run_seal(server, json_int(row, "run", 0));
 	}
 	json_decref(sealed);
@@ -184,14 +192,14 @@ static enum err_code seal_ended(struct server *server, struct err *err)
 
 enum err_code resume_all(struct server *server, struct err *err)
 {
-	const struct journal_filter filter = {.open_only = true, .limit = 1000};
+	const struct journal_filter filter = { .open_only = true, .limit = 1000 };
 	json_t *runs = NULL;
 	const json_t *row;
 	size_t i;
 
 	TRY(journal_runs(server->reader, &filter, &runs, err));
 	json_array_foreach(runs, i, row) {
-		struct err why = {0};
+		struct err why = { 0 };
 		if (resume_run(server, json_int(row, "run", 0), &why) != ERR_NONE)
 			log_line(LOG_ERROR, "%s", why.text);
 	}

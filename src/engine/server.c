@@ -18,7 +18,7 @@
 
 enum { LOCK_PATIENCE_MS = 3000, ANSWER_PATIENCE_MS = 500 };
 
-const struct actor program_actor = {.uid = -1, .name = "drillbook"};
+const struct actor program_actor = { .uid = -1, .name = "drillbook" };
 
 /* ------------------------------------------------------------------ timers */
 
@@ -40,7 +40,7 @@ struct timer *timer_start(struct server *server, int64_t ms,
 {
 	struct timer *timer = xmalloc(sizeof(*timer));
 
-	*timer = (struct timer){.server = server, .fire = fire, .a = a, .b = b};
+	*timer = (struct timer){ .server = server, .fire = fire, .a = a, .b = b };
 	timer->uv.data = timer;
 	uv_timer_init(&server->loop, &timer->uv);
 	timer->uv.data = timer;
@@ -101,7 +101,8 @@ void server_stop(struct server *server, const char *reason)
 	conns_push_all(server, push);
 }
 
-/* Once per turn of the loop, before it waits: decisions first, then one batch for everything decided. */
+/* Once per turn of the loop, before it waits: decisions first, then one batch for everything
+ * decided. */
 static void before_wait(uv_prepare_t *prepare)
 {
 	struct server *server = prepare->data;
@@ -147,10 +148,11 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 /* ------------------------------------------------------------------ start */
 
-/* Whether a server really answers there: one that is being taken apart may still accept, but says nothing. */
+/* Whether a server really answers there: one that is being taken apart may still accept, but
+ * says nothing. */
 static bool answered(const char *data_dir)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	char *path = wire_socket_path(data_dir);
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	json_t *request = json_object(), *answer = NULL;
@@ -161,7 +163,8 @@ static bool answered(const char *data_dir)
 	wire_init(&wire, fd, WIRE_CLIENT_LINE_MAX);
 	json_put_str(request, "do", "status");
 	json_put_int(request, "id", 1);
-	const bool yes = fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+	const bool yes = fd >= 0 &&
+			 connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
 			 wire_send(fd, request, NULL, 0, &err) == ERR_NONE &&
 			 wire_wait(&wire, ANSWER_PATIENCE_MS, &answer, &err) == ERR_NONE;
 	json_decref(request);
@@ -177,7 +180,7 @@ static bool answered(const char *data_dir)
 static bool lock_within(int fd, const char *data_dir, int64_t patience_ms)
 {
 	const struct mono begin = mono_now();
-	const struct timespec pause = {.tv_nsec = 10000000};
+	const struct timespec pause = { .tv_nsec = 10000000 };
 
 	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		if (answered(data_dir) || mono_ms_since(begin) > patience_ms)
@@ -196,11 +199,13 @@ static enum err_code take_lock(struct server *server, struct err *err)
 	if (server->lock_fd < 0)
 		code = err_errno(err, "cannot open \"%s\"", path);
 	else if (!lock_within(server->lock_fd, server->options->data_dir, LOCK_PATIENCE_MS))
-		code = err_set(err, ERR_HELD, "another server has \"%s\"", server->options->data_dir);
+		code = err_set(
+			err, ERR_HELD, "another server has \"%s\"", server->options->data_dir);
 	if (code == ERR_NONE) {
 		char pid[32];
 		snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-		if (ftruncate(server->lock_fd, 0) == 0 && write_all(server->lock_fd, pid, strlen(pid), err))
+		if (ftruncate(server->lock_fd, 0) == 0 &&
+			write_all(server->lock_fd, pid, strlen(pid), err))
 			code = ERR_SYSTEM;
 	}
 	free(path);
@@ -209,11 +214,12 @@ static enum err_code take_lock(struct server *server, struct err *err)
 
 static enum err_code listen_on(struct server *server, struct err *err)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
 	server->socket_path = wire_socket_path(server->options->data_dir);
 	if (strlen(server->socket_path) >= sizeof(address.sun_path))
-		return err_set(err, ERR_LIMIT, "\"%s\" is too long for a socket", server->socket_path);
+		return err_set(
+			err, ERR_LIMIT, "\"%s\" is too long for a socket", server->socket_path);
 	if (!str_starts(server->socket_path, server->options->data_dir)) {
 		char *dir = xstrdup(server->socket_path);
 		*strrchr(dir, '/') = '\0';
@@ -225,7 +231,8 @@ static enum err_code listen_on(struct server *server, struct err *err)
 	unlink(server->socket_path); /* the lock says that no server is behind it */
 	server->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (server->listen_fd < 0 ||
-		bind(server->listen_fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+		bind(server->listen_fd, (const struct sockaddr *)&address, sizeof(address)) !=
+			0 ||
 		chmod(server->socket_path, 0600) != 0 || listen(server->listen_fd, 64) != 0)
 		return err_errno(err, "cannot listen on \"%s\"", server->socket_path);
 	return ERR_NONE;
@@ -233,7 +240,7 @@ static enum err_code listen_on(struct server *server, struct err *err)
 
 static enum err_code make_directories(const struct server *server, struct err *err)
 {
-	static const char *const names[] = {"", "outputs", "outbox"};
+	static const char *const names[] = { "", "outputs", "outbox" };
 
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		char *path = path_join(server->options->data_dir, names[i]);
@@ -247,7 +254,7 @@ static enum err_code make_directories(const struct server *server, struct err *e
 
 static void close_doors(void)
 {
-	const struct rlimit none = {0, 0};
+	const struct rlimit none = { 0, 0 };
 
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &none);
@@ -285,9 +292,10 @@ static enum err_code open_journal(struct server *server, struct err *err)
 {
 	const char *dir = server->options->data_dir;
 
-	/* the same dying server may still hold the journal: its descriptors are closed one after the other */
+	/* the same dying server may still hold the journal: its descriptors are closed one
+	 * after the other */
 	const struct mono begin = mono_now();
-	const struct timespec pause = {.tv_nsec = 10000000};
+	const struct timespec pause = { .tv_nsec = 10000000 };
 	enum err_code code = journal_open(&server->journal, dir, JOURNAL_WRITE, err);
 	for (; code == ERR_HELD && mono_ms_since(begin) < LOCK_PATIENCE_MS;
 		code = journal_open(&server->journal, dir, JOURNAL_WRITE, err))
@@ -359,7 +367,8 @@ enum err_code server_run(const struct server_options *options, struct err *err)
 		log_line(LOG_INFO, "server %s, epoch %lld, pid %d, %s", options->version,
 			(long long)server->epoch, (int)getpid(), options->data_dir);
 		uv_run(&server->loop, UV_RUN_DEFAULT);
-		log_line(LOG_INFO, "server ends: %s", server->stop_reason ? server->stop_reason : "?");
+		log_line(LOG_INFO, "server ends: %s",
+			server->stop_reason ? server->stop_reason : "?");
 	}
 	close_all(server);
 	return code; /* the process ends now: the loop's memory goes with it */

@@ -1,17 +1,13 @@
 /* steps.c: which step may start, how a step ends, what a human is asked about it.
  *
  * A step's life:  pending -> [preview] -> started -> check -> run -> verify -> finished
- * where each phase of a script step is a worker of its own.  What ends badly is put before a human (on_failure), an
- * outcome that is not known is settled first: by the operation's own verify, else by a human. */
+ * where each phase of a script step is a worker of its own.  What ends badly is put before a
+ * human (on_failure), an outcome that is not known is settled first: by the operation's own
+ * verify, else by a human. */
 #include "internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static size_t step_index(const struct live *live, const struct step *step)
-{
-	return (size_t)(step - live->run->steps);
-}
 
 static json_t *named(const struct live *live, size_t step)
 {
@@ -54,12 +50,17 @@ static void ask_failed(struct live *live, size_t index, const char *kind)
 	char *title = xasprintf("%s: %s", step->title, step_state_name(step->state));
 
 	if (!str_eq(kind, "diverged"))
-		json_array_append_new(choices, choice("retry", step->state == STEP_INTERRUPTED
-							? "go on from where it was" : "run the step again"));
+		json_array_append_new(
+			choices, choice("retry", step->state == STEP_INTERRUPTED
+							 ? "go on from where it was"
+							 : "run the step again"));
 	json_array_append_new(choices, choice("skip", "pass over it (a reason is needed)"));
 	json_array_append_new(choices, choice("stop", "end the run here"));
 	json_put_str(more, "title", title);
-	json_put_str(more, "text", step->error_text ? step->error_text : step->reason ? step->reason : "");
+	json_put_str(more, "text",
+		step->error_text ? step->error_text
+		: step->reason	 ? step->reason
+				 : "");
 	json_put(more, "choices", choices);
 	free(title);
 	step_ask(live, index, kind, 0, more);
@@ -67,7 +68,7 @@ static void ask_failed(struct live *live, size_t index, const char *kind)
 
 /* ------------------------------------------------------------------ phases */
 
-static const char *const phases[] = {"check", "run", "verify"};
+static const char *const phases[] = { "check", "run", "verify" };
 
 /* The phase after this one ("" = the first) that the step has a script for, or NULL. */
 const char *next_phase(const json_t *row, const char *phase)
@@ -79,17 +80,19 @@ const char *next_phase(const json_t *row, const char *phase)
 	if (phase[0] != '\0')
 		i++;
 	for (; i < COUNT_OF(phases); i++)
-		if (json_is_object(json_object_get(row, str_eq(phases[i], "run") ? "script" : phases[i])))
+		if (json_is_object(json_object_get(
+			    row, str_eq(phases[i], "run") ? "script" : phases[i])))
 			return phases[i];
 	return NULL;
 }
 
 static void run_phase(struct live *live, size_t step, const char *phase)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *payload = named(live, step);
 
-	if (live->secrets_needed && live->secrets_fd < 0) { /* after a restart: live_advance gets them first */
+	if (live->secrets_needed &&
+		live->secrets_fd < 0) { /* after a restart: live_advance gets them first */
 		live->steps[step].waiting = phase;
 		live->waiting++;
 		json_decref(payload);
@@ -149,7 +152,8 @@ void step_arm_wait(struct live *live, size_t index)
 	timer_start(live->server, left > 0 ? left : 0, wait_over, live->id, (int64_t)index);
 }
 
-void step_restart(struct live *live, size_t index, bool new_iteration, const struct actor *actor)
+void step_restart(
+	struct live *live, size_t index, bool new_iteration, const struct actor *actor)
 {
 	struct step *step = &live->run->steps[index];
 	struct live_step *own = &live->steps[index];
@@ -157,7 +161,8 @@ void step_restart(struct live *live, size_t index, bool new_iteration, const str
 
 	json_put_str(payload, "step", step->id);
 	json_put_int(payload, "attempt", step->attempt + 1);
-	json_put_int(payload, "iteration", step->attempt == 0 ? 0 : step->iteration + (new_iteration ? 1 : 0));
+	json_put_int(payload, "iteration",
+		step->attempt == 0 ? 0 : step->iteration + (new_iteration ? 1 : 0));
 	live_emit(live, EVENT_STEP_STARTED, payload, actor);
 	live->active++;
 	own->next_ordinal = 0;
@@ -205,13 +210,15 @@ static void begin(struct live *live, size_t index)
 {
 	const struct step *step = &live->run->steps[index];
 
-	if (str_eq(live->run->mode, "probe") && (step->level > 0 || step->kind == KIND_MANUAL ||
-							step->kind == KIND_DECIDE)) {
+	if (str_eq(live->run->mode, "probe") &&
+		(step->level > 0 || step->kind == KIND_MANUAL || step->kind == KIND_DECIDE)) {
 		json_t *more = json_object();
-		json_put_str(more, "reason", step->level > 0 ? "probe: it would change something"
-							     : "probe: nobody is asked");
+		json_put_str(more, "reason",
+			step->level > 0 ? "probe: it would change something"
+					: "probe: nobody is asked");
 		step_finish(live, index, STEP_SKIPPED, more, NULL);
-	} else if (step->kind == KIND_SCRIPT && step->level == 1 && !live->steps[index].previewed) {
+	} else if (step->kind == KIND_SCRIPT && step->level == 1 &&
+		   !live->steps[index].previewed) {
 		ask_preview(live, index);
 	} else {
 		step_restart(live, index, false, NULL);
@@ -242,7 +249,8 @@ static void retry_due(struct server *server, int64_t run, int64_t step)
 		return;
 	live->active--; /* the waiting itself */
 	live->dirty = true;
-	if (!live->ending && !live->run->aborting && live->run->steps[step].state == STEP_FAILED)
+	if (!live->ending && !live->run->aborting &&
+		live->run->steps[step].state == STEP_FAILED)
 		step_restart(live, (size_t)step, true, NULL);
 }
 
@@ -255,17 +263,21 @@ static void after_failure(struct live *live, size_t index)
 
 	if (live->run->aborting || live->ending)
 		return;
-	if (step->state == STEP_FAILED && step->iteration + 1 < json_int(retry, "attempts", 1)) {
+	if (step->state == STEP_FAILED &&
+		step->iteration + 1 < json_int(retry, "attempts", 1)) {
 		live->active++;
-		timer_start(live->server, json_int(retry, "wait_ms", 0), retry_due, live->id, (int64_t)index);
+		timer_start(live->server, json_int(retry, "wait_ms", 0), retry_due, live->id,
+			(int64_t)index);
 	} else if (str_eq(policy, "continue") && step->state == STEP_FAILED) {
 		json_t *more = json_object();
 		json_put_str(more, "reason", "failed; on_failure: continue");
 		step_finish(live, index, STEP_SKIPPED, more, NULL);
 	} else if (str_eq(policy, "stop") && step->state == STEP_FAILED) {
-		live->dirty = true; /* nothing that needs it can start: the run ends by itself */
+		live->dirty =
+			true; /* nothing that needs it can start: the run ends by itself */
 	} else {
-		ask_failed(live, index, str_eq(step->error_code, "DIVERGED") ? "diverged" : "failed");
+		ask_failed(live, index,
+			str_eq(step->error_code, "DIVERGED") ? "diverged" : "failed");
 	}
 }
 
@@ -286,7 +298,8 @@ void step_finish(struct live *live, size_t index, enum step_state outcome, json_
 
 	for (size_t i = 0; i < step->op_count && step->state == STEP_RUNNING; i++)
 		if (step->ops[i].state == OP_STATE_PROPOSED)
-			op_refuse(live, index, &step->ops[i], "the step ended before it was allowed", NULL);
+			op_refuse(live, index, &step->ops[i],
+				"the step ended before it was allowed", NULL);
 	if (step->state == STEP_RUNNING)
 		live->active--;
 	if (own->waiting != NULL) {
@@ -319,7 +332,8 @@ void step_phase_done(struct live *live, size_t index, const json_t *done)
 {
 	const struct step *step = &live->run->steps[index];
 	struct live_step *own = &live->steps[index];
-	json_t *output = json_object_get(done, "output"), *error = json_object_get(done, "error");
+	json_t *output = json_object_get(done, "output"),
+	       *error = json_object_get(done, "error");
 	json_t *more;
 
 	own->worker = 0;
@@ -332,7 +346,8 @@ void step_phase_done(struct live *live, size_t index, const json_t *done)
 	}
 	own->next_ordinal = json_int(done, "next_ordinal", own->next_ordinal);
 	if (json_flag(done, "ok", false)) {
-		if (str_eq(step->phase, "run") && json_is_object(json_object_get(done, "outputs"))) {
+		if (str_eq(step->phase, "run") &&
+			json_is_object(json_object_get(done, "outputs"))) {
 			json_decref(own->outputs);
 			own->outputs = json_incref(json_object_get(done, "outputs"));
 		}
@@ -370,10 +385,11 @@ void step_lost(struct live *live, size_t index, const char *reason, bool resumin
 		return;
 	for (size_t i = 0; i < step->op_count; i++) {
 		if (step->ops[i].state == OP_STATE_PROPOSED) {
-			op_refuse(live, index, &step->ops[i], "nothing was done: it was never allowed", NULL);
+			op_refuse(live, index, &step->ops[i],
+				"nothing was done: it was never allowed", NULL);
 		} else if (step->ops[i].state == OP_STATE_ALLOWED) {
-			json_t *payload = op_base(live, index, step->ops[i].attempt, step->ops[i].ordinal,
-				step->ops[i].key);
+			json_t *payload = op_base(live, index, step->ops[i].attempt,
+				step->ops[i].ordinal, step->ops[i].key);
 			json_put_str(payload, "reason", reason);
 			live_emit(live, EVENT_OP_UNKNOWN, payload, NULL);
 		}
@@ -400,9 +416,11 @@ static void ask_unknown(struct live *live, size_t index, const struct op *op, co
 
 	json_array_append_new(choices, choice("verify", "look again"));
 	if (op->idempotent)
-		json_array_append_new(choices, choice("retry", "send it again with the same key"));
+		json_array_append_new(
+			choices, choice("retry", "send it again with the same key"));
 	json_array_append_new(choices, choice("done", "it happened (say how you know)"));
-	json_array_append_new(choices, choice("not_done", "it did not happen (say how you know)"));
+	json_array_append_new(
+		choices, choice("not_done", "it did not happen (say how you know)"));
 	json_put_str(detail, "key", op->key);
 	json_put_str(detail, "op", op->op);
 	json_put_str(detail, "target", op->target);
@@ -421,7 +439,7 @@ static void ask_unknown(struct live *live, size_t index, const struct op *op, co
 /* Looks with the operation's own verify first; a human is asked when that cannot tell. */
 void step_settle_unknown(struct live *live, size_t index)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	const struct op *op = first_unknown(&live->run->steps[index]);
 
 	if (op == NULL)
@@ -430,8 +448,8 @@ void step_settle_unknown(struct live *live, size_t index)
 		ask_unknown(live, index, op, err.text);
 }
 
-static void settle(struct live *live, size_t index, const struct op *op, const char *verdict, const char *by,
-	const char *reason, const json_t *evidence, const struct actor *actor)
+void step_settle(struct live *live, size_t index, const struct op *op, const char *verdict,
+	const char *by, const char *reason, const json_t *evidence, const struct actor *actor)
 {
 	json_t *payload = op_base(live, index, op->attempt, op->ordinal, op->key);
 
@@ -457,7 +475,8 @@ void step_verdict(struct live *live, size_t index, const char *key, const json_t
 	if (op == NULL || op->state != OP_STATE_UNKNOWN)
 		return;
 	if (json_flag(message, "ok", false) && !str_eq(verdict, "cannot_tell")) {
-		settle(live, index, op, verdict, "verify", json_str(evidence, "reason", ""), evidence, NULL);
+		step_settle(live, index, op, verdict, "verify",
+			json_str(evidence, "reason", ""), evidence, NULL);
 		return;
 	}
 	const json_t *error = json_object_get(message, "error");
@@ -467,8 +486,9 @@ void step_verdict(struct live *live, size_t index, const char *key, const json_t
 	free(why);
 }
 
-/* An interrupted step is entered again and its recorded calls replayed; one that itself reported a failure has failed,
- * now that the world is known, unless what it did turned out to be done. */
+/* An interrupted step is entered again and its recorded calls replayed; one that itself
+ * reported a failure has failed, now that the world is known, unless what it did turned out to
+ * be done. */
 void step_after_settled(struct live *live, size_t index)
 {
 	const struct step *step = &live->run->steps[index];
@@ -481,8 +501,9 @@ void step_after_settled(struct live *live, size_t index)
 		return;
 	}
 	for (size_t i = 0; i < step->op_count; i++)
-		not_done = not_done || (step->ops[i].attempt == step->attempt && step->ops[i].settled &&
-					       step->ops[i].state == OP_STATE_FAILED);
+		not_done = not_done ||
+			   (step->ops[i].attempt == step->attempt && step->ops[i].settled &&
+				   step->ops[i].state == OP_STATE_FAILED);
 	if (live->run->aborting) {
 		live->dirty = true;
 	} else if (step->error_code != NULL && not_done) {
@@ -495,231 +516,6 @@ void step_after_settled(struct live *live, size_t index)
 	} else {
 		step_restart(live, index, false, NULL);
 	}
-}
-
-/* ------------------------------------------------------------------ answers */
-
-struct answer {
-	struct live *live;
-	const struct ask *ask;
-	size_t step;
-	const char *word;      /* what was chosen */
-	const char *note;
-	const json_t *request;
-	const struct actor *actor;
-	json_t *detail;        /* of the ask; owned */
-};
-
-static enum err_code need_note(const struct answer *answer, struct err *err)
-{
-	if (answer->note == NULL || answer->note[0] == '\0')
-		return err_set(err, ERR_USAGE, "\"%s\" needs a note that says why", answer->word);
-	return ERR_NONE;
-}
-
-static enum err_code check_confirm(const struct answer *answer, struct err *err)
-{
-	const char *digest = json_str(answer->request, "digest", "");
-
-	if (str_eq(answer->word, "no"))
-		return ERR_NONE;
-	if (!str_eq(digest, answer->ask->digest))
-		return err_set(err, ERR_CONFLICT, "what you saw is not what is asked now: look again");
-	if (answer->ask->level >= 3 && !str_eq(json_str(answer->request, "word", ""), answer->ask->word))
-		return err_set(err, ERR_USAGE, "type \"%s\" to confirm", answer->ask->word);
-	return ERR_NONE;
-}
-
-static void apply_preview(struct answer *answer)
-{
-	json_t *payload;
-
-	if (str_eq(answer->word, "yes")) {
-		answer->live->steps[answer->step].previewed = true;
-		if (answer->live->run->steps[answer->step].state == STEP_PENDING)
-			step_restart(answer->live, answer->step, false, answer->actor);
-		return;
-	}
-	payload = json_object();
-	json_put_str(payload, "reason", "a preview was declined");
-	live_emit(answer->live, EVENT_RUN_PAUSED, payload, answer->actor);
-}
-
-static void apply_confirm(struct answer *answer)
-{
-	struct live *live = answer->live;
-	const char *key = json_str(answer->detail, "key", NULL);
-	const struct op *op = run_op(live->run, key);
-	struct worker *worker = worker_find(live->server, live->steps[answer->step].worker);
-
-	if (key == NULL) {
-		apply_preview(answer);
-		return;
-	}
-	if (op == NULL || op->state != OP_STATE_PROPOSED || worker == NULL)
-		return; /* the step ended while the human thought */
-	if (!str_eq(answer->word, "yes")) {
-		char *reason = xasprintf("declined by %s", answer->actor->name);
-		op_refuse(live, answer->step, op, reason, answer->actor);
-		worker_tell(worker, "refuse", op->ordinal, "CANCELLED", reason);
-		free(reason);
-	} else if ((wall_now().ns - op->journaled.ns) / 1000000 > STALE_MS) {
-		free(live->steps[answer->step].confirmed);
-		live->steps[answer->step].confirmed = xstrdup(op->digest);
-		worker_tell(worker, "again", op->ordinal, NULL, NULL);
-	} else {
-		op_allow(live, answer->step, key);
-	}
-}
-
-static enum err_code check_manual(const struct answer *answer, struct err *err)
-{
-	return str_eq(answer->word, "failed") ? need_note(answer, err) : ERR_NONE;
-}
-
-static void apply_manual(struct answer *answer)
-{
-	json_t *more = json_object(), *part = json_object();
-	const bool done = str_eq(answer->word, "done");
-
-	if (done) {
-		const char *value = json_str(answer->request, "value", NULL);
-		if (value != NULL)
-			json_put_str(part, "value", value);
-		if (answer->note != NULL)
-			json_put_str(part, "note", answer->note);
-	} else {
-		json_put_str(part, "code", "FAILED");
-		json_put_str(part, "text", answer->note);
-		json_put_str(part, "world", world_name(WORLD_UNKNOWN));
-	}
-	json_put(more, done ? "outputs" : "error", part);
-	step_finish(answer->live, answer->step, done ? STEP_OK : STEP_FAILED, more, answer->actor);
-}
-
-static void apply_decide(struct answer *answer)
-{
-	struct live *live = answer->live;
-	const json_t *row, *id, *chosen = NULL;
-	json_t *more = json_object(), *outputs = json_object();
-	size_t i;
-
-	json_array_foreach(json_object_get(plan_step(live, answer->step), "choices"), i, row)
-		if (str_eq(json_str(row, "id", ""), answer->word))
-			chosen = row;
-	json_put_str(outputs, "choice", answer->word);
-	json_put(more, "outputs", outputs);
-	step_finish(live, answer->step, STEP_OK, more, answer->actor);
-	json_array_foreach(json_object_get(chosen, "skip"), i, id) {
-		const struct step *other = run_step(live->run, json_string_value(id));
-		if (other == NULL || other->state != STEP_PENDING)
-			continue;
-		json_t *why = json_object();
-		json_put_str(why, "reason", "decided so");
-		step_finish(live, step_index(live, other), STEP_SKIPPED, why, answer->actor);
-	}
-	if (json_flag(chosen, "stop", false)) {
-		json_t *payload = json_object();
-		json_put_str(payload, "reason", "decided so");
-		live_emit(live, EVENT_RUN_ABORTING, payload, answer->actor);
-	}
-}
-
-static enum err_code check_failed(const struct answer *answer, struct err *err)
-{
-	return str_eq(answer->word, "skip") ? need_note(answer, err) : ERR_NONE;
-}
-
-static void apply_failed(struct answer *answer)
-{
-	struct live *live = answer->live;
-	const struct step *step = &live->run->steps[answer->step];
-
-	if (str_eq(answer->word, "retry")) {
-		step_restart(live, answer->step, step->state != STEP_INTERRUPTED, answer->actor);
-	} else if (str_eq(answer->word, "skip")) {
-		json_t *more = json_object();
-		json_put_str(more, "reason", answer->note);
-		step_finish(live, answer->step, STEP_SKIPPED, more, answer->actor);
-	} /* stop: nothing that needs it can start, the run ends as failed */
-}
-
-static enum err_code check_unknown(const struct answer *answer, struct err *err)
-{
-	const bool verdict = str_eq(answer->word, "done") || str_eq(answer->word, "not_done");
-
-	return verdict ? need_note(answer, err) : ERR_NONE;
-}
-
-static void apply_unknown(struct answer *answer)
-{
-	struct live *live = answer->live;
-	const struct op *op = run_op(live->run, json_str(answer->detail, "key", NULL));
-
-	if (op == NULL || op->state != OP_STATE_UNKNOWN)
-		return;
-	if (str_eq(answer->word, "verify"))
-		step_settle_unknown(live, answer->step);
-	else if (str_eq(answer->word, "retry"))
-		step_restart(live, answer->step, false, answer->actor);
-	else
-		settle(live, answer->step, op, answer->word, "human", answer->note, NULL, answer->actor);
-}
-
-static const struct {
-	const char *kind;
-	enum err_code (*check)(const struct answer *answer, struct err *err);
-	void (*apply)(struct answer *answer);
-} answer_kinds[] = {
-	{"confirm", check_confirm, apply_confirm},
-	{"manual", check_manual, apply_manual},
-	{"decide", NULL, apply_decide},
-	{"failed", check_failed, apply_failed},
-	{"diverged", check_failed, apply_failed},
-	{"unknown", check_unknown, apply_unknown},
-};
-
-static bool offered(const struct ask *ask, const char *word)
-{
-	const json_t *row;
-	size_t i;
-
-	json_array_foreach(ask->choices, i, row)
-		if (str_eq(json_str(row, "id", ""), word))
-			return true;
-	return false;
-}
-
-enum err_code step_answer(struct live *live, const json_t *request, const struct actor *actor, struct err *err)
-{
-	struct answer answer = {.live = live, .request = request, .actor = actor,
-		.word = json_str(request, "answer", ""), .note = json_str(request, "note", NULL)};
-	size_t kind = 0;
-
-	answer.ask = run_ask(live->run, json_int(request, "ask", -1));
-	if (answer.ask == NULL)
-		return err_set(err, ERR_NOT_FOUND, "this question is not open any more");
-	answer.step = answer.ask->step;
-	if (!offered(answer.ask, answer.word))
-		return err_set(err, ERR_USAGE, "\"%s\" is not one of the answers", answer.word);
-	while (kind < COUNT_OF(answer_kinds) && !str_eq(answer_kinds[kind].kind, answer.ask->kind))
-		kind++;
-	if (kind == COUNT_OF(answer_kinds))
-		return err_set(err, ERR_PROTOCOL, "a question of unknown kind \"%s\"", answer.ask->kind);
-	if (answer_kinds[kind].check != NULL)
-		TRY(answer_kinds[kind].check(&answer, err));
-	json_t *payload = json_object();
-	json_put_int(payload, "ask", answer.ask->id);
-	json_put_str(payload, "step", live->run->steps[answer.step].id);
-	json_put_str(payload, "answer", answer.word);
-	json_put_str(payload, "note", answer.note ? answer.note : "");
-	json_put_str(payload, "value", json_str(request, "value", ""));
-	json_put_str(payload, "digest", answer.ask->digest);
-	answer.detail = json_incref((json_t *)(uintptr_t)answer.ask->detail);
-	live_emit(live, EVENT_STEP_ANSWERED, payload, actor); /* the ask is gone from here on */
-	answer_kinds[kind].apply(&answer);
-	json_decref(answer.detail);
-	return ERR_NONE;
 }
 
 /* ------------------------------------------------------------------ going on */
@@ -739,13 +535,14 @@ static void end_if_over(struct live *live)
 	for (size_t i = live->low; i < run->step_count; i++)
 		if (!done_with(&run->steps[i]))
 			status = RUN_FAILED;
-	live_end(live, status, status == RUN_DONE ? "" : "a step failed and the run was ended there", NULL);
+	live_end(live, status,
+		status == RUN_DONE ? "" : "a step failed and the run was ended there", NULL);
 }
 
 void live_advance(struct live *live)
 {
 	struct run *run = live->run;
-	struct err err = {0};
+	struct err err = { 0 };
 	bool ready = false;
 
 	live->dirty = false;

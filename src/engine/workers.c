@@ -1,7 +1,9 @@
-/* workers.c: the zygote and the worker processes: started here, listened to here, given up here.
+/* workers.c: the zygote and the worker processes: started here, listened to here, given up
+ * here.
  *
- * A worker has ended when its channel is closed and the zygote has swept what it left behind ("exited").  Only then is
- * its outbox read and, if it never said "done", its step treated as lost. */
+ * A worker has ended when its channel is closed and the zygote has swept what it left behind
+ * ("exited").  Only then is its outbox read and, if it never said "done", its step treated as
+ * lost. */
 #include "internal.h"
 
 #include <errno.h>
@@ -17,7 +19,8 @@ enum { OUTBOX_MAX = 64 << 20, EXIT_PATIENCE_MS = 5000, JOB_TIMEOUT_MS = 60000 };
 
 struct worker *worker_find(struct server *server, int64_t id)
 {
-	for (struct worker *worker = server->workers; worker != NULL && id != 0; worker = worker->next)
+	for (struct worker *worker = server->workers; worker != NULL && id != 0;
+		worker = worker->next)
 		if (worker->id == id)
 			return worker;
 	return NULL;
@@ -25,8 +28,8 @@ struct worker *worker_find(struct server *server, int64_t id)
 
 char *outbox_path(const struct server *server, int64_t run, size_t step, int64_t attempt)
 {
-	return xasprintf("%s/outbox/%lld-%zu-%lld", server->options->data_dir, (long long)run, step,
-		(long long)attempt);
+	return xasprintf("%s/outbox/%lld-%zu-%lld", server->options->data_dir, (long long)run,
+		step, (long long)attempt);
 }
 
 char *output_name(int64_t run, size_t step, int64_t attempt)
@@ -93,7 +96,7 @@ static void zygote_gone(struct server *server)
 static void zygote_readable(uv_poll_t *poll, int status, int events)
 {
 	struct server *server = poll->data;
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *message;
 
 	(void)status, (void)events;
@@ -176,16 +179,19 @@ static void read_outbox(struct live *live, const struct worker *worker)
 	struct buf bytes;
 	struct err err;
 
-	if (worker->outbox_path == NULL || file_read(worker->outbox_path, OUTBOX_MAX, &bytes, &err) != ERR_NONE)
+	if (worker->outbox_path == NULL ||
+		file_read(worker->outbox_path, OUTBOX_MAX, &bytes, &err) != ERR_NONE)
 		return;
 	resume_outbox(live, worker->step, &bytes);
 	buf_release(&bytes);
 }
 
-/* The phases of an attempt share an outbox, and the next phase starts before the last one's process is gone. */
+/* The phases of an attempt share an outbox, and the next phase starts before the last one's
+ * process is gone. */
 static bool outbox_in_use(const struct server *server, const char *path)
 {
-	for (const struct worker *worker = server->workers; worker != NULL; worker = worker->next)
+	for (const struct worker *worker = server->workers; worker != NULL;
+		worker = worker->next)
 		if (str_eq(worker->outbox_path, path))
 			return true;
 	return false;
@@ -201,17 +207,20 @@ static void worker_ended(struct worker *worker)
 		return;
 	worker->freed = true;
 	if (live != NULL && !worker->done && !live->ending) {
-		char *reason = worker->exit_signal
-				       ? xasprintf("the worker was ended by signal %d (%s)", worker->exit_signal,
-						 strsignal(worker->exit_signal))
-				       : xasprintf("the worker ended with status %d before it was done",
-						 worker->exit_status);
+		char *reason =
+			worker->exit_signal
+				? xasprintf("the worker was ended by signal %d (%s)",
+					  worker->exit_signal, strsignal(worker->exit_signal))
+				: xasprintf(
+					  "the worker ended with status %d before it was done",
+					  worker->exit_status);
 		json_t *message = json_object(), *error = json_object();
 		json_put_flag(message, "ok", false);
 		json_put_str(error, "text", reason);
 		json_put(message, "error", error);
 		if (worker->job == JOB_VERIFY)
-			step_verdict(live, worker->step, json_str(worker->verifying, "key", ""), message);
+			step_verdict(live, worker->step, json_str(worker->verifying, "key", ""),
+				message);
 		else if (worker->job == JOB_SECRETS)
 			live->secrets_pending = false, live->dirty = true;
 		else if (live->run->steps[worker->step].attempt == worker->attempt) {
@@ -253,7 +262,7 @@ static void exit_overdue(struct server *server, int64_t id, int64_t b)
 static void worker_readable(uv_poll_t *poll, int status, int events)
 {
 	struct worker *worker = poll->data;
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *message;
 
 	(void)status, (void)events;
@@ -304,8 +313,11 @@ static enum err_code worker_fork(struct server *server, struct worker **out, str
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return err_errno(err, "no socket for a worker");
 	struct worker *worker = xmalloc(sizeof(*worker));
-	*worker = (struct worker){.next = server->workers, .server = server, .id = ++server->last_id,
-		.fd = pair[0], .outbox_fd = -1};
+	*worker = (struct worker){ .next = server->workers,
+		.server = server,
+		.id = ++server->last_id,
+		.fd = pair[0],
+		.outbox_fd = -1 };
 	server->workers = worker;
 	wire_init(&worker->wire, pair[0], WIRE_LINE_MAX);
 	json_t *order = json_object();
@@ -324,7 +336,8 @@ static enum err_code worker_fork(struct server *server, struct worker **out, str
 void spare_dismiss(struct server *server)
 {
 	if (server->spare != NULL)
-		shutdown(server->spare->fd, SHUT_RDWR); /* it sees the end of its channel and goes */
+		shutdown(server->spare->fd,
+			SHUT_RDWR); /* it sees the end of its channel and goes */
 	server->spare = NULL;
 }
 
@@ -337,9 +350,11 @@ static void spare_prepare(struct server *server)
 		log_line(LOG_WARN, "no worker in advance: %s", err.text);
 }
 
-/* The files a job writes: a step's output, and its outbox when it may change something.  Who only reads gets an
- * outbox in memory: nobody needs to wait for its end or to know what it found. */
-static enum err_code open_files(struct live *live, struct worker *worker, int *output, struct err *err)
+/* The files a job writes: a step's output, and its outbox when it may change something.  Who
+ * only reads gets an outbox in memory: nobody needs to wait for its end or to know what it
+ * found. */
+static enum err_code open_files(
+	struct live *live, struct worker *worker, int *output, struct err *err)
 {
 	struct server *server = live->server;
 
@@ -351,14 +366,17 @@ static enum err_code open_files(struct live *live, struct worker *worker, int *o
 		*output = open("/dev/null", O_RDWR | O_CLOEXEC);
 	}
 	if (*output < 0)
-		return err->code != ERR_NONE ? err->code : err_errno(err, "cannot open /dev/null");
-	if (worker->job != JOB_STEP || json_int(plan_step(live, worker->step), "level", 3) == 0) {
+		return err->code != ERR_NONE ? err->code
+					     : err_errno(err, "cannot open /dev/null");
+	if (worker->job != JOB_STEP ||
+		json_int(plan_step(live, worker->step), "level", 3) == 0) {
 		worker->outbox_fd = memfd_create("outbox", MFD_CLOEXEC);
-		return worker->outbox_fd >= 0 ? ERR_NONE : err_errno(err, "no memory for an outbox");
+		return worker->outbox_fd >= 0 ? ERR_NONE
+					      : err_errno(err, "no memory for an outbox");
 	}
 	worker->outbox_path = outbox_path(server, live->id, worker->step, worker->attempt);
-	worker->outbox_fd =
-		open(worker->outbox_path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	worker->outbox_fd = open(worker->outbox_path,
+		O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	return worker->outbox_fd >= 0
 		       ? ERR_NONE
 		       : err_errno(err, "cannot open the outbox \"%s\"", worker->outbox_path);
@@ -383,7 +401,7 @@ static enum err_code worker_start(struct live *live, enum job job, size_t step, 
 	worker->started = mono_now();
 	code = open_files(live, worker, &output, err);
 	if (code == ERR_NONE) {
-		const int fds[] = {output, worker->outbox_fd, live->secrets_fd};
+		const int fds[] = { output, worker->outbox_fd, live->secrets_fd };
 		code = wire_send(worker->fd, message, fds, live->secrets_fd >= 0 ? 3 : 2, err);
 	}
 	if (output >= 0)
@@ -398,108 +416,8 @@ static enum err_code worker_start(struct live *live, enum job job, size_t step, 
 	return code;
 }
 
-/* ------------------------------------------------------------------ jobs */
-
-/* The digest of a call as docs/protocol.md defines it; an intent's own digest covers more. */
-static void json_put_digest(json_t *row, const struct op *op)
-{
-	json_t *call = json_object();
-	char hex[SHA256_HEX];
-
-	json_put_str(call, "op", op->op);
-	json_put_str(call, "target", op->target);
-	json_object_set(call, "args", (json_t *)(uintptr_t)op->args);
-	json_put_str(row, "digest", sha256_hex(json_digest(call), hex));
-	json_decref(call);
-}
-
-/* Recorded outcomes of this iteration from earlier attempts (calls of this very attempt, made by an earlier phase,
- * are not repeated: ordinals go on counting); what was refused, is unknown, or was found not done is left
- * out and so will be proposed anew (rule 8). */
-static json_t *replay_list(const struct step *step)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < step->op_count; i++) {
-		const struct op *op = &step->ops[i];
-		const bool known = op->state == OP_STATE_READ || op->state == OP_STATE_DONE ||
-				   (op->state == OP_STATE_FAILED && !op->settled);
-		if (!known || op->attempt < step->iteration_attempt || op->attempt == step->attempt)
-			continue;
-		json_t *row = json_object();
-		json_put_int(row, "ordinal", op->ordinal);
-		json_put_str(row, "op", op->op);
-		json_put_str(row, "target", op->target);
-		json_put_flag(row, "ok", op->error == NULL);
-		json_put_digest(row, op);
-		if (op->error != NULL)
-			json_object_set(row, "error", (json_t *)(uintptr_t)op->error);
-		else /* settled by a human's word there is none: the script sees an empty table */
-			json_put(row, "result", op->result != NULL ? json_incref((json_t *)(uintptr_t)op->result)
-								   : json_object());
-		json_array_append_new(list, row);
-	}
-	return list;
-}
-
-static json_t *allowed_environments(const struct live *live)
-{
-	json_t *list = json_array(), *row;
-	const char *name;
-
-	json_object_foreach(json_object_get(live->plan, "environments"), name, row) {
-		const json_t *mode;
-		size_t i;
-		json_array_foreach(json_object_get(row, "modes"), i, mode)
-			if (str_eq(json_string_value(mode), live->run->mode))
-				json_array_append_new(list, json_string(name));
-	}
-	return list;
-}
-
-static json_t *modules(const struct live *live)
-{
-	json_t *out = json_object(), *path;
-	const char *name;
-
-	json_object_foreach(json_object_get(live->plan, "modules"), name, path) {
-		const json_t *file;
-		size_t i;
-		json_array_foreach(json_object_get(live->plan, "files"), i, file) {
-			if (!str_eq(json_str(file, "path", ""), json_string_value(path)))
-				continue;
-			json_t *row = json_object();
-			json_object_set(row, "file", path);
-			json_object_set(row, "source", json_object_get(file, "text"));
-			json_put(out, name, row);
-		}
-	}
-	return out;
-}
-
-static json_t *job_base(const struct live *live, const char *what)
-{
-	json_t *job = json_object(), *plan = live->plan;
-
-	json_put_str(job, "t", what);
-	json_put_int(job, "run", live->id);
-	json_put_str(job, "mode", live->run->mode);
-	json_put_str(job, "workspace", live->run->workspace_root);
-	json_object_set(job, "targets", json_object_get(plan, "targets"));
-	json_put(job, "allowed_environments", allowed_environments(live));
-	return job;
-}
-
-static json_t *outputs_so_far(const struct live *live)
-{
-	json_t *out = json_object();
-
-	for (size_t i = 0; i < live->run->step_count; i++)
-		if (live->run->steps[i].outputs != NULL)
-			json_object_set(out, live->run->steps[i].id,
-				(json_t *)(uintptr_t)live->run->steps[i].outputs);
-	return out;
-}
+/* ------------------------------------------------------------------ jobs and their deadlines
+ */
 
 /* The worker keeps its deadline itself; this is the fence behind it. */
 static void timed_out(struct server *server, int64_t id, int64_t b)
@@ -517,8 +435,8 @@ static void timed_out(struct server *server, int64_t id, int64_t b)
 		timer_start(server, left, timed_out, id, 0);
 		return;
 	}
-	log_line(LOG_WARN, "worker %lld of run %lld outlived its deadline and is killed", (long long)id,
-		(long long)worker->run);
+	log_line(LOG_WARN, "worker %lld of run %lld outlived its deadline and is killed",
+		(long long)id, (long long)worker->run);
 	kill_worker(server, id, SIGKILL);
 }
 
@@ -528,56 +446,29 @@ static void fence(struct worker *worker, int64_t timeout_ms)
 	timer_start(worker->server, timeout_ms + TIMEOUT_FENCE_MS, timed_out, worker->id, 0);
 }
 
-enum err_code worker_run_phase(struct live *live, size_t index, const char *phase, struct err *err)
+enum err_code worker_run_phase(
+	struct live *live, size_t index, const char *phase, struct err *err)
 {
-	const struct step *step = &live->run->steps[index];
-	struct live_step *own = &live->steps[index];
-	const json_t *row = plan_step(live, index);
-	const int64_t timeout = json_int(row, "timeout_ms", 0);
-	json_t *job = job_base(live, "step"), *clock = json_object();
-	char *key = xasprintf("%lld/%s/%lld", (long long)live->id, step->id, (long long)step->iteration);
+	const int64_t timeout = json_int(plan_step(live, index), "timeout_ms", 0);
+	json_t *job = job_step(live, index, phase);
 	struct worker *worker;
 
-	json_put_str(job, "step", step->id);
-	json_put_int(job, "attempt", step->attempt);
-	json_put_str(job, "phase", phase);
-	json_put_str(job, "key", key);
-	json_object_set(job, "script", json_object_get(row, str_eq(phase, "run") ? "script" : phase));
-	json_put(job, "modules", modules(live));
-	json_object_set(job, "params", json_object_get(live->plan, "params"));
-	json_put(job, "outputs", outputs_so_far(live));
-	if (own->outputs != NULL) /* the step's own, for its verify */
-		json_object_set(json_object_get(job, "outputs"), step->id, own->outputs);
-	json_object_set(job, "uses", json_object_get(row, "uses"));
-	json_put_int(job, "timeout_ms", timeout);
-	json_put_int(job, "first_ordinal", own->next_ordinal);
-	json_put(job, "replay", replay_list(step));
-	json_put_int(clock, "t0_ns", live->run->t0.ns);
-	json_put_int(clock, "t1_ns", live->run->t1.ns);
-	json_put_int(clock, "t2_ns", live->run->t2.ns);
-	json_put(job, "clock", clock);
-	free(key);
 	const enum err_code code = worker_start(live, JOB_STEP, index, job, &worker, err);
 	json_decref(job);
 	if (code != ERR_NONE)
 		return code;
-	own->worker = worker->id;
+	live->steps[index].worker = worker->id;
 	if (timeout > 0)
 		fence(worker, timeout);
 	return ERR_NONE;
 }
 
-enum err_code worker_verify(struct live *live, size_t index, const struct op *op, struct err *err)
+enum err_code worker_verify(
+	struct live *live, size_t index, const struct op *op, struct err *err)
 {
-	json_t *job = job_base(live, "verify");
+	json_t *job = job_verify(live, index, op);
 	struct worker *worker;
 
-	json_put_str(job, "step", live->run->steps[index].id);
-	json_put_str(job, "op", op->op);
-	json_put_str(job, "target", op->target);
-	json_put_str(job, "key", op->key);
-	json_object_set(job, "args", (json_t *)(uintptr_t)op->args);
-	json_object_set(job, "before", (json_t *)(uintptr_t)op->before);
 	const enum err_code code = worker_start(live, JOB_VERIFY, index, job, &worker, err);
 	json_decref(job);
 	if (code != ERR_NONE)
@@ -590,7 +481,7 @@ enum err_code worker_verify(struct live *live, size_t index, const struct op *op
 
 enum err_code worker_secrets(struct live *live, struct err *err)
 {
-	json_t *job = job_base(live, "secrets");
+	json_t *job = job_secrets(live);
 	struct worker *worker;
 	const enum err_code code = worker_start(live, JOB_SECRETS, 0, job, &worker, err);
 
@@ -602,14 +493,15 @@ enum err_code worker_secrets(struct live *live, struct err *err)
 
 /* ------------------------------------------------------------------ telling it */
 
-void worker_tell(struct worker *worker, const char *what, int64_t ordinal, const char *code, const char *text)
+void worker_tell(struct worker *worker, const char *what, int64_t ordinal, const char *code,
+	const char *text)
 {
 	json_t *message = json_object();
 	struct err err;
 
 	if (worker->asked.ns != 0) {
 		worker->human_ms += mono_ms_since(worker->asked);
-		worker->asked = (struct mono){0};
+		worker->asked = (struct mono){ 0 };
 	}
 	json_put_str(message, "t", what);
 	if (ordinal >= 0)

@@ -1,4 +1,5 @@
-/* client.c: a terminal's connection to the server of a data directory; starts the server when there is none. */
+/* client.c: a terminal's connection to the server of a data directory; starts the server when
+ * there is none. */
 #include "drillbook/wire.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@ enum { ANSWER_TIMEOUT_MS = 30000, START_TIMEOUT_MS = 10000, KEPT_MAX = 100000 };
 
 struct client {
 	struct wire wire;
-	json_t *kept;    /* pushes that came while an answer was awaited */
+	json_t *kept; /* pushes that came while an answer was awaited */
 	size_t kept_at;
 	int64_t last_id;
 	char *version;
@@ -41,7 +42,7 @@ char *wire_socket_path(const char *data_dir)
 
 static int connect_to(const char *path)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -70,7 +71,8 @@ static enum err_code check_peer(int fd, struct err *err)
 	return ERR_NONE;
 }
 
-/* Runs `drillbook server start` of the same installation; it returns when the socket accepts. */
+/* Runs `drillbook server start` of the same installation; it returns when the socket accepts.
+ */
 static enum err_code start_server(const char *data_dir, struct err *err)
 {
 	char self[4096];
@@ -79,10 +81,11 @@ static enum err_code start_server(const char *data_dir, struct err *err)
 	if (n <= 0)
 		return err_errno(err, "cannot find this program's own file");
 	self[n] = '\0';
-	const char *argv[] = {self, "--data", data_dir, "server", "start", NULL};
-	struct child child = {.argv = argv, .timeout_ms = START_TIMEOUT_MS};
+	const char *argv[] = { self, "--data", data_dir, "server", "start", NULL };
+	struct child child = { .argv = argv, .timeout_ms = START_TIMEOUT_MS };
 	enum err_code code = child_run(&child, err);
-	if (code == ERR_NONE && child.exit_status != 0 && child.exit_status != err_exit_status(ERR_HELD)) {
+	if (code == ERR_NONE && child.exit_status != 0 &&
+		child.exit_status != err_exit_status(ERR_HELD)) {
 		size_t len = child.errout.len;
 		while (len > 0 && child.errout.data[len - 1] == '\n')
 			len--;
@@ -118,7 +121,8 @@ enum err_code client_open(struct client **out, const char *data_dir, int flags, 
 			fd = connect_to(path);
 	}
 	if (code == ERR_NONE && fd < 0)
-		code = err_set(err, ERR_UNREACHABLE, "no server answers at \"%s\": %s", path, strerror(errno));
+		code = err_set(err, ERR_UNREACHABLE, "no server answers at \"%s\": %s", path,
+			strerror(errno));
 	free(path);
 	if (code == ERR_NONE)
 		code = check_peer(fd, err);
@@ -161,7 +165,8 @@ const char *client_server_version(const struct client *client)
 	return client->version != NULL ? client->version : "?";
 }
 
-enum err_code client_send(struct client *client, const char *what, json_t *body, int64_t *id, struct err *err)
+enum err_code client_send(
+	struct client *client, const char *what, json_t *body, int64_t *id, struct err *err)
 {
 	json_t *message = body != NULL ? body : json_object();
 
@@ -174,7 +179,8 @@ enum err_code client_send(struct client *client, const char *what, json_t *body,
 	return code;
 }
 
-enum err_code client_ask(struct client *client, const char *what, json_t *body, json_t **answer, struct err *err)
+enum err_code client_ask(
+	struct client *client, const char *what, json_t *body, json_t **answer, struct err *err)
 {
 	const struct mono begin = mono_now();
 	int64_t id;
@@ -184,11 +190,13 @@ enum err_code client_ask(struct client *client, const char *what, json_t *body, 
 	TRY(client_send(client, what, body, &id, err));
 	for (;;) {
 		json_t *message;
-		TRY(wire_wait(&client->wire, ANSWER_TIMEOUT_MS - mono_ms_since(begin), &message, err));
+		TRY(wire_wait(&client->wire, ANSWER_TIMEOUT_MS - mono_ms_since(begin), &message,
+			err));
 		if (json_int(message, "id", -1) != id) {
 			if (json_array_size(client->kept) >= KEPT_MAX) {
 				json_decref(message);
-				return err_set(err, ERR_LIMIT, "too many messages before the answer");
+				return err_set(
+					err, ERR_LIMIT, "too many messages before the answer");
 			}
 			json_array_append_new(client->kept, message);
 			continue;
@@ -208,7 +216,8 @@ enum err_code client_ask(struct client *client, const char *what, json_t *body, 
 	}
 }
 
-enum err_code client_next(struct client *client, int64_t timeout_ms, json_t **out, struct err *err)
+enum err_code client_next(
+	struct client *client, int64_t timeout_ms, json_t **out, struct err *err)
 {
 	*out = NULL;
 	if (client->kept_at < json_array_size(client->kept)) {
@@ -222,7 +231,7 @@ enum err_code client_next(struct client *client, int64_t timeout_ms, json_t **ou
 	TRY(wire_next(&client->wire, out, err));
 	if (*out != NULL)
 		return ERR_NONE;
-	struct pollfd p = {.fd = client->wire.fd, .events = POLLIN};
+	struct pollfd p = { .fd = client->wire.fd, .events = POLLIN };
 	if (poll(&p, 1, (int)timeout_ms) > 0) {
 		TRY(wire_read(&client->wire, err));
 		TRY(wire_next(&client->wire, out, err));

@@ -12,7 +12,7 @@ enum { READ_CHUNK = 65536, FDS_PER_MESSAGE = 8 };
 
 void wire_init(struct wire *wire, int fd, size_t max_line)
 {
-	*wire = (struct wire){.fd = fd};
+	*wire = (struct wire){ .fd = fd };
 	buf_init(&wire->in, max_line + READ_CHUNK);
 	buf_init(&wire->out, WIRE_LINE_MAX);
 }
@@ -47,9 +47,11 @@ enum err_code wire_read(struct wire *wire, struct err *err)
 {
 	char chunk[READ_CHUNK];
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_PER_MESSAGE * sizeof(int))];
-	struct iovec io = {.iov_base = chunk, .iov_len = sizeof(chunk)};
-	struct msghdr header = {
-		.msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	struct iovec io = { .iov_base = chunk, .iov_len = sizeof(chunk) };
+	struct msghdr header = { .msg_iov = &io,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control) };
 
 	const ssize_t n = recvmsg(wire->fd, &header, MSG_CMSG_CLOEXEC);
 	if (n < 0) {
@@ -106,7 +108,8 @@ int wire_take_fd(struct wire *wire)
 	return fd;
 }
 
-static void attach_descriptors(struct msghdr *header, char *control, const int *fds, size_t count)
+static void attach_descriptors(
+	struct msghdr *header, char *control, const int *fds, size_t count)
 {
 	header->msg_control = control;
 	header->msg_controllen = CMSG_SPACE(count * sizeof(int));
@@ -117,9 +120,11 @@ static void attach_descriptors(struct msghdr *header, char *control, const int *
 	memcpy(CMSG_DATA(c), fds, count * sizeof(int));
 }
 
-enum err_code wire_send(int fd, const json_t *message, const int *fds, size_t fd_count, struct err *err)
+enum err_code wire_send(
+	int fd, const json_t *message, const int *fds, size_t fd_count, struct err *err)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_PER_MESSAGE * sizeof(int))] = {0};
+	_Alignas(
+		struct cmsghdr) char control[CMSG_SPACE(FDS_PER_MESSAGE * sizeof(int))] = { 0 };
 	enum err_code code = ERR_NONE;
 	char *line = json_line(message);
 	size_t len = strlen(line), at = 0;
@@ -128,19 +133,20 @@ enum err_code wire_send(int fd, const json_t *message, const int *fds, size_t fd
 		base_die("%zu descriptors in one message", fd_count);
 	line[len++] = '\n'; /* in the place of the NUL */
 	while (at < len) {
-		struct iovec io = {.iov_base = line + at, .iov_len = len - at};
-		struct msghdr header = {.msg_iov = &io, .msg_iovlen = 1};
+		struct iovec io = { .iov_base = line + at, .iov_len = len - at };
+		struct msghdr header = { .msg_iov = &io, .msg_iovlen = 1 };
 		if (at == 0 && fd_count > 0)
 			attach_descriptors(&header, control, fds, fd_count);
 		const ssize_t n = sendmsg(fd, &header, MSG_NOSIGNAL);
 		if (n >= 0) {
 			at += (size_t)n;
 		} else if (errno == EAGAIN) {
-			struct pollfd p = {.fd = fd, .events = POLLOUT};
+			struct pollfd p = { .fd = fd, .events = POLLOUT };
 			poll(&p, 1, 1000);
 		} else if (errno != EINTR) {
 			code = errno == EPIPE || errno == ECONNRESET
-				       ? err_set(err, ERR_UNREACHABLE, "the other side has closed")
+				       ? err_set(err, ERR_UNREACHABLE,
+						 "the other side has closed")
 				       : err_errno(err, "cannot send");
 			break;
 		}
@@ -161,8 +167,9 @@ enum err_code wire_wait(struct wire *wire, int64_t timeout_ms, json_t **out, str
 			return err_set(err, ERR_UNREACHABLE, "the other side has closed");
 		const int64_t left = timeout_ms - mono_ms_since(begin);
 		if (left <= 0)
-			return err_set(err, ERR_TIMEOUT, "no answer within %lld ms", (long long)timeout_ms);
-		struct pollfd p = {.fd = wire->fd, .events = POLLIN};
+			return err_set(err, ERR_TIMEOUT, "no answer within %lld ms",
+				(long long)timeout_ms);
+		struct pollfd p = { .fd = wire->fd, .events = POLLIN };
 		if (poll(&p, 1, left > 60000 ? 60000 : (int)left) > 0)
 			TRY(wire_read(wire, err));
 	}
@@ -185,8 +192,8 @@ enum err_code wire_flush(struct wire *wire, struct err *err)
 	enum err_code code = ERR_NONE;
 
 	while (at < wire->out.len) {
-		const ssize_t n =
-			send(wire->fd, wire->out.data + at, wire->out.len - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+		const ssize_t n = send(wire->fd, wire->out.data + at, wire->out.len - at,
+			MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0) {
 			at += (size_t)n;
 			continue;

@@ -1,4 +1,5 @@
-/* bench.h: what the benchmarks share: rounds in which floor or peer and ours take turns, median, spread, ratio. */
+/* bench.h: what the benchmarks share: rounds in which floor or peer and ours take turns,
+ * median, spread, ratio. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -54,7 +55,8 @@ static inline void series_print(const struct series *series, const struct series
 		least = series->values[i] < least ? series->values[i] : least;
 		most = series->values[i] > most ? series->values[i] : most;
 	}
-	printf("%-44s %10.1f %s  (%.1f .. %.1f)", series->name, series_median(series), series->unit, least, most);
+	printf("%-44s %10.1f %s  (%.1f .. %.1f)", series->name, series_median(series),
+		series->unit, least, most);
 	if (floor != NULL)
 		printf("  %.2fx", series_median(series) / series_median(floor));
 	putchar('\n');

@@ -1,9 +1,11 @@
-/* step_bench.c: a durable no-op step against one warm SQLite FULL commit on the same file system.
+/* step_bench.c: a durable no-op step against one warm SQLite FULL commit on the same file
+ * system.
  *
- * Ours: a run of STEPS steps one after the other; each is a worker process with a Lua state of its own that makes one
- * recorded call (now()) and ends; time from the first step's start to the run's end, by the record's own stamps, and the
- * journal's commits in that time.  Floor: one row in one transaction, WAL, synchronous=FULL, file kept and extended.
- * Peer: make with as many targets that run /bin/true (no record at all). */
+ * Ours: a run of STEPS steps one after the other; each is a worker process with a Lua state of
+ * its own that makes one recorded call (now()) and ends; time from the first step's start to
+ * the run's end, by the record's own stamps, and the journal's commits in that time.  Floor:
+ * one row in one transaction, WAL, synchronous=FULL, file kept and extended. Peer: make with as
+ * many targets that run /bin/true (no record at all). */
 #include "bench.h"
 
 #include "drillbook/base.h"
@@ -27,8 +29,8 @@ static void must(enum err_code code, const struct err *err)
 
 static void run_program(const char *const *argv)
 {
-	struct child child = {.argv = argv, .timeout_ms = 60000};
-	struct err err = {0};
+	struct child child = { .argv = argv, .timeout_ms = 60000 };
+	struct err err = { 0 };
 
 	must(child_run(&child, &err), &err);
 	if (child.exit_status != 0) {
@@ -40,7 +42,8 @@ static void run_program(const char *const *argv)
 
 static void server(const char *what)
 {
-	const char *argv[] = {BENCH_BINARY "/bin/drillbook", "--data", dir, "server", what, "--force", NULL};
+	const char *argv[] = { BENCH_BINARY "/bin/drillbook", "--data", dir, "server", what,
+		"--force", NULL };
 
 	run_program(argv);
 }
@@ -54,7 +57,9 @@ static sqlite3 *floor_open(void)
 	int on = 1;
 
 	if (sqlite3_open(path, &db) != SQLITE_OK ||
-		sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE t(id INTEGER PRIMARY KEY, b BLOB);",
+		sqlite3_exec(db,
+			"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE t(id "
+			"INTEGER PRIMARY KEY, b BLOB);",
 			NULL, NULL, NULL) != SQLITE_OK)
 		exit(1);
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
@@ -75,19 +80,23 @@ static double floor_commit_us(sqlite3 *db)
 
 static json_t *plan(void)
 {
-	json_t *out = json_pack("{s:s,s:s,s:{s:s,s:s,s:b},s:{s:s,s:s,s:s,s:i,s:s},s:[],s:[],s:{},s:{},s:{},s:{}}", "format",
-		"plan/1", "mode", "drill", "workspace", "name", "bench", "root", dir, "dirty", 0, "runbook", "name", "bench",
-		"path", "b.yaml", "title", "bench", "version", 1, "digest", "00", "files", "services", "environments",
-		"targets", "params", "modules");
+	json_t *out = json_pack("{s:s,s:s,s:{s:s,s:s,s:b},s:{s:s,s:s,s:s,s:i,s:s},s:[],s:[],s:{"
+				"},s:{},s:{},s:{}}",
+		"format", "plan/1", "mode", "drill", "workspace", "name", "bench", "root", dir,
+		"dirty", 0, "runbook", "name", "bench", "path", "b.yaml", "title", "bench",
+		"version", 1, "digest", "00", "files", "services", "environments", "targets",
+		"params", "modules");
 	json_t *steps = json_array();
 
 	for (int i = 0; i < STEPS; i++) {
 		char id[16], before[16];
 		snprintf(id, sizeof(id), "s%d", i);
 		snprintf(before, sizeof(before), "s%d", i - 1);
-		json_t *step = json_pack("{s:s,s:s,s:s,s:{},s:i,s:{s:s,s:i,s:s}}", "id", id, "title", "no-op", "kind", "script",
-			"uses", "level", 0, "script", "file", "b.yaml", "line", 1, "source", "now()");
-		json_object_set_new(step, "needs", i > 0 ? json_pack("[s]", before) : json_array());
+		json_t *step = json_pack("{s:s,s:s,s:s,s:{},s:i,s:{s:s,s:i,s:s}}", "id", id,
+			"title", "no-op", "kind", "script", "uses", "level", 0, "script",
+			"file", "b.yaml", "line", 1, "source", "now()");
+		json_object_set_new(
+			step, "needs", i > 0 ? json_pack("[s]", before) : json_array());
 		json_array_append_new(steps, step);
 	}
 	json_object_set_new(out, "steps", steps);
@@ -97,7 +106,7 @@ static json_t *plan(void)
 static int64_t commits(struct client *client)
 {
 	json_t *answer;
-	struct err err = {0};
+	struct err err = { 0 };
 
 	must(client_ask(client, "status", NULL, &answer, &err), &err);
 	const int64_t count = json_int(answer, "commits", 0);
@@ -108,7 +117,7 @@ static int64_t commits(struct client *client)
 /* One run; microseconds per step, and commits per step. */
 static double run_steps(struct client *client, double *commits_per_step)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *body = json_object(), *answer;
 	struct run *run = run_new();
 	const int64_t before = commits(client);
@@ -127,7 +136,8 @@ static double run_steps(struct client *client, double *commits_per_step)
 		if (message == NULL)
 			exit(1);
 		if (json_object_get(message, "event") != NULL) {
-			must(event_from_json(json_object_get(message, "event"), &event, &err), &err);
+			must(event_from_json(json_object_get(message, "event"), &event, &err),
+				&err);
 			must(run_apply(run, &event, &err), &err);
 			event_release(&event);
 		}
@@ -163,12 +173,13 @@ static void write_makefile(const char *path)
 
 int main(void)
 {
-	struct series floor = {.name = "SQLite FULL commit, warm", .unit = "us"},
-		      ours = {.name = "durable no-op step", .unit = "us"},
-		      each = {.name = "  commits of the journal per step", .unit = "  "},
-		      peer = {.name = "make, one /bin/true per step (no record)", .unit = "us"};
+	struct series floor = { .name = "SQLite FULL commit, warm", .unit = "us" },
+		      ours = { .name = "durable no-op step", .unit = "us" },
+		      each = { .name = "  commits of the journal per step", .unit = "  " },
+		      peer = { .name = "make, one /bin/true per step (no record)",
+			      .unit = "us" };
 	struct client *client;
-	struct err err = {0};
+	struct err err = { 0 };
 
 	if (mkdtemp(dir) == NULL)
 		return 1;
@@ -183,7 +194,7 @@ int main(void)
 		series_add(&ours, run_steps(client, &per_step));
 		series_add(&each, per_step);
 		if (access("/usr/bin/make", X_OK) == 0) {
-			const char *argv[] = {"make", "-s", "-f", makefile, NULL};
+			const char *argv[] = { "make", "-s", "-f", makefile, NULL };
 			const double begin = bench_now_us();
 			run_program(argv);
 			series_add(&peer, (bench_now_us() - begin) / STEPS);
@@ -199,7 +210,7 @@ int main(void)
 	else
 		puts("make is not installed: left out");
 	sqlite3_close(db);
-	const char *rm[] = {"rm", "-rf", dir, NULL};
+	const char *rm[] = { "rm", "-rf", dir, NULL };
 	run_program(rm);
 	free(makefile);
 	return 0;

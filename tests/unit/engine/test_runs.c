@@ -1,6 +1,8 @@
-/* test_runs.c: the real server and real workers, driven through the socket with hand-made plans.
+/* test_runs.c: the real server and real workers, driven through the socket with hand-made
+ * plans.
  *
- * Effects are lines appended to a file by /bin/sh, so that "how often did it happen" is counted and not believed. */
+ * Effects are lines appended to a file by /bin/sh, so that "how often did it happen" is counted
+ * and not believed. */
 #include "drillbook/base.h"
 #include "drillbook/record.h"
 #include "drillbook/wire.h"
@@ -20,7 +22,7 @@
 enum { PATIENCE_MS = 30000 };
 
 struct rig {
-	char dir[64];          /* data directory */
+	char dir[64]; /* data directory */
 	struct client *client;
 	struct run *run;
 	int64_t id;
@@ -35,9 +37,10 @@ static void must(enum err_code code, const struct err *err)
 
 static void server_command(const struct rig *rig, const char *what)
 {
-	const char *argv[] = {TEST_BINARY "/bin/drillbook", "--data", rig->dir, "server", what, "--force", NULL};
-	struct child child = {.argv = argv, .timeout_ms = 15000};
-	struct err err = {0};
+	const char *argv[] = { TEST_BINARY "/bin/drillbook", "--data", rig->dir, "server", what,
+		"--force", NULL };
+	struct child child = { .argv = argv, .timeout_ms = 15000 };
+	struct err err = { 0 };
 
 	must(child_run(&child, &err), &err);
 	if (child.exit_status != 0)
@@ -47,7 +50,7 @@ static void server_command(const struct rig *rig, const char *what)
 
 static void connect_rig(struct rig *rig)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 
 	server_command(rig, "start");
 	must(client_open(&rig->client, rig->dir, 0, &err), &err);
@@ -67,9 +70,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct rig *rig = *state;
-	const char *argv[] = {"rm", "-rf", rig->dir, NULL};
-	struct child child = {.argv = argv, .timeout_ms = 15000};
-	struct err err = {0};
+	const char *argv[] = { "rm", "-rf", rig->dir, NULL };
+	struct child child = { .argv = argv, .timeout_ms = 15000 };
+	struct err err = { 0 };
 
 	client_close(rig->client);
 	server_command(rig, "stop");
@@ -92,25 +95,42 @@ static json_t *parse(const char *text)
 	return json;
 }
 
-/* A plan with one service "shop" and the given steps; target "tools" appends words to DIR/effects. */
+/* A plan with one service "shop" and the given steps; target "tools" appends words to
+ * DIR/effects. */
 static json_t *plan_of(const struct rig *rig, const char *steps)
 {
 	char *text = xasprintf(
-		"{\"format\":\"plan/1\",\"mode\":\"drill\",\"workspace\":{\"name\":\"t\",\"root\":\"%s\",\"commit\":null,\"dirty\":false},"
-		"\"runbook\":{\"name\":\"t\",\"path\":\"t.yaml\",\"title\":\"T\",\"version\":1,\"digest\":\"00\"},"
+		"{\"format\":\"plan/"
+		"1\",\"mode\":\"drill\",\"workspace\":{\"name\":\"t\",\"root\":\"%s\","
+		"\"commit\":null,\"dirty\":false},"
+		"\"runbook\":{\"name\":\"t\",\"path\":\"t.yaml\",\"title\":\"T\",\"version\":1,"
+		"\"digest\":\"00\"},"
 		"\"files\":[{\"path\":\"t.yaml\",\"sha256\":\"\",\"text\":\"x\"}],"
-		"\"services\":[{\"name\":\"shop\",\"rto_ms\":60000,\"rpo_ms\":-1,\"tier\":1,\"owner\":\"me\"}],"
-		"\"environments\":{\"lab\":{\"modes\":[\"probe\",\"drill\"]},\"prod\":{\"modes\":[\"live\"]}},"
-		"\"targets\":{\"tools\":{\"provider\":\"command\",\"environment\":\"lab\",\"settings\":{},\"secrets\":{},\"actions\":{"
-		"\"count\":{\"argv\":[\"/bin/sh\",\"-c\",\"cat effects | wc -l\"],\"effect\":\"read\"},"
-		"\"add\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo x >> effects\"],\"effect\":\"change\",\"verify\":\"added\"},"
-		"\"slow\":{\"argv\":[\"/bin/sh\",\"-c\",\"touch began; sleep 1; echo x >> effects\"],\"effect\":\"costly\",\"verify\":\"added\"},"
-		"\"drop\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo x >> effects\"],\"effect\":\"irreversible\"},"
-		"\"mark\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo $1 >> effects\",\"sh\",\"{n}\"],\"params\":[\"n\"],\"effect\":\"change\",\"verify\":\"marked\"},"
-		"\"marked\":{\"argv\":[\"/bin/sh\",\"-c\",\"touch effects; grep -qx $1 effects\",\"sh\",\"{n}\"],\"params\":[\"n\"],\"effect\":\"read\"},"
-		"\"added\":{\"argv\":[\"/bin/sh\",\"-c\",\"test -s effects\"],\"effect\":\"read\"}}},"
-		"\"far\":{\"provider\":\"command\",\"environment\":\"prod\",\"settings\":{},\"secrets\":{},\"actions\":{"
-		"\"add\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo x >> effects\"],\"effect\":\"change\"}}}},"
+		"\"services\":[{\"name\":\"shop\",\"rto_ms\":60000,\"rpo_ms\":-1,\"tier\":1,"
+		"\"owner\":\"me\"}],"
+		"\"environments\":{\"lab\":{\"modes\":[\"probe\",\"drill\"]},\"prod\":{"
+		"\"modes\":[\"live\"]}},"
+		"\"targets\":{\"tools\":{\"provider\":\"command\",\"environment\":\"lab\","
+		"\"settings\":{},\"secrets\":{},\"actions\":{"
+		"\"count\":{\"argv\":[\"/bin/sh\",\"-c\",\"cat effects | wc "
+		"-l\"],\"effect\":\"read\"},"
+		"\"add\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo x >> "
+		"effects\"],\"effect\":\"change\",\"verify\":\"added\"},"
+		"\"slow\":{\"argv\":[\"/bin/sh\",\"-c\",\"touch began; sleep 1; echo x >> "
+		"effects\"],\"effect\":\"costly\",\"verify\":\"added\"},"
+		"\"drop\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo x >> "
+		"effects\"],\"effect\":\"irreversible\"},"
+		"\"mark\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo $1 >> "
+		"effects\",\"sh\",\"{n}\"],\"params\":[\"n\"],\"effect\":\"change\",\"verify\":"
+		"\"marked\"},"
+		"\"marked\":{\"argv\":[\"/bin/sh\",\"-c\",\"touch effects; grep -qx $1 "
+		"effects\",\"sh\",\"{n}\"],\"params\":[\"n\"],\"effect\":\"read\"},"
+		"\"added\":{\"argv\":[\"/bin/sh\",\"-c\",\"test -s "
+		"effects\"],\"effect\":\"read\"}}},"
+		"\"far\":{\"provider\":\"command\",\"environment\":\"prod\",\"settings\":{},"
+		"\"secrets\":{},\"actions\":{"
+		"\"add\":{\"argv\":[\"/bin/sh\",\"-c\",\"echo x >> "
+		"effects\"],\"effect\":\"change\"}}}},"
 		"\"params\":{\"who\":\"world\"},\"modules\":{},\"steps\":%s}",
 		rig->dir, steps);
 	json_t *plan = parse(text);
@@ -119,11 +139,13 @@ static json_t *plan_of(const struct rig *rig, const char *steps)
 	return plan;
 }
 
-#define SCRIPT(source) "\"kind\":\"script\",\"script\":{\"file\":\"t.yaml\",\"line\":1,\"source\":\"" source "\"}"
+#define SCRIPT(source)                                                                         \
+	"\"kind\":\"script\",\"script\":{\"file\":\"t.yaml\",\"line\":1,\"source\":\"" source  \
+	"\"}"
 
 static void attach(struct rig *rig)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *body = json_object();
 
 	run_free(rig->run);
@@ -136,7 +158,7 @@ static void attach(struct rig *rig)
 
 static void start_in(struct rig *rig, const char *mode, const char *steps)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *body = json_object(), *answer;
 
 	json_put(body, "plan", plan_of(rig, steps));
@@ -156,7 +178,7 @@ static void start(struct rig *rig, const char *steps)
 
 static void follow_one(struct rig *rig)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *message;
 	struct event event;
 
@@ -172,7 +194,8 @@ static void follow_one(struct rig *rig)
 	json_decref(message);
 }
 
-static void wait_for(struct rig *rig, bool (*holds)(const struct rig *rig, const char *what), const char *what)
+static void wait_for(struct rig *rig, bool (*holds)(const struct rig *rig, const char *what),
+	const char *what)
 {
 	const struct mono begin = mono_now();
 
@@ -181,8 +204,10 @@ static void wait_for(struct rig *rig, bool (*holds)(const struct rig *rig, const
 		if (mono_ms_since(begin) < PATIENCE_MS)
 			continue;
 		for (size_t i = 0; i < rig->run->step_count; i++)
-			print_message("  %s: %s %s\n", rig->run->steps[i].id, step_state_name(rig->run->steps[i].state),
-				rig->run->steps[i].error_text ? rig->run->steps[i].error_text : "");
+			print_message("  %s: %s %s\n", rig->run->steps[i].id,
+				step_state_name(rig->run->steps[i].state),
+				rig->run->steps[i].error_text ? rig->run->steps[i].error_text
+							      : "");
 		fail_msg("waited in vain for \"%s\"", what);
 	}
 }
@@ -207,7 +232,8 @@ static bool file_there(const struct rig *rig, const char *name)
 	return there;
 }
 
-static enum err_code answer(struct rig *rig, const char *word, const char *note, const char *typed, struct err *err)
+static enum err_code answer(
+	struct rig *rig, const char *word, const char *note, const char *typed, struct err *err)
 {
 	const struct ask *ask = &rig->run->asks[0];
 	json_t *body = json_object();
@@ -223,7 +249,7 @@ static enum err_code answer(struct rig *rig, const char *word, const char *note,
 
 static void say(struct rig *rig, const char *word, const char *note, const char *typed)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	const int64_t id = rig->run->asks[0].id;
 
 	must(answer(rig, word, note, typed, &err), &err);
@@ -235,7 +261,7 @@ static int effects(const struct rig *rig)
 {
 	char *path = path_join(rig->dir, "effects");
 	struct buf bytes;
-	struct err err = {0};
+	struct err err = { 0 };
 	int count = 0;
 
 	if (file_read(path, 1 << 20, &bytes, &err) == ERR_NONE) {
@@ -249,7 +275,7 @@ static int effects(const struct rig *rig)
 
 static pid_t server_pid(struct rig *rig)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *answer;
 
 	must(client_ask(rig->client, "status", NULL, &answer, &err), &err);
@@ -269,7 +295,8 @@ static void kill_server(struct rig *rig)
 	rig->client = NULL;
 	connect_rig(rig); /* its start waits for the lock of the dead one to be free */
 	attach(rig);
-	/* the new server listens before what it found is on disk; a run that had ended stays as it was */
+	/* the new server listens before what it found is on disk; a run that had ended stays as
+	 * it was */
 	while (rig->run->resumes == resumes && rig->run->status == RUN_OPEN)
 		follow_one(rig);
 }
@@ -288,11 +315,25 @@ static void test_script_steps(void **state)
 {
 	struct rig *rig = *state;
 
-	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{},\"level\":0,"
-		SCRIPT("log('hello %s', params.who) return {n = 7}") "},"
-		"{\"id\":\"b\",\"title\":\"B\",\"needs\":[\"a\"],\"uses\":{\"action.read\":[\"tools\"]},\"level\":0,"
-		"\"marks\":[{\"service\":\"shop\",\"reached\":\"verified\"}],"
-		SCRIPT("if outputs.a.n ~= 7 then fail('no outputs') end action.read('tools', {name = 'count'})") "}]");
+	start(rig,
+		"[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{},\"level\":0," SCRIPT(
+			"log('hello %s', params.who) return {n = 7}") "},"
+								      "{\"id\":\"b\",\"title\":"
+								      "\"B\",\"needs\":[\"a\"],"
+								      "\"uses\":{\"action."
+								      "read\":[\"tools\"]},"
+								      "\"level\":0,"
+								      "\"marks\":[{\"service\":"
+								      "\"shop\",\"reached\":"
+								      "\"verified\"}]," SCRIPT(
+									      "if outputs.a.n "
+									      "~= 7 then "
+									      "fail('no "
+									      "outputs') end "
+									      "action.read('"
+									      "tools', {name = "
+									      "'count'})") "}"
+											   "]");
 	wait_for(rig, ended, "the end");
 	assert_int_equal(rig->run->status, RUN_DONE);
 	assert_int_equal(run_exit_status(rig->run), 0);
@@ -306,8 +347,9 @@ static void test_level_one_is_previewed(void **state)
 {
 	struct rig *rig = *state;
 
-	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":[\"tools\"]},\"level\":1,"
-		SCRIPT("action.run('tools', {name = 'add'})") "}]");
+	start(rig,
+		"[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":["
+		"\"tools\"]},\"level\":1," SCRIPT("action.run('tools', {name = 'add'})") "}]");
 	wait_for(rig, asks, "confirm");
 	assert_int_equal(rig->run->asks[0].level, 1);
 	assert_int_equal(effects(rig), 0);
@@ -320,10 +362,11 @@ static void test_level_one_is_previewed(void **state)
 static void test_irreversible_needs_the_word(void **state)
 {
 	struct rig *rig = *state;
-	struct err err = {0};
+	struct err err = { 0 };
 
-	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":[\"tools\"]},\"level\":3,"
-		SCRIPT("action.run('tools', {name = 'drop'})") "}]");
+	start(rig,
+		"[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":["
+		"\"tools\"]},\"level\":3," SCRIPT("action.run('tools', {name = 'drop'})") "}]");
 	wait_for(rig, asks, "confirm");
 	assert_int_equal(rig->run->asks[0].level, 3);
 	assert_string_equal(rig->run->asks[0].word, "drill");
@@ -344,10 +387,15 @@ static void test_mode_guard(void **state)
 {
 	struct rig *rig = *state;
 
-	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":[\"far\"]},\"level\":2,"
-		SCRIPT("action.run('far', {name = 'add'})") "},"
-		"{\"id\":\"b\",\"title\":\"B\",\"needs\":[],\"uses\":{},\"level\":0,"
-		SCRIPT("action.run('tools', {name = 'add'})") "}]");
+	start(rig,
+		"[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":[\"far\"]"
+		"},\"level\":2," SCRIPT(
+			"action.run('far', {name = 'add'})") "},"
+							     "{\"id\":\"b\",\"title\":\"B\","
+							     "\"needs\":[],\"uses\":{},"
+							     "\"level\":0," SCRIPT(
+								     "action.run('tools', "
+								     "{name = 'add'})") "}]");
 	wait_for(rig, asks, "failed");
 	while (rig->run->ask_count < 2)
 		follow_one(rig);
@@ -364,11 +412,18 @@ static void test_manual_and_decide_survive_the_server(void **state)
 {
 	struct rig *rig = *state;
 
-	start(rig, "[{\"id\":\"look\",\"title\":\"L\",\"needs\":[],\"uses\":{},\"level\":0,\"kind\":\"manual\",\"text\":\"look\"},"
-		"{\"id\":\"which\",\"title\":\"W\",\"needs\":[\"look\"],\"uses\":{},\"level\":0,\"kind\":\"decide\",\"text\":\"which\","
-		"\"choices\":[{\"id\":\"x\",\"label\":\"X\",\"skip\":[\"never\"]},{\"id\":\"y\",\"label\":\"Y\"}]},"
-		"{\"id\":\"never\",\"title\":\"N\",\"needs\":[\"which\"],\"uses\":{},\"level\":0," SCRIPT("fail('no')") "},"
-		"{\"id\":\"wait\",\"title\":\"Z\",\"needs\":[\"never\"],\"uses\":{},\"level\":0,\"kind\":\"wait\",\"wait_ms\":300}]");
+	start(rig,
+		"[{\"id\":\"look\",\"title\":\"L\",\"needs\":[],\"uses\":{},\"level\":0,"
+		"\"kind\":\"manual\",\"text\":\"look\"},"
+		"{\"id\":\"which\",\"title\":\"W\",\"needs\":[\"look\"],\"uses\":{},\"level\":"
+		"0,\"kind\":\"decide\",\"text\":\"which\","
+		"\"choices\":[{\"id\":\"x\",\"label\":\"X\",\"skip\":[\"never\"]},{\"id\":"
+		"\"y\",\"label\":\"Y\"}]},"
+		"{\"id\":\"never\",\"title\":\"N\",\"needs\":[\"which\"],\"uses\":{},\"level\":"
+		"0," SCRIPT("fail('no')") "},"
+					  "{\"id\":\"wait\",\"title\":\"Z\",\"needs\":["
+					  "\"never\"],\"uses\":{},\"level\":0,\"kind\":"
+					  "\"wait\",\"wait_ms\":300}]");
 	wait_for(rig, asks, "manual");
 	kill_server(rig);
 	wait_for(rig, asks, "manual");
@@ -384,13 +439,16 @@ static void test_manual_and_decide_survive_the_server(void **state)
 	assert_int_equal(step(rig, "never")->state, STEP_SKIPPED);
 }
 
-/* The effect outlives the server: its result comes back through the outbox and the step is replayed. */
+/* The effect outlives the server: its result comes back through the outbox and the step is
+ * replayed. */
 static void test_server_dies_inside_an_effect(void **state)
 {
 	struct rig *rig = *state;
 
-	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":[\"tools\"],\"action.read\":[\"tools\"]},\"level\":2,"
-		SCRIPT("action.read('tools', {name = 'count'}) action.run('tools', {name = 'slow'}) return {done = true}") "}]");
+	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":["
+		   "\"tools\"],\"action.read\":[\"tools\"]},\"level\":2," SCRIPT(
+			   "action.read('tools', {name = 'count'}) action.run('tools', {name = "
+			   "'slow'}) return {done = true}") "}]");
 	wait_for(rig, asks, "confirm");
 	say(rig, "yes", "", "");
 	while (!file_there(rig, "began"))
@@ -412,8 +470,9 @@ static void test_everything_dies_inside_an_effect(void **state)
 	server_command(rig, "stop");
 	connect_rig(rig);
 	unsetenv("DRILLBOOK_FAILPOINT");
-	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":[\"tools\"]},\"level\":2,"
-		SCRIPT("action.run('tools', {name = 'slow'})") "}]");
+	start(rig,
+		"[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":["
+		"\"tools\"]},\"level\":2," SCRIPT("action.run('tools', {name = 'slow'})") "}]");
 	wait_for(rig, asks, "confirm");
 	say(rig, "yes", "", "");
 	wait_for(rig, ended, "the end");
@@ -427,15 +486,16 @@ static void test_everything_dies_inside_an_effect(void **state)
 static void test_unknown_is_a_humans_word(void **state)
 {
 	struct rig *rig = *state;
-	struct err err = {0};
+	struct err err = { 0 };
 
 	setenv("DRILLBOOK_FAILPOINT", "effect.after=action.run:1", 1);
 	client_close(rig->client);
 	server_command(rig, "stop");
 	connect_rig(rig);
 	unsetenv("DRILLBOOK_FAILPOINT");
-	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":[\"tools\"]},\"level\":3,"
-		SCRIPT("action.run('tools', {name = 'drop'})") "}]");
+	start(rig,
+		"[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":["
+		"\"tools\"]},\"level\":3," SCRIPT("action.run('tools', {name = 'drop'})") "}]");
 	wait_for(rig, asks, "confirm");
 	say(rig, "yes", "", "drill");
 	wait_for(rig, asks, "unknown");
@@ -451,17 +511,89 @@ static void test_unknown_is_a_humans_word(void **state)
 	assert_string_equal(step(rig, "a")->ops[0].settled_by, "human");
 }
 
-/* The same file, reads only; a change that the script makes all the same is refused at the boundary. */
+/* The same file, reads only; a change that the script makes all the same is refused at the
+ * boundary. */
 static void test_probe_changes_nothing(void **state)
 {
 	struct rig *rig = *state;
 
-	start_in(rig, "probe", "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.read\":[\"tools\"]},\"level\":0,"
-		SCRIPT("action.read('tools', {name = 'count'})") "},"
-		"{\"id\":\"b\",\"title\":\"B\",\"needs\":[\"a\"],\"uses\":{\"action.run\":[\"tools\"]},\"level\":1,"
-		SCRIPT("action.run('tools', {name = 'add'})") "},"
-		"{\"id\":\"c\",\"title\":\"C\",\"needs\":[\"b\"],\"uses\":{\"action.run\":[\"tools\"]},\"level\":0,\"on_failure\":\"continue\","
-		SCRIPT("action.run('tools', {name = 'add'})") "}]");
+	start_in(rig, "probe",
+		"[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.read\":["
+		"\"tools\"]},\"level\":0," SCRIPT(
+			"action.read('tools', {name = 'count'})") "},"
+								  "{\"id\":\"b\",\"title\":"
+								  "\"B\",\"needs\":[\"a\"],"
+								  "\"uses\":{\"action.run\":["
+								  "\"tools\"]},\"level\":"
+								  "1," SCRIPT(
+									  "action.run('"
+									  "tools', {name = "
+									  "'add'})") "},"
+										     "{\"id"
+										     "\":"
+										     "\"c\""
+										     ",\"ti"
+										     "tle\""
+										     ":\"C"
+										     "\","
+										     "\"nee"
+										     "ds\":"
+										     "[\"b"
+										     "\"],"
+										     "\"use"
+										     "s\":{"
+										     "\"act"
+										     "ion."
+										     "run\""
+										     ":["
+										     "\"too"
+										     "ls\"]"
+										     "},"
+										     "\"lev"
+										     "el\":"
+										     "0,"
+										     "\"on_"
+										     "failu"
+										     "re\":"
+										     "\"con"
+										     "tinue"
+										     "\""
+										     "," SCRIPT(
+											     "a"
+											     "c"
+											     "t"
+											     "i"
+											     "o"
+											     "n"
+											     "."
+											     "r"
+											     "u"
+											     "n"
+											     "("
+											     "'"
+											     "t"
+											     "o"
+											     "o"
+											     "l"
+											     "s"
+											     "'"
+											     ","
+											     " "
+											     "{"
+											     "n"
+											     "a"
+											     "m"
+											     "e"
+											     " "
+											     "="
+											     " "
+											     "'"
+											     "a"
+											     "d"
+											     "d"
+											     "'"
+											     "}"
+											     ")") "}]");
 	wait_for(rig, ended, "the end");
 	assert_int_equal(rig->run->status, RUN_DONE);
 	assert_int_equal(run_exit_status(rig->run), 0);
@@ -474,11 +606,14 @@ static void test_probe_changes_nothing(void **state)
 static void test_one_acting_run_per_service(void **state)
 {
 	struct rig *rig = *state;
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *body = json_object();
 
-	start(rig, "[{\"id\":\"look\",\"title\":\"L\",\"needs\":[],\"uses\":{},\"level\":0,\"kind\":\"manual\",\"text\":\"x\"}]");
-	json_put(body, "plan", plan_of(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"level\":0,\"kind\":\"wait\",\"wait_ms\":1}]"));
+	start(rig, "[{\"id\":\"look\",\"title\":\"L\",\"needs\":[],\"uses\":{},\"level\":0,"
+		   "\"kind\":\"manual\",\"text\":\"x\"}]");
+	json_put(body, "plan",
+		plan_of(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"level\":0,\"kind\":"
+			     "\"wait\",\"wait_ms\":1}]"));
 	assert_int_equal(client_ask(rig->client, "start", body, NULL, &err), ERR_HELD);
 	wait_for(rig, asks, "manual");
 	say(rig, "done", "", "");
@@ -488,10 +623,12 @@ static void test_one_acting_run_per_service(void **state)
 static void test_stop_and_abort(void **state)
 {
 	struct rig *rig = *state;
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *body;
 
-	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{},\"level\":0," SCRIPT("sleep('1h')") "}]");
+	start(rig,
+		"[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{},\"level\":0," SCRIPT(
+			"sleep('1h')") "}]");
 	while (rig->run->step_count == 0 || step(rig, "a")->state != STEP_RUNNING)
 		follow_one(rig);
 	body = json_object();
@@ -516,11 +653,44 @@ static void test_parallel_and_retry(void **state)
 {
 	struct rig *rig = *state;
 
-	start(rig, "[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{},\"level\":0," SCRIPT("sleep('300ms')") "},"
-		"{\"id\":\"b\",\"title\":\"B\",\"needs\":[],\"uses\":{},\"level\":0," SCRIPT("sleep('300ms')") "},"
-		"{\"id\":\"c\",\"title\":\"C\",\"needs\":[],\"uses\":{},\"level\":0,\"on_failure\":\"continue\","
-		"\"retry\":{\"attempts\":3,\"wait_ms\":10}," SCRIPT("fail('always')") "},"
-		"{\"id\":\"d\",\"title\":\"D\",\"needs\":[\"a\",\"b\",\"c\"],\"uses\":{},\"level\":0," SCRIPT("return {}") "}]");
+	start(rig,
+		"[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{},\"level\":"
+		"0," SCRIPT(
+			"sleep('300ms')") "},"
+					  "{\"id\":\"b\",\"title\":\"B\",\"needs\":[],"
+					  "\"uses\":{},\"level\":0," SCRIPT(
+						  "sleep('300ms')") "},"
+								    "{\"id\":\"c\","
+								    "\"title\":\"C\","
+								    "\"needs\":[],"
+								    "\"uses\":{},"
+								    "\"level\":0,\"on_"
+								    "failure\":"
+								    "\"continue\","
+								    "\"retry\":{"
+								    "\"attempts\":3,"
+								    "\"wait_ms\":10}"
+								    "," SCRIPT(
+									    "fail('always'"
+									    ")") "},"
+										 "{\"id\":"
+										 "\"d\","
+										 "\"title"
+										 "\":"
+										 "\"D\","
+										 "\"needs"
+										 "\":["
+										 "\"a\","
+										 "\"b\","
+										 "\"c\"],"
+										 "\"uses\""
+										 ":{},"
+										 "\"level"
+										 "\":"
+										 "0"
+										 "," SCRIPT(
+											 "retur"
+											 "n {}") "}]");
 	wait_for(rig, ended, "the end");
 	assert_int_equal(rig->run->status, RUN_DONE);
 	assert_true(step(rig, "a")->started.ns < step(rig, "b")->ended.ns);
@@ -534,12 +704,14 @@ static void test_watchers(void **state)
 {
 	struct rig *rig = *state;
 	struct client *stalled, *other;
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *body;
 
-	start(rig, "[{\"id\":\"look\",\"title\":\"L\",\"needs\":[],\"uses\":{},\"level\":0,\"kind\":\"manual\",\"text\":\"x\"},"
-		"{\"id\":\"many\",\"title\":\"M\",\"needs\":[\"look\"],\"uses\":{},\"level\":0,"
-		SCRIPT("for i = 1, 3000 do note('%s', string.rep('n', 1000)) end") "}]");
+	start(rig,
+		"[{\"id\":\"look\",\"title\":\"L\",\"needs\":[],\"uses\":{},\"level\":0,"
+		"\"kind\":\"manual\",\"text\":\"x\"},"
+		"{\"id\":\"many\",\"title\":\"M\",\"needs\":[\"look\"],\"uses\":{},\"level\":"
+		"0," SCRIPT("for i = 1, 3000 do note('%s', string.rep('n', 1000)) end") "}]");
 	must(client_open(&stalled, rig->dir, 0, &err), &err);
 	must(client_open(&other, rig->dir, 0, &err), &err);
 	body = json_object();
@@ -557,7 +729,7 @@ static void test_watchers(void **state)
 	wait_for(rig, ended, "the end");
 	assert_int_equal(rig->run->note_count, 3000);
 	/* the stalled one reads now, and gets everything, in order */
-	struct rig late = {.client = stalled, .id = rig->id, .run = run_new()};
+	struct rig late = { .client = stalled, .id = rig->id, .run = run_new() };
 	late.run->id = rig->id;
 	wait_for(&late, ended, "the end, late");
 	assert_int_equal(late.run->note_count, 3000);
@@ -566,19 +738,21 @@ static void test_watchers(void **state)
 	client_close(other);
 }
 
-/* ------------------------------------------------------------------ a short slice of the kill campaign (T1) */
+/* ------------------------------------------------------------------ a short slice of the kill
+ * campaign (T1) */
 
 enum { KILL_STEPS = 10, KILLS = 12 };
 
 /* SIGKILL to every child of the zygote: the workers, in whatever they are doing. */
 static void kill_workers(struct rig *rig)
 {
-	char *command = xasprintf("for z in $(cat /proc/%d/task/%d/children); do for w in $(cat /proc/$z/task/$z/children); "
+	char *command = xasprintf("for z in $(cat /proc/%d/task/%d/children); do for w in "
+				  "$(cat /proc/$z/task/$z/children); "
 				  "do kill -9 $w; done; done 2>/dev/null; true",
 		(int)server_pid(rig), (int)server_pid(rig));
-	const char *argv[] = {"/bin/sh", "-c", command, NULL};
-	struct child child = {.argv = argv, .timeout_ms = 5000};
-	struct err err = {0};
+	const char *argv[] = { "/bin/sh", "-c", command, NULL };
+	struct child child = { .argv = argv, .timeout_ms = 5000 };
+	struct err err = { 0 };
 
 	must(child_run(&child, &err), &err);
 	child_release(&child);
@@ -587,16 +761,19 @@ static void kill_workers(struct rig *rig)
 
 static void answer_all(struct rig *rig)
 {
-	struct err err = {0};
+	struct err err = { 0 };
 
 	while (rig->caught_up && rig->run->ask_count > 0) {
 		const char *kind = rig->run->asks[0].kind;
 		const int64_t id = rig->run->asks[0].id;
-		const char *word = str_eq(kind, "confirm") ? "yes"
-				   : str_eq(kind, "failed") ? "retry" /* a worker killed without an open intent */
-							    : "verify"; /* the worker that looked was killed as well */
+		const char *word =
+			str_eq(kind, "confirm") ? "yes"
+			: str_eq(kind, "failed")
+				? "retry"   /* a worker killed without an open intent */
+				: "verify"; /* the worker that looked was killed as well */
 		const enum err_code code = answer(rig, word, "", "", &err);
-		if (code != ERR_NOT_FOUND) /* its step may just have lost its worker: the event is under way */
+		if (code != ERR_NOT_FOUND) /* its step may just have lost its worker: the event
+					      is under way */
 			must(code, &err);
 		while (run_ask(rig->run, id) != NULL)
 			follow_one(rig);
@@ -612,9 +789,13 @@ static void test_random_kills(void **state)
 
 	print_message("seed %u\n", seed);
 	for (int i = 0; i < KILL_STEPS; i++) {
-		char *text = xasprintf("{\"id\":\"s%d\",\"title\":\"S\",\"needs\":[%s%.*d%s],\"level\":1,\"uses\":{\"action.run\":[\"tools\"]},"
-			SCRIPT("now() action.run('tools', {name = 'mark', args = {n = '%d'}}) now()") "}", i,
-			i > 0 ? "\"s" : "", i > 0 ? 1 : 0, i > 0 ? i - 1 : 0, i > 0 ? "\"" : "", i);
+		char *text =
+			xasprintf("{\"id\":\"s%d\",\"title\":\"S\",\"needs\":[%s%.*d%s],"
+				  "\"level\":1,\"uses\":{\"action.run\":[\"tools\"]}," SCRIPT(
+					  "now() action.run('tools', {name = 'mark', args = {n "
+					  "= '%d'}}) now()") "}",
+				i, i > 0 ? "\"s" : "", i > 0 ? 1 : 0, i > 0 ? i - 1 : 0,
+				i > 0 ? "\"" : "", i);
 		json_array_append_new(steps, parse(text));
 		free(text);
 	}
