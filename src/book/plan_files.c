@@ -52,6 +52,16 @@ void plan_release(struct planner *planner)
 static enum err_code collect_modules(
 	struct planner *planner, const char *text, size_t len, struct err *err);
 
+/* Of the library installed with the program; owned. */
+static char *library_path(const char *name)
+{
+	char *within = xasprintf("lua/%s.lua", name);
+	char *path = path_share(within);
+
+	free(within);
+	return path;
+}
+
 /* Depth is bounded by FILES_MAX: a module that was seen is not entered again. */
 static enum err_code collect_module(struct planner *planner, const char *name, struct err *err)
 {
@@ -62,13 +72,22 @@ static enum err_code collect_module(struct planner *planner, const char *name, s
 	if (path == NULL || json_object_get(planner->modules, name) != NULL)
 		goto out;
 	code = source_read(&planner->source, path, SCRIPT_MAX_BYTES, &bytes, err);
-	if (code == ERR_NOT_FOUND) { /* of the library, which is the worker's; lint has checked that */
-		code = ERR_NONE;
-		goto out;
+	const bool library = code == ERR_NOT_FOUND;
+	if (library) { /* what is not there either was reported by lint, and is an error of the step */
+		char *installed = library_path(name);
+		free(path);
+		path = xasprintf("library/%s.lua", name);
+		buf_release(&bytes);
+		code = file_read(installed, SCRIPT_MAX_BYTES, &bytes, err);
+		free(installed);
+		if (code == ERR_NOT_FOUND) {
+			code = ERR_NONE;
+			goto out;
+		}
 	}
 	if (code == ERR_NONE)
-		code = plan_add_file(
-			planner, path, &bytes, planner->source.commit != NULL, false, err);
+		code = plan_add_file(planner, path, &bytes,
+			!library && planner->source.commit != NULL, library, err);
 	if (code == ERR_NONE) {
 		json_put_str(planner->modules, name, path);
 		code = collect_modules(planner, bytes.data, bytes.len, err);
