@@ -511,6 +511,33 @@ static void test_unknown_is_a_humans_word(void **state)
 	assert_string_equal(step(rig, "a")->ops[0].settled_by, "human");
 }
 
+/* Who thinks for long confirms what is prepared then: the same goes on, another is asked again.
+ */
+static void test_stale_confirmation(void **state)
+{
+	struct rig *rig = *state;
+
+	setenv("DRILLBOOK_STALE_MS", "0", 1);
+	client_close(rig->client);
+	server_command(rig, "stop");
+	connect_rig(rig);
+	unsetenv("DRILLBOOK_STALE_MS");
+	start(rig,
+		"[{\"id\":\"a\",\"title\":\"A\",\"needs\":[],\"uses\":{\"action.run\":["
+		"\"tools\"]},\"level\":3," SCRIPT("action.run('tools', {name = 'drop'})") "}]");
+	wait_for(rig, asks, "confirm");
+	const int64_t asked = rig->run->next_pos;
+	usleep(2000); /* 0 ms have to be over */
+	say(rig, "yes", "", "drill");
+	wait_for(rig, ended, "the end");
+	assert_int_equal(rig->run->status, RUN_DONE);
+	assert_int_equal(effects(rig), 1);
+	assert_int_equal(step(rig, "a")->op_count, 1);
+	/* the answer, the intent once more, the permission, result, end of the step, end of the
+	 * run */
+	assert_true(rig->run->next_pos >= asked + 6);
+}
+
 /* The same file, reads only; a change that the script makes all the same is refused at the
  * boundary. */
 static void test_probe_changes_nothing(void **state)
@@ -836,6 +863,7 @@ int main(void)
 		T(test_server_dies_inside_an_effect),
 		T(test_everything_dies_inside_an_effect),
 		T(test_unknown_is_a_humans_word),
+		T(test_stale_confirmation),
 		T(test_probe_changes_nothing),
 		T(test_one_acting_run_per_service),
 		T(test_stop_and_abort),
