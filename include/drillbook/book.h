@@ -44,6 +44,10 @@ const char *workspace_name(const struct workspace *workspace);
  * "environments": {…}, "workspace": {"name","root","commit","dirty"}}.  Owned. */
 json_t *workspace_summary(struct workspace *workspace);
 
+/* The Lua of one runbook, or of all of them (NULL), and of the modules it requires, for `worker --lint`: [{"file","line","source"}],
+ * as far as it can be read; also of a runbook that has other mistakes.  Owned. */
+json_t *workspace_scripts(struct workspace *workspace, const char *runbook);
+
 /* One target with its settings, as in a plan; owned; NULL when there is none of that name. */
 json_t *workspace_target(struct workspace *workspace, const char *name);
 

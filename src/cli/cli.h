@@ -63,7 +63,8 @@ void desk_close(struct desk *desk);
 /* Prints the problems to stderr, at most `most`; returns how many are errors. */
 size_t desk_print(const struct desk *desk, size_t most);
 enum err_code desk_trusted(const struct desk *desk, struct err *err) MUST_CHECK;
-/* Lua syntax of a plan's or runbook's scripts, by the worker; adds to problems. */
+/* Lua syntax, by the worker; adds to problems.  scripts: as workspace_scripts gives them; taken over. */
+enum err_code desk_check_scripts(struct desk *desk, json_t *scripts, struct err *err) MUST_CHECK;
 enum err_code desk_check_lua(struct desk *desk, const json_t *plan, struct err *err) MUST_CHECK;
 
 /* Plan of a runbook with --mode and --param given; problems are printed on error. */

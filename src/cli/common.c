@@ -160,18 +160,19 @@ static void add_lua_problems(struct desk *desk, const json_t *found)
 		list->rows[list->count++] = (struct problem){ .severity = SEVERITY_ERROR,
 			.file = xstrdup(json_str(row, "file", "")),
 			.line = (int)json_int(row, "line", 0),
+			.column = 1, /* Lua tells the line only */
 			.text = xstrdup(json_str(row, "text", "")),
 			.rule = "lua-syntax" };
 	}
 }
 
-enum err_code desk_check_lua(struct desk *desk, const json_t *plan, struct err *err)
+enum err_code desk_check_scripts(struct desk *desk, json_t *scripts, struct err *err)
 {
 	char *worker = path_libexec("worker");
-	json_t *request = json_object(), *scripts = json_array(), *found = NULL;
+	json_t *request = json_object(), *found = NULL;
 	const char *argv[] = { worker, "--lint", NULL };
+	const bool any = json_array_size(scripts) > 0;
 
-	collect_scripts(plan, scripts);
 	json_put(request, "scripts", scripts);
 	char *input = json_line(request);
 	struct child child = { .argv = argv,
@@ -179,8 +180,8 @@ enum err_code desk_check_lua(struct desk *desk, const json_t *plan, struct err *
 		.input_bytes = strlen(input),
 		.timeout_ms = 20000,
 		.max_output_bytes = 16 << 20 };
-	enum err_code code = json_array_size(scripts) > 0 ? child_run(&child, err) : ERR_NONE;
-	if (code == ERR_NONE && json_array_size(scripts) > 0) {
+	enum err_code code = any ? child_run(&child, err) : ERR_NONE;
+	if (code == ERR_NONE && any) {
 		code = json_parse(child.out.data, child.out.len, &found, err);
 		if (code == ERR_NONE)
 			add_lua_problems(desk, found);
@@ -191,6 +192,14 @@ enum err_code desk_check_lua(struct desk *desk, const json_t *plan, struct err *
 	free(input);
 	free(worker);
 	return code;
+}
+
+enum err_code desk_check_lua(struct desk *desk, const json_t *plan, struct err *err)
+{
+	json_t *scripts = json_array();
+
+	collect_scripts(plan, scripts);
+	return desk_check_scripts(desk, scripts, err);
 }
 
 static enum err_code take_params(const struct args *args, json_t **out, struct err *err)

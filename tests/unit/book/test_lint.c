@@ -312,6 +312,48 @@ static void only_the_named_runbook(void **state)
 	fixture_release(&f);
 }
 
+static bool has_script(const json_t *scripts, const char *file, int64_t line, const char *words)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach ((json_t *)(uintptr_t)scripts, i, row)
+		if (strcmp(json_str(row, "file", ""), file) == 0 &&
+			json_int(row, "line", 0) == line &&
+			strstr(json_str(row, "source", ""), words) != NULL)
+			return true;
+	return false;
+}
+
+/* The syntax of Lua is looked at whatever else is wrong: each file once, modules too. */
+static void scripts_of_a_runbook_with_mistakes(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	put_file(f.dir, "other.yaml",
+		"runbook: x\nversion: one\nparams: {who: {}}\nsteps:\n"
+		"  - {id: a, needs: [gone], run: 'require(\"site\") if'}\n"
+		"  - {id: b, run: {file: lua/b.lua}, verify: {file: lua/b.lua}}\n"
+		"  - {id: c, run: {file: lua/gone.lua}}\n"
+		"  - {run: [], check: }\n");
+	put_file(f.dir, "lua/site.lua", "require(\"site\") require(\"gone\") local = 1\n");
+	put_file(f.dir, "lua/b.lua", "end\n");
+	fixture_open(&f);
+	json_t *scripts = workspace_scripts(f.workspace, "other");
+	assert_int_equal(json_array_size(scripts), 3);
+	assert_true(has_script(scripts, "other.yaml", 5, ") if"));
+	assert_true(has_script(scripts, "lua/site.lua", 1, "local ="));
+	assert_true(has_script(scripts, "lua/b.lua", 1, "end"));
+	json_decref(scripts);
+	scripts = workspace_scripts(f.workspace, NULL);
+	assert_int_equal(json_array_size(scripts), 7);
+	assert_true(has_script(scripts, "failover.yaml", 14, "lag_bytes"));
+	json_decref(scripts);
+	fixture_release(&f);
+}
+
 /* One broken file is one problem, not one for each name that it would have held. */
 static void a_broken_file_hides_what_follows(void **state)
 {
@@ -384,6 +426,7 @@ int main(void)
 		cmocka_unit_test(modules_are_looked_at_once),
 		cmocka_unit_test(without_a_catalog_providers_are_not_checked),
 		cmocka_unit_test(only_the_named_runbook),
+		cmocka_unit_test(scripts_of_a_runbook_with_mistakes),
 		cmocka_unit_test(a_broken_file_hides_what_follows),
 		cmocka_unit_test(a_problem_in_print_and_json),
 		cmocka_unit_test(problems_have_an_end),
