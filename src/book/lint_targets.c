@@ -1,15 +1,7 @@
 /* lint_targets.c: targets.yaml against the catalog: providers, settings, secrets, actions. */
-#include "workspace.h"
+#include "lint_targets.h"
 
 #include <string.h>
-
-struct target_lint {
-	struct workspace *workspace;
-	struct document *document;
-	struct problems *problems;
-	const struct node *target;
-	const struct provider *provider;
-};
 
 static void check_environment(struct target_lint *t)
 {
@@ -181,6 +173,8 @@ static void check_declared(struct target_lint *t)
 			if (i == 0) {
 				check_companion(t, rows, n, "verify");
 				check_companion(t, rows, n, "undo");
+				if (t->provider != NULL)
+					lint_action(t, n);
 			}
 		}
 	}
