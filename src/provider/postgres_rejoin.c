@@ -97,6 +97,16 @@ static bool is_contained(struct pg *source, const json_t *control, int64_t sourc
 	       branch > last;
 }
 
+/* True for a standby that ended while it followed the source's own timeline, such as one that an
+ * earlier attempt has started: it only wants to be started.  pg_rewind would recover it alone,
+ * which writes a checkpoint of its own where the source's next records belong, and then find
+ * "no rewind required". */
+static bool is_follower(const json_t *control, int64_t source_timeline)
+{
+	return str_eq(json_str(control, "state", ""), "in archive recovery") &&
+	       json_int(control, "recovery_timeline", 0) == source_timeline;
+}
+
 static enum err_code check_reseed(const struct node *node, struct pg *source, struct err *err)
 {
 	static const char sql[] =
@@ -128,7 +138,9 @@ static enum err_code choose_way(const struct node *node, struct pg *source,
 	const json_t *control, json_t *before, struct err *err)
 {
 	const char *way = "rewind";
-	bool contained = is_contained(source, control, json_int(before, "timeline", 0));
+	int64_t timeline = json_int(before, "timeline", 0);
+	bool contained = is_contained(source, control, timeline) ||
+			 is_follower(control, timeline);
 
 	if (contained && !kept_has(node, KEPT_REWINDING))
 		way = "rejoin";

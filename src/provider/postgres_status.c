@@ -406,6 +406,23 @@ VERIFY(postgres_canary_verify)
 
 /* ------------------------------------------------------------------ doctor */
 
+/* What starts or rejoins a node waits for its answer through its socket.  That another password
+ * (or another line of the password file) is wanted there must not be found out then. */
+static void socket_check(struct call *call, struct checks *checks)
+{
+	const struct pg_endpoint local = { .host = setting_string(call, "socket_dir") };
+	struct err why = { 0 };
+	struct pg pg;
+
+	if (local.host == NULL)
+		return;
+	enum err_code code = pg_open(&pg, call, &local, &why);
+	check(checks, "socket_dir", code == ERR_NONE, "%s",
+		code == ERR_NONE ? "connected" : why.text);
+	if (code == ERR_NONE)
+		pg_close(&pg);
+}
+
 static void local_checks(struct call *call, struct checks *checks)
 {
 	struct err why = { 0 };
@@ -478,6 +495,7 @@ RUN(postgres_probe)
 				? "wal_log_hints or checksums are on"
 				: "wal_log_hints and checksums are off: pg_rewind will not be "
 				  "possible");
+		socket_check(call, &checks);
 	}
 	local_checks(call, &checks);
 	buf_release(&checks.failed);

@@ -161,6 +161,7 @@ static const struct {
 	{ "Database system identifier", "system_id" },
 	{ "Latest checkpoint location", "checkpoint" },
 	{ "Latest checkpoint's TimeLineID", "timeline" },
+	{ "Min recovery ending loc's timeline", "recovery_timeline" },
 	{ "wal_log_hints setting", "wal_log_hints" },
 	{ "Data page checksum version", "checksums" },
 };
@@ -200,6 +201,8 @@ enum err_code node_control(const struct node *node, json_t *into, struct err *er
 		str_eq(json_str(into, "wal_log_hints", ""), "on") ||
 			!str_eq(json_str(into, "checksums", "0"), "0"));
 	json_put_int(into, "timeline", strtoll(json_str(into, "timeline", "0"), NULL, 10));
+	json_put_int(into, "recovery_timeline",
+		strtoll(json_str(into, "recovery_timeline", "0"), NULL, 10));
 	return ERR_NONE;
 }
 

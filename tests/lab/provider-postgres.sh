@@ -285,6 +285,15 @@ check "reverse: the password is in a 0600 file" test "$(stat -c %a a/drillbook.p
 check "reverse: and nowhere in the configuration" fails grep -qF "$PASSWORD" a/postgresql.auto.conf
 call a failover.reverse "$(source_is b a)"
 is "reverse: a standby that streams is left alone" '.error.code == "PRECONDITION" and (.error.text | test("already"))'
+# pg_rewind of a standby that was killed would write WAL of its own on b's timeline
+kill -KILL "$(pid_of a)"; until_ok 5000 gone "$(pid_of a)"
+q b "insert into orders select g, 'meanwhile' from generate_series(1901, 1910) g"
+call a failover.reverse "$(source_is b a)"
+is "reverse: a killed standby of b is started, not rewound" '.ok and .result.way == "rejoin"'
+check "reverse: and streams from b again" until_ok 5000 streams b
+check "reverse: and has b's rows again" until_ok 5000 same_rows
+kill -KILL "$(pid_of a)"; until_ok 5000 gone "$(pid_of a)"; call a service.start
+check "reverse: what it has is b's WAL, also after another crash" until_ok 8000 streams b
 
 # ------------------------------------------------------------------ a switchover without loss, back to a
 
