@@ -34,7 +34,7 @@
 	X(WORKSPACE, 6, "run drillbook lint and mend what it names")                             \
 	X(UNTRUSTED, 6, "read the workspace, then run drillbook trust DIR")                      \
 	X(JOURNAL, 7, "nothing that changes the world starts until the journal can be written")  \
-	X(HELD, 8, "another process holds it; wait for it or end it")                            \
+	X(HELD, 8, "wait for what holds it or end it, then try again")                           \
 	X(VERIFY, 9, "the record was changed after it was written; keep the file as evidence")   \
 	X(NOT_HELD, 10, "the drill was postponed or not held")                                   \
 	X(UNREACHABLE, 1, "check that the system is up and that the network reaches it")         \

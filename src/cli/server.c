@@ -81,6 +81,18 @@ static int serve(const struct args *args, bool foreground, int ready_fd, struct 
 	return server_run(&server, err) == ERR_NONE ? 0 : -1;
 }
 
+/* Said here, where there is still somebody to read it: without a place to write to there is no journal. */
+static enum err_code data_dir_usable(const char *data_dir, struct err *err)
+{
+	struct err why;
+
+	if (dir_make(data_dir, 0700, &why) != ERR_NONE)
+		return err_set(err, ERR_JOURNAL, "%s", why.text);
+	if (access(data_dir, W_OK | X_OK) != 0)
+		return err_set(err, ERR_JOURNAL, "cannot write in \"%s\": %s", data_dir, strerror(errno));
+	return ERR_NONE;
+}
+
 /* The parent waits until the socket accepts or the child has said why not. */
 static int start(const struct args *args, struct err *err)
 {
@@ -88,6 +100,8 @@ static int start(const struct args *args, struct err *err)
 	char byte;
 	ssize_t n;
 
+	if (data_dir_usable(args->data_dir, err) != ERR_NONE)
+		return -1;
 	if (option_flag(args, "foreground"))
 		return serve(args, true, -1, err);
 	if (pipe2(ready, O_CLOEXEC) != 0 || pipe2(words, O_CLOEXEC) != 0) {

@@ -71,6 +71,16 @@ static enum err_code check_peer(int fd, struct err *err)
 	return ERR_NONE;
 }
 
+/* The program's own sentence in what it printed: without its name before and the hint after it. */
+static const char *why_not(const struct buf *printed)
+{
+	static const char name[] = "drillbook: ";
+	const char *why = printed->len > 0 ? printed->data : "it does not say why";
+	const char *own = strstr(why, name);
+
+	return own != NULL ? own + strlen(name) : why;
+}
+
 /* Runs `drillbook server start` of the same installation; it returns when the socket accepts.
  */
 static enum err_code start_server(const char *data_dir, struct err *err)
@@ -86,11 +96,9 @@ static enum err_code start_server(const char *data_dir, struct err *err)
 	enum err_code code = child_run(&child, err);
 	if (code == ERR_NONE && child.exit_status != 0 &&
 		child.exit_status != err_exit_status(ERR_HELD)) {
-		size_t len = child.errout.len;
-		while (len > 0 && child.errout.data[len - 1] == '\n')
-			len--;
+		const char *why = why_not(&child.errout);
 		code = err_set(err, child.exit_status == 7 ? ERR_JOURNAL : ERR_UNREACHABLE,
-			"the server did not start: %.*s", (int)len, child.errout.data);
+			"the server did not start: %.*s", (int)strcspn(why, "\n"), why);
 	}
 	child_release(&child);
 	return code;
