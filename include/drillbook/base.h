@@ -41,7 +41,7 @@
 	X(REFUSED, 1, "the system answered and said no; its own words are in the message")       \
 	X(AUTH, 1, "check the credentials the target names")                                     \
 	X(TIMEOUT, 1, "the effect may still happen: verify before trying again")                 \
-	X(NOT_FOUND, 1, "check the name")                                                        \
+	X(NOT_FOUND, 2, "check the name")                                                        \
 	X(CONFLICT, 1, "the world is not as expected: look before trying again")                 \
 	X(VERSION, 1, "the other side is of a version this program does not speak")              \
 	X(UNSUPPORTED, 1, "not possible here")                                                   \

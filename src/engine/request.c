@@ -57,7 +57,7 @@ static enum err_code do_status(struct request *r, struct err *err)
 	json_put_int(r->answer, "pid", getpid());
 	json_put_str(r->answer, "version", r->server->options->version);
 	json_put_int(r->answer, "runs_open", open);
-	json_put_int(r->answer, "clients", conns);
+	json_put_int(r->answer, "clients", conns - 1); /* without who asks */
 	json_put_int(r->answer, "workers", workers);
 	json_put_int(r->answer, "commits", commits);
 	json_put_int(r->answer, "events", events);
