@@ -50,6 +50,14 @@ struct pg_endpoint pg_endpoint_of(const struct call *call, const char *host, con
 bool lsn_parse(const char *text, uint64_t *out);
 char *lsn_format(uint64_t lsn, char out[32]);
 
+/* What a standby has received.  When it was restarted and its primary writes nothing,
+ * pg_last_wal_receive_lsn() stays at the start of the segment although all of it has come: what
+ * had been replayed before is not flushed again.  Then the receiver's own view is asked. */
+#define PG_RECEIVED                                                                            \
+	"case when pg_last_wal_receive_lsn() >= pg_last_wal_replay_lsn()"                      \
+	" then pg_last_wal_receive_lsn()"                                                      \
+	" else (select written_lsn from pg_stat_wal_receiver) end"
+
 /* What a node says of itself: in_recovery, timeline, system_id, receive_lsn, replay_lsn, lsn, receiver. */
 enum err_code pg_identity(struct pg *pg, json_t *into, struct err *err) MUST_CHECK;
 

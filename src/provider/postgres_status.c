@@ -56,8 +56,8 @@ static enum err_code heartbeat(struct pg *pg, json_t *into, struct err *err)
 static enum err_code standby_status(struct pg *pg, json_t *result, struct err *err)
 {
 	static const char sql[] =
-		"select case when pg_last_wal_receive_lsn() >= pg_last_wal_replay_lsn() then"
-		" pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::int8"
+		"select case when (" PG_RECEIVED ") >= pg_last_wal_replay_lsn() then"
+		" pg_wal_lsn_diff(" PG_RECEIVED ", pg_last_wal_replay_lsn())::int8"
 		" end as lag_bytes, round(extract(epoch from clock_timestamp() -"
 		" pg_last_xact_replay_timestamp()) * 1000)::int8 as replay_age_ms,"
 		" round(extract(epoch from pg_last_xact_replay_timestamp()) * 1000)::int8"

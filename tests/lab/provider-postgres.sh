@@ -294,6 +294,8 @@ check "reverse: and streams from b again" until_ok 5000 streams b
 check "reverse: and has b's rows again" until_ok 5000 same_rows
 kill -KILL "$(pid_of a)"; until_ok 5000 gone "$(pid_of a)"; call a service.start
 check "reverse: what it has is b's WAL, also after another crash" until_ok 8000 streams b
+known() { call a replication.status; jq -e '.result | .streaming and .lag_bytes == 0' >/dev/null <<<"$ANSWER"; }
+check "status: a restarted standby of a silent primary is known to have everything" until_ok 5000 known
 
 # ------------------------------------------------------------------ a switchover without loss, back to a
 
