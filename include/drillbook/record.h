@@ -46,7 +46,9 @@
 	X(SERVICE_MARKED, "service.marked", R, "service, reached (restored verified normal), step")      \
 	X(RECOVERY_MEASURED, "recovery.measured", R,                                                     \
 		"service, step, lost, unit, acknowledged, rpa_ms, recovery_point_ns, basis")                  \
-	X(NOTE_ADDED, "note.added", R, "text, step")
+	X(NOTE_ADDED, "note.added", R, "text, step")                                                     \
+	X(DEVIATION_RECORDED, "deviation.recorded", R,                                                   \
+		"what (override skip force), rule (of the policy that was overridden, or \"\"), reason, step (\"\" = the run)")
 
 enum event_kind {
 #define X(id, name, where, payload) EVENT_##id,
@@ -168,6 +170,15 @@ struct service {
 
 struct note { const char *text, *step, *who; struct wall at; };
 
+/* Something was done otherwise than the book or the policy has it, by somebody who gave a reason. */
+struct deviation {
+	const char *what, *rule, *reason; /* never NULL; "" = none */
+	const char *step;       /* NULL = the run as a whole */
+	const char *who;
+	int64_t uid;
+	struct wall at;
+};
+
 enum run_status { RUN_OPEN, RUN_DONE, RUN_FAILED, RUN_ABORTED };
 const char *run_status_name(enum run_status status); /* "open" "done" "failed" "aborted" */
 
@@ -187,6 +198,7 @@ struct run {
 	struct service *services; size_t service_count;
 	struct ask *asks; size_t ask_count;    /* open ones, oldest first */
 	struct note *notes; size_t note_count;
+	struct deviation *deviations; size_t deviation_count;
 	struct wall t0, t1, t2, t3, t6;        /* ns 0 = not known; t4, t5 are per service */
 	bool t0_assumed;
 	const char *t0_basis;

@@ -8,6 +8,7 @@
  * answers.c  what the human said
  * ops.c      what a worker says: reads, intents, results, the end
  * workers.c  the zygote and the worker processes
+ * policy.c   what the server's own configuration allows
  * jobs.c     what a worker is told to do
  * resume.c   what a new server makes of the runs an old one left
  *
@@ -231,6 +232,12 @@ void op_refuse(struct live *live, size_t step, const struct op *op, const char *
 	const struct actor *actor);
 json_t *op_base(const struct live *live, size_t step, int64_t attempt, int64_t ordinal,
 	const char *key);
+
+/* policy.c */
+/* Records that something was done otherwise than the book or the policy has it.  what: "override",
+ * "skip", "force"; rule and step may be NULL; reason: why, in the words of who did it. */
+void live_deviate(struct live *live, const char *what, const char *rule, const char *reason,
+	const char *step, const struct actor *actor);
 
 /* jobs.c: messages, owned by the caller */
 json_t *job_step(const struct live *live, size_t step, const char *phase);

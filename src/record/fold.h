@@ -7,7 +7,7 @@
 struct run_private {
 	json_t *payloads; /* array: everything borrowed from lives here */
 	struct arena arena;
-	size_t ask_cap, note_cap;
+	size_t ask_cap, note_cap, deviation_cap;
 	json_t *index;    /* step id -> position */
 	bool erased;      /* a payload is missing: what refers to it may refer to nothing */
 };

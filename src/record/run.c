@@ -33,6 +33,7 @@ void run_free(struct run *run)
 	free(run->services);
 	free(run->asks);
 	free(run->notes);
+	free(run->deviations);
 	free(run->lead);
 	free(run->private);
 	free(run);
@@ -455,6 +456,28 @@ static enum err_code note_added(struct fold *fold)
 	return ERR_NONE;
 }
 
+static enum err_code deviation_recorded(struct fold *fold)
+{
+	struct run *run = fold->run;
+	const char *step = json_str(fold->data, "step", "");
+
+	if (run->deviation_count == run->private->deviation_cap) {
+		run->private->deviation_cap = run->private->deviation_cap ? run->private->deviation_cap * 2 : 4;
+		run->deviations =
+			xrealloc(run->deviations, run->private->deviation_cap * sizeof(*run->deviations));
+	}
+	run->deviations[run->deviation_count++] = (struct deviation){
+		.what = json_str(fold->data, "what", "erased"),
+		.rule = json_str(fold->data, "rule", ""),
+		.reason = json_str(fold->data, "reason", ""),
+		.step = step[0] != '\0' ? step : NULL,
+		.who = arena_strdup(&run->private->arena, fold->event->actor.name),
+		.uid = fold->event->actor.uid,
+		.at = fold->event->wall,
+	};
+	return ERR_NONE;
+}
+
 /* ------------------------------------------------------------------ the table */
 
 enum needs_data { PLAIN, DATA, STEP }; /* nothing; a payload; a payload that names a step of the run */
@@ -486,6 +509,7 @@ static const struct {
 	[EVENT_SERVICE_MARKED] = {service_marked, DATA},
 	[EVENT_RECOVERY_MEASURED] = {recovery_measured, DATA},
 	[EVENT_NOTE_ADDED] = {note_added, PLAIN},
+	[EVENT_DEVIATION_RECORDED] = {deviation_recorded, PLAIN},
 };
 
 enum err_code run_apply(struct run *run, const struct event *event, struct err *err)

@@ -403,6 +403,19 @@ static void tell_settled(const struct telling *t)
 	json_put(row, "settled", settled);
 }
 
+/* Said by whoever deviated, so in their words. */
+static void tell_deviation(const struct telling *t)
+{
+	json_t *row = add_stamped(t, t->facts->deviations);
+	const char *step = json_str(t->data, "step", ""), *rule = json_str(t->data, "rule", "");
+	char *what = xasprintf("%s%s%s", json_str(t->data, "what", ""), rule[0] ? " of rule " : "", rule);
+
+	json_put_str(row, "step", step[0] != '\0' ? step : NULL);
+	json_put_str(row, "what", what);
+	json_put_str(row, "why", json_str(t->data, "reason", ""));
+	free(what);
+}
+
 /* ------------------------------------------------------------------ the table */
 
 /* Kinds without a row leave nothing beyond what the fold keeps. */
@@ -424,6 +437,7 @@ static void (*const tellers[EVENT_COUNT])(const struct telling *t) = {
 	[EVENT_OP_RESULT] = tell_result,
 	[EVENT_OP_UNKNOWN] = tell_unknown,
 	[EVENT_OP_SETTLED] = tell_settled,
+	[EVENT_DEVIATION_RECORDED] = tell_deviation,
 };
 
 enum err_code facts_add(struct facts *facts, const struct event *event, struct err *err)

@@ -363,6 +363,17 @@ static enum err_code note_added(struct telling *t)
 	return ERR_NONE;
 }
 
+static enum err_code deviation_recorded(struct telling *t)
+{
+	const char *rule = json_str(t->data, "rule", "");
+
+	tell(t, "DEVIATION by %s%s%s: %s%s%s: %s", t->event->actor.name,
+		t->step != NULL ? " in " : "", t->step != NULL ? t->step->id : "",
+		json_str(t->data, "what", ""), rule[0] ? " of " : "", rule,
+		json_str(t->data, "reason", ""));
+	return ERR_NONE;
+}
+
 enum err_code plain_event(struct plain *plain, const struct event *event, struct err *err)
 {
 	static enum err_code (*const tells[EVENT_COUNT])(struct telling *) = {
@@ -384,6 +395,7 @@ enum err_code plain_event(struct plain *plain, const struct event *event, struct
 		[EVENT_OP_SETTLED] = op_settled,
 		[EVENT_SERVICE_MARKED] = service_marked,
 		[EVENT_NOTE_ADDED] = note_added,
+		[EVENT_DEVIATION_RECORDED] = deviation_recorded,
 	};
 	struct telling telling = {
 		.plain = plain, .event = event, .data = event->payload, .err = err

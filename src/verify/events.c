@@ -11,7 +11,7 @@ static const char *const run_kinds[] = { "run.started", "run.resumed", "run.paus
 	"run.continued", "run.aborting", "run.ended", "lead.taken", "clock.set", "step.started",
 	"step.phase", "step.asked", "step.answered", "step.finished", "op.read", "op.intent",
 	"op.allowed", "op.refused", "op.result", "op.unknown", "op.settled", "service.marked",
-	"recovery.measured", "note.added" };
+	"recovery.measured", "note.added", "deviation.recorded" };
 
 static bool one_of(const char *word, const char *const *list, size_t count)
 {

@@ -71,6 +71,8 @@ static const struct line example[] = {
 		"{'service':'orders','step':'promote','lost':0,'unit':'orders','acknowledged':512,'rpa_ms':0,"
 		"'recovery_point_ns':1795010390000000000,'basis':'counted'}"},
 	{6000, "op2", EVENT_NOTE_ADDED, "{'text':'slow today','step':'tell'}"},
+	{6050, "op2", EVENT_DEVIATION_RECORDED,
+		"{'what':'override','rule':'live-clean','reason':'the fix is not committed yet','step':''}"},
 	{6100, "op2", EVENT_RUN_PAUSED, "{'reason':'coffee'}"},
 	{6200, "op2", EVENT_RUN_CONTINUED, "{}"},
 	{6300, "op2", EVENT_STEP_ANSWERED, "{'ask':1,'step':'tell','answer':'done','note':'rang','value':'Ann','digest':''}"},

@@ -179,6 +179,12 @@ static void the_run_as_ended(void **state)
 	assert_string_equal(run_step(run, "which")->reason, "nobody to tell");
 	assert_int_equal(run->note_count, 1);
 	assert_string_equal(run->notes[0].who, "op2");
+	assert_int_equal(run->deviation_count, 1);
+	assert_string_equal(run->deviations[0].what, "override");
+	assert_string_equal(run->deviations[0].rule, "live-clean");
+	assert_string_equal(run->deviations[0].reason, "the fix is not committed yet");
+	assert_null(run->deviations[0].step);
+	assert_string_equal(run->deviations[0].who, "op2");
 	assert_true(run_finished(run));
 	assert_int_equal(run->ask_count, 0);
 	assert_int_equal(service_rto(run, orders), OBJECTIVE_MET);
