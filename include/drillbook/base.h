@@ -199,6 +199,29 @@ struct sha256 json_digest(const json_t *value);                /* of json_line's
 /* Depth and size are limited by max_bytes and jansson's own depth limit.  ERR_PROTOCOL. */
 enum err_code json_parse(const char *text, size_t len, json_t **out, struct err *err) MUST_CHECK;
 
+/* A place in a value: dotted names, [n] in arrays: "servers[0].state"; "" is the value itself.  Borrowed; NULL
+ * when there is nothing. */
+const json_t *json_at(const json_t *from, const char *path);
+
+/* ------------------------------------------------------------------ conditions and tolerances */
+
+/* What a condition may look at; NULL members are empty.  Everything borrowed. */
+struct condition_world {
+	const char *mode;
+	const json_t *params, *outputs; /* outputs: {step id: {name: value}} */
+	const json_t *item, *value;
+	/* Whether text matches a POSIX extended regular expression.  NULL = not here: the pattern is
+	 * somebody else's and may take for ever, so the server leaves it to a worker. */
+	bool (*matches)(const char *text, const char *pattern);
+};
+/* Whether it holds (docs/protocol.md, "conditions"); NULL always does.  ERR_UNSUPPORTED when it needs
+ * `matches` and there is none, ERR_USAGE when it is malformed. */
+enum err_code condition_holds(const json_t *condition, const struct condition_world *world, bool *holds,
+	struct err *err) MUST_CHECK;
+bool condition_matches(const json_t *condition); /* has a regular expression somewhere */
+/* In words, for people: "output check.lag below 16777216"; returns buf. */
+char *condition_text(const json_t *condition, char *buf, size_t size);
+
 /* ------------------------------------------------------------------ files */
 
 enum err_code file_read(const char *path, size_t max_bytes, struct buf *out, struct err *err) MUST_CHECK;
