@@ -8,7 +8,7 @@
 
 enum { JSON_DEPTH = 32, HOLE_MAX = 127 };
 
-/* Members that only one provider knows; all others are common. */
+/* Members that only one kind of provider knows; all others are common.  ssh takes those of command. */
 static const struct member {
 	const char *name, *provider;
 	bool expanded; /* {name} in its texts is replaced */
@@ -27,6 +27,12 @@ static const struct member {
 	{"not_done_status", "http", false},
 	{"with_secret", "http", false},
 };
+
+/* Does the provider of this target run programs? */
+static bool runs_programs(const struct target_lint *t)
+{
+	return str_eq(t->provider->name, "command") || str_eq(t->provider->name, "ssh");
+}
 
 static bool is_param(const struct node *action, const char *name, size_t len)
 {
@@ -118,6 +124,10 @@ static void check_secret(struct target_lint *t, const struct node *action)
 		problems_add(t->problems, RULE_MISSING_SETTING, document_place(t->document, secret),
 			"target \"%s\" has no secret to give: add secrets: {secret: {file: PATH}}",
 			t->target->key);
+	if (secret != NULL && str_eq(node_text(action, "secret"), "file") &&
+		str_eq(t->provider->name, "ssh"))
+		problems_add(t->problems, RULE_WRONG_VALUE, document_place(t->document, secret),
+			"on another host a secret can only be given on its input: secret: stdin");
 }
 
 static void check_member(struct target_lint *t, const struct node *action, const struct node *node)
@@ -126,7 +136,8 @@ static void check_member(struct target_lint *t, const struct node *action, const
 		const struct member *m = &members[i];
 		if (!str_eq(m->name, node->key))
 			continue;
-		if (!str_eq(m->provider, t->provider->name))
+		if (str_eq(m->provider, "command") ? !runs_programs(t)
+						   : !str_eq(m->provider, t->provider->name))
 			problems_add(t->problems, RULE_UNKNOWN_KEY,
 				document_key_place(t->document, node),
 				"an action of provider %s has no \"%s\": that is one of %s",
@@ -138,11 +149,11 @@ static void check_member(struct target_lint *t, const struct node *action, const
 
 void lint_action(struct target_lint *t, const struct node *action)
 {
-	const bool command = str_eq(t->provider->name, "command");
+	const bool program = runs_programs(t);
 
-	if (action->kind != NODE_MAP || (!command && !str_eq(t->provider->name, "http")))
+	if (action->kind != NODE_MAP || (!program && !str_eq(t->provider->name, "http")))
 		return;
-	if (command) {
+	if (program) {
 		check_argv(t, action);
 		check_secret(t, action);
 	}

@@ -12,6 +12,7 @@ extern const struct provider haproxy_provider;
 extern const struct provider http_provider;
 extern const struct provider postgres_provider;
 extern const struct provider sqlite_provider;
+extern const struct provider ssh_provider;
 
 /* The row called name, or NULL.  fields may be NULL. */
 const struct field *field_find(const struct field *fields, const char *name);

@@ -15,6 +15,7 @@ const struct provider *const providers[] = {
 	&postgres_provider,
 #endif
 	&sqlite_provider,
+	&ssh_provider,
 	NULL,
 };
 
