@@ -1,9 +1,40 @@
-/* http.h: what the two files of the http provider share. */
+/* http.h: what the two files of the http provider share, and a target's HTTP settings, which the
+ * providers of systems with an HTTP API have too (api.h). */
 #ifndef PROVIDER_HTTP_H
 #define PROVIDER_HTTP_H
 
 #include "drillbook/provider.h"
 #include "httpclient.h"
+
+/* The settings http_target_init reads, besides url. */
+#define HTTP_SETTINGS                                                                          \
+	{ .name = "allow_http",                                                                \
+		.type = FIELD_BOOL,                                                            \
+		.fallback = "false",                                                           \
+		.help = "permit http:// (nothing is encrypted)" },                             \
+		{ .name = "ca_file",                                                           \
+			.type = FIELD_PATH,                                                    \
+			.help = "the CA certificates to trust, PEM; the system's when absent" },       \
+		{ .name = "proxy",                                                             \
+			.type = FIELD_STRING,                                                  \
+			.help = "a proxy's URL; the environment's proxies are not used" },     \
+		{ .name = "connect_timeout",                                                   \
+			.type = FIELD_DURATION,                                                \
+			.unit = "ms",                                                          \
+			.fallback = "5s",                                                      \
+			.min = 1,                                                              \
+			.max = 600000,                                                         \
+			.help = "how long connecting, TLS included, may take" },               \
+		{ .name = "headers", .type = FIELD_MAP, .help = "sent with every request" },   \
+		{ .name = "secret", .type = FIELD_SECRET, .help = "sent in secret_header" },   \
+		{ .name = "secret_header",                                                     \
+			.type = FIELD_STRING,                                                  \
+			.fallback = "Authorization",                                           \
+			.help = "the header the secret goes into" },                           \
+	{                                                                                      \
+		.name = "secret_prefix", .type = FIELD_STRING,                                 \
+		.help = "what stands before it; \"Bearer \" for Authorization, else nothing"   \
+	}
 
 /* A request under the target's settings, and the storage it borrows from. */
 struct http_target {

@@ -6,13 +6,20 @@
 #include "drillbook/provider.h"
 
 /* One per provider file; a row in provider.c puts each into the build's table. */
+extern const struct provider alertmanager_provider;
+extern const struct provider ansible_provider;
 extern const struct provider command_provider;
 extern const struct provider dns_provider;
 extern const struct provider haproxy_provider;
 extern const struct provider http_provider;
+extern const struct provider kubernetes_provider;
+extern const struct provider notify_provider;
 extern const struct provider postgres_provider;
+extern const struct provider prometheus_provider;
+extern const struct provider pushgateway_provider;
 extern const struct provider sqlite_provider;
 extern const struct provider ssh_provider;
+extern const struct provider terraform_provider;
 
 /* The row called name, or NULL.  fields may be NULL. */
 const struct field *field_find(const struct field *fields, const char *name);

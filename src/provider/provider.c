@@ -5,6 +5,9 @@
 
 /* Sorted by name; a test checks it. */
 const struct provider *const providers[] = {
+#ifdef HAVE_LIBCURL
+	&alertmanager_provider,
+#endif
 	&command_provider,
 	&dns_provider,
 	&haproxy_provider,
@@ -14,6 +17,10 @@ const struct provider *const providers[] = {
 #ifdef HAVE_LIBPQ
 	&postgres_provider,
 #endif
+#ifdef HAVE_LIBCURL
+	&prometheus_provider,
+	&pushgateway_provider,
+#endif
 	&sqlite_provider,
 	&ssh_provider,
 	NULL,
@@ -21,10 +28,15 @@ const struct provider *const providers[] = {
 
 const struct provider_missing providers_missing[] = {
 #ifndef HAVE_LIBCURL
+	{ "alertmanager", "libcurl" },
 	{ "http", "libcurl" },
 #endif
 #ifndef HAVE_LIBPQ
 	{ "postgres", "libpq" },
+#endif
+#ifndef HAVE_LIBCURL
+	{ "prometheus", "libcurl" },
+	{ "pushgateway", "libcurl" },
 #endif
 	{ NULL, NULL },
 };
