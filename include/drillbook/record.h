@@ -15,7 +15,7 @@
 	X(RUN_STARTED, "run.started", R,                                                                 \
 		"plan (sha256 of the kept plan), runbook{name,title,version,digest,path}, workspace{name,root,commit,dirty}, "  \
 		"mode, services[{name,rto_ms,rpo_ms,tier,owner}], params{}, files[{path,sha256}], "             \
-		"steps[{id,title,kind,needs[],uses{},level,expect_ms,marks[],owner}]")                        \
+		"steps[{id,title,kind,needs[],uses{},level,expect_ms,wait_ms,marks[],owner}]")                \
 	X(RUN_RESUMED, "run.resumed", R, "epoch, reason, boot_changed")                                  \
 	X(RUN_PAUSED, "run.paused", R, "reason")                                                         \
 	X(RUN_CONTINUED, "run.continued", R, "")                                                         \
@@ -253,5 +253,46 @@ enum verdict_word service_rto(const struct run *run, const struct service *servi
 enum verdict_word service_rpo(const struct run *run, const struct service *service);
 /* 0 done in time, 1 failed, 3 missed, 4 aborted, 5 open and asking. */
 int run_exit_status(const struct run *run);
+
+/* ------------------------------------------------------------------ forecasts (docs/forecast.md)
+ * What earlier runs say about the rest of this one.  forecast_new draws once, from a seed, how long every step could take;
+ * forecast_project plays those draws through what is left of the graph.  Same run, history, seed and now: same numbers. */
+
+enum {
+	PASS_NONE = -1,         /* in a history: that run says nothing about the step */
+	PASS_SKIPPED = -2,      /* it was passed over */
+	HISTORY_RUNS = 64,      /* older ones are not looked at */
+	HISTORY_ENOUGH = 3      /* passes of a step from which its history speaks; before, the author's expect */
+};
+
+struct service_forecast {
+	bool known;             /* false: the rest is not */
+	int64_t p50_ms, p90_ms; /* from t0 to t5 */
+	int64_t miss_per_mille; /* chance that t5 comes too late; -1 without an RTO */
+	int64_t guessed;        /* steps still to come of which neither a history nor an expectation is known */
+	const int32_t *critical_per_mille; /* per step of the run: share of the draws in which it held up t5 */
+};
+
+struct step_forecast { int64_t p50_ms, p90_ms; }; /* that a step under way still takes; -1 for all others */
+
+struct projection {
+	struct wall at;
+	int64_t runs;           /* earlier runs it rests on */
+	size_t service_count, step_count;
+	struct service_forecast *services; /* in the order of run.services */
+	struct step_forecast *steps;
+};
+
+struct forecast;
+/* history: what journal_passes gives for the run's runbook and mode; borrowed, NULL = none.  parallel: how many steps the
+ * engine lets run at once, 0 = any number.  The run must have started. */
+struct forecast *forecast_new(const struct run *run, const json_t *history, size_t parallel, uint64_t seed);
+void forecast_free(struct forecast *forecast);
+/* Borrowed until the next call.  The run is the one of forecast_new, however far it has come. */
+const struct projection *forecast_project(struct forecast *forecast, const struct run *run, struct wall now);
+/* "on track" (at least nine draws in ten are in time), "tight", "over" (less than half are); once the service is verified
+ * or late, or when nothing is known, the clock's own word.  Static. */
+const char *forecast_word(const struct service_clock *clock, bool known, int64_t miss_per_mille);
+json_t *projection_to_json(const struct projection *projection, const struct run *run); /* docs/protocol.md; owned */
 
 #endif

@@ -1,0 +1,605 @@
+/* forecast.c: plays the draws through what is left of a run's graph (docs/forecast.md).
+ *
+ * The draws are made once per run; each projection weighs them by what this run has shown so far.
+ * A draw in which a step under way would be over already is left out, one whose finished steps
+ * together took about as long as they really did counts more.  Each remaining draw is played as
+ * the engine would: steps in their order, as many at once as it allows. */
+#include "fold.h"
+#include "forecast.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	DRAWS_ENOUGH = 64, /* effective draws below which weighing says less than it hides */
+	TAIL_ENOUGH = 24   /* draws beyond the time a step has taken, for them to say how it goes on */
+};
+
+static const double kernel_share = 0.6;  /* of the spread of the finished time */
+static const double surprise_max = 2.0;  /* deviations: a stranger run counts as one that strange */
+
+enum doing { DOING_LATER, DOING_NOW, DOING_NOTHING };
+
+static const size_t no_step = SIZE_MAX;
+
+struct weighed {
+	int64_t ms;
+	double weight;
+};
+
+struct forecast {
+	struct draws draws;
+	size_t step_count, service_count, parallel;
+	uint64_t seed;
+	size_t *next, *next_from; /* who needs a step: next[next_from[i]] to next[next_from[i + 1]] */
+	bool *marks;              /* [service * step_count + step]: it marks the service verified */
+	bool *matters;            /* [service * step_count + step]: it has to end before that */
+
+	/* of a projection */
+	enum doing *doing;
+	size_t *now;              /* the steps under way */
+	size_t now_count;
+	int64_t *gone_ms;         /* per step under way, since it began */
+	int32_t *now_ms;          /* [place in now * draws + draw]: how long it takes in all */
+	double *weights;          /* per draw */
+	struct weighed *sorted;   /* per draw */
+	int64_t *ends;            /* [service * draws + draw]: from now; -1 = never */
+	double *critical;         /* [service * step_count + step] */
+	int32_t *critical_per_mille;
+	struct projection projection;
+
+	/* of one draw being played */
+	int64_t *end;             /* per step, from now; -1 = not yet */
+	size_t *cause;            /* per step: whose end let it begin */
+	size_t *left;             /* per step: needs that have not ended */
+	size_t *ready, ready_count; /* a heap: the first in the order of the runbook on top */
+	size_t *active, active_count;
+};
+
+/* ------------------------------------------------------------------ once per run */
+
+static const json_t *step_rows(const struct run *run)
+{
+	return json_object_get(json_array_get(run->private->payloads, 0), "steps");
+}
+
+static void link_graph(struct forecast *forecast, const struct run *run)
+{
+	size_t *from = forecast->next_from, total = 0;
+
+	for (size_t i = 0; i < run->step_count; i++)
+		for (size_t k = 0; k < run->steps[i].needs_count; k++, total++)
+			from[run->steps[i].needs_index[k] + 1]++;
+	for (size_t i = 0; i < run->step_count; i++)
+		from[i + 1] += from[i];
+	size_t *filled = xmalloc((run->step_count + 1) * sizeof(*filled));
+	forecast->next = xmalloc((total + 1) * sizeof(*forecast->next));
+	for (size_t i = 0; i < run->step_count; i++)
+		for (size_t k = 0; k < run->steps[i].needs_count; k++) {
+			const size_t need = run->steps[i].needs_index[k];
+			forecast->next[from[need] + filled[need]++] = i;
+		}
+	free(filled);
+}
+
+/* All that a marking step needs, directly or not. */
+static void spread(bool *matters, size_t *stack, const struct run *run, size_t step)
+{
+	size_t depth = 0;
+
+	if (matters[step])
+		return;
+	matters[step] = true;
+	stack[depth++] = step;
+	while (depth > 0) {
+		const struct step *top = &run->steps[stack[--depth]];
+		for (size_t i = 0; i < top->needs_count; i++)
+			if (!matters[top->needs_index[i]]) {
+				matters[top->needs_index[i]] = true;
+				stack[depth++] = top->needs_index[i];
+			}
+	}
+}
+
+static void find_marks(struct forecast *forecast, const struct run *run)
+{
+	const json_t *rows = step_rows(run), *mark;
+
+	for (size_t i = 0; i < run->step_count; i++) {
+		size_t k;
+		json_array_foreach(json_object_get(json_array_get(rows, i), "marks"), k, mark) {
+			if (!str_eq(json_str(mark, "reached", ""), "verified"))
+				continue;
+			for (size_t at = 0; at < run->service_count; at++) {
+				if (!str_eq(json_str(mark, "service", ""), run->services[at].name))
+					continue;
+				const size_t row = at * forecast->step_count;
+				forecast->marks[row + i] = true;
+				spread(&forecast->matters[row], forecast->ready, run, i);
+			}
+		}
+	}
+}
+
+/* `count` zeroed things of the size of what the pointer points to; never zero bytes. */
+#define ALLOC(pointer, count) ((pointer) = xmalloc(((count) + 1) * sizeof(*(pointer))))
+
+struct forecast *forecast_new(
+	const struct run *run, const json_t *history, size_t parallel, uint64_t seed)
+{
+	struct forecast *forecast = xmalloc(sizeof(*forecast));
+	const size_t steps = run->step_count, services = run->service_count;
+
+	forecast->step_count = steps;
+	forecast->service_count = services;
+	forecast->parallel = parallel > 0 ? parallel : SIZE_MAX;
+	forecast->seed = seed;
+	draws_make(&forecast->draws, run, step_rows(run), history, seed);
+	const size_t draws = forecast->draws.draw_count;
+	ALLOC(forecast->next_from, steps + 1);
+	ALLOC(forecast->marks, services * steps);
+	ALLOC(forecast->matters, services * steps);
+	ALLOC(forecast->doing, steps);
+	ALLOC(forecast->now, steps);
+	ALLOC(forecast->gone_ms, steps);
+	ALLOC(forecast->weights, draws);
+	ALLOC(forecast->sorted, draws);
+	ALLOC(forecast->ends, services * draws);
+	ALLOC(forecast->critical, services * steps);
+	ALLOC(forecast->critical_per_mille, services * steps);
+	ALLOC(forecast->projection.services, services);
+	ALLOC(forecast->projection.steps, steps);
+	ALLOC(forecast->end, steps);
+	ALLOC(forecast->cause, steps);
+	ALLOC(forecast->left, steps);
+	ALLOC(forecast->ready, steps);
+	ALLOC(forecast->active, steps);
+	forecast->projection.runs = forecast->draws.runs;
+	forecast->projection.step_count = steps;
+	forecast->projection.service_count = services;
+	link_graph(forecast, run);
+	find_marks(forecast, run);
+	return forecast;
+}
+
+void forecast_free(struct forecast *forecast)
+{
+	if (forecast == NULL)
+		return;
+	void *const all[] = { forecast->next, forecast->next_from, forecast->marks,
+		forecast->matters, forecast->doing, forecast->now, forecast->gone_ms,
+		forecast->now_ms, forecast->weights, forecast->sorted, forecast->ends,
+		forecast->critical, forecast->critical_per_mille, forecast->projection.services,
+		forecast->projection.steps, forecast->end, forecast->cause, forecast->left,
+		forecast->ready, forecast->active };
+
+	draws_release(&forecast->draws);
+	for (size_t i = 0; i < COUNT_OF(all); i++)
+		free(all[i]);
+	free(forecast);
+}
+
+/* ------------------------------------------------------------------ what the run has shown */
+
+static int32_t drawn(const struct forecast *forecast, size_t draw, size_t step)
+{
+	return forecast->draws.ms[draw * forecast->step_count + step];
+}
+
+/* A step begins when it is first put before a human or started, whichever comes first. */
+static struct wall pass_began(const struct step *step)
+{
+	return step->span_count > 0 ? step->spans[0].from : step->first_started;
+}
+
+static int64_t ms_between(struct wall from, struct wall to)
+{
+	return to.ns > from.ns && from.ns != 0 ? (to.ns - from.ns) / 1000000 : 0;
+}
+
+/* A step that failed and waits for somebody's decision is under way: it is not passed yet. */
+static void look(struct forecast *forecast, const struct run *run, struct wall now)
+{
+	forecast->now_count = 0;
+	for (size_t i = 0; i < run->step_count; i++) {
+		const struct step *step = &run->steps[i];
+		if (step->state == STEP_OK || step->state == STEP_SKIPPED) {
+			forecast->doing[i] = DOING_NOTHING;
+		} else if (step->state == STEP_PENDING && run_step_ask(run, i) == NULL) {
+			forecast->doing[i] = DOING_LATER;
+		} else {
+			forecast->doing[i] = DOING_NOW;
+			forecast->gone_ms[forecast->now_count] = ms_between(pass_began(step), now);
+			forecast->now[forecast->now_count++] = i;
+		}
+	}
+}
+
+static double total(const double *weights, size_t count)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sum += weights[i];
+	return sum;
+}
+
+/* How many equal draws these weigh as much as. */
+static double effective(const double *weights, size_t count)
+{
+	double sum = 0, squares = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		sum += weights[i];
+		squares += weights[i] * weights[i];
+	}
+	return squares > 0 ? sum * sum / squares : 0;
+}
+
+/* The time the finished steps took together against what each draw had for them: a run that goes
+ * slowly is likely to go on slowly, as far as the history says so. */
+static void weigh_by_finished(struct forecast *forecast, const struct run *run)
+{
+	const size_t draws = forecast->draws.draw_count;
+	double *weights = forecast->weights, mean = 0, square = 0;
+	int64_t took = 0;
+
+	for (size_t i = 0; i < draws; i++)
+		weights[i] = 0;
+	for (size_t i = 0; i < run->step_count; i++) {
+		const struct step *step = &run->steps[i];
+		if (step->state != STEP_OK || forecast->draws.basis[i] == BASIS_WAIT)
+			continue;
+		took += ms_between(pass_began(step), step->ended);
+		for (size_t k = 0; k < draws; k++)
+			weights[k] += drawn(forecast, k, i);
+	}
+	for (size_t i = 0; i < draws; i++) {
+		weights[i] = log(weights[i] + 20.0);
+		mean += weights[i] / (double)draws;
+		square += weights[i] * weights[i] / (double)draws;
+	}
+	const double sigma = sqrt(fmax(square - mean * mean, 0.0));
+	const double seen = log((double)took + 20.0) - mean, most = surprise_max * sigma;
+	const double at = mean + fmax(-most, fmin(most, seen)), width = kernel_share * sigma;
+	for (size_t i = 0; i < draws; i++) {
+		const double away = width > 1e-3 ? (weights[i] - at) / width : 0.0;
+		weights[i] = exp(-0.5 * away * away);
+	}
+}
+
+/* Whether no step under way would have ended before now. */
+static bool possible(const struct forecast *forecast, size_t draw)
+{
+	for (size_t i = 0; i < forecast->now_count; i++)
+		if (drawn(forecast, draw, forecast->now[i]) <= forecast->gone_ms[i])
+			return false;
+	return true;
+}
+
+/* A step that takes longer than (nearly) all draws: what the others beyond it say, else a tail
+ * that knows only how long it has taken, P(T > t) = (gone / t)^2. */
+static void draw_on(struct forecast *forecast, size_t at)
+{
+	const size_t draws = forecast->draws.draw_count, step = forecast->now[at];
+	const int64_t gone = forecast->gone_ms[at];
+	struct dice dice = { forecast->seed + step };
+	int32_t *ms = &forecast->now_ms[at * draws];
+	size_t beyond = 0;
+
+	for (size_t i = 0; i < draws; i++)
+		if (drawn(forecast, i, step) > gone)
+			forecast->sorted[beyond++].ms = drawn(forecast, i, step);
+	for (size_t i = 0; i < draws; i++) {
+		const double unit = dice_unit(&dice);
+		const size_t pick = dice_next(&dice) % TAIL_ENOUGH;
+		if (drawn(forecast, i, step) > gone)
+			continue;
+		if (pick < beyond)
+			ms[i] = (int32_t)forecast->sorted[dice_next(&dice) % beyond].ms;
+		else
+			ms[i] = (int32_t)fmin((double)(gone + 1000) / sqrt(unit), INT32_MAX);
+	}
+}
+
+static void weigh(struct forecast *forecast, const struct run *run)
+{
+	const size_t draws = forecast->draws.draw_count;
+	double *weights = forecast->weights, *both;
+
+	forecast->now_ms = xrealloc(forecast->now_ms,
+		(forecast->now_count * draws + 1) * sizeof(*forecast->now_ms));
+	for (size_t i = 0; i < forecast->now_count; i++)
+		for (size_t k = 0; k < draws; k++)
+			forecast->now_ms[i * draws + k] = drawn(forecast, k, forecast->now[i]);
+	weigh_by_finished(forecast, run);
+	ALLOC(both, draws);
+	for (size_t i = 0; i < draws; i++)
+		both[i] = possible(forecast, i) ? weights[i] : 0.0;
+	if (effective(both, draws) < DRAWS_ENOUGH)
+		for (size_t i = 0; i < draws; i++)
+			both[i] = possible(forecast, i) ? 1.0 : 0.0;
+	if (effective(both, draws) >= DRAWS_ENOUGH)
+		memcpy(weights, both, draws * sizeof(*weights));
+	else
+		for (size_t i = 0; i < forecast->now_count; i++)
+			draw_on(forecast, i);
+	free(both);
+}
+
+/* ------------------------------------------------------------------ playing a draw */
+
+static void ready_push(struct forecast *forecast, size_t step)
+{
+	size_t *heap = forecast->ready, at = forecast->ready_count++;
+
+	for (; at > 0 && heap[(at - 1) / 2] > step; at = (at - 1) / 2)
+		heap[at] = heap[(at - 1) / 2];
+	heap[at] = step;
+}
+
+static size_t ready_pop(struct forecast *forecast)
+{
+	size_t *heap = forecast->ready, at = 0;
+	const size_t first = heap[0], last = heap[--forecast->ready_count];
+
+	for (size_t child; (child = 2 * at + 1) < forecast->ready_count; at = child) {
+		if (child + 1 < forecast->ready_count && heap[child + 1] < heap[child])
+			child++;
+		if (heap[child] >= last)
+			break;
+		heap[at] = heap[child];
+	}
+	heap[at] = last;
+	return first;
+}
+
+/* The state at now: what is under way goes on, what could begin is ready. */
+static void set_up(struct forecast *forecast, const struct run *run, size_t draw)
+{
+	const size_t draws = forecast->draws.draw_count;
+
+	forecast->ready_count = forecast->active_count = 0;
+	for (size_t i = 0; i < run->step_count; i++) {
+		const struct step *step = &run->steps[i];
+		forecast->cause[i] = no_step;
+		forecast->end[i] = -1;
+		if (forecast->doing[i] != DOING_LATER)
+			continue;
+		forecast->left[i] = 0;
+		for (size_t k = 0; k < step->needs_count; k++)
+			forecast->left[i] += forecast->doing[step->needs_index[k]] != DOING_NOTHING;
+		if (forecast->left[i] == 0)
+			ready_push(forecast, i);
+	}
+	for (size_t i = 0; i < forecast->now_count; i++) {
+		const int64_t rest = forecast->now_ms[i * draws + draw] - forecast->gone_ms[i];
+		forecast->end[forecast->now[i]] = rest > 0 ? rest : 0;
+		forecast->active[forecast->active_count++] = forecast->now[i];
+	}
+}
+
+static size_t take_first_end(struct forecast *forecast)
+{
+	size_t best = 0;
+
+	for (size_t i = 1; i < forecast->active_count; i++)
+		if (forecast->end[forecast->active[i]] < forecast->end[forecast->active[best]])
+			best = i;
+	const size_t step = forecast->active[best];
+	forecast->active[best] = forecast->active[--forecast->active_count];
+	return step;
+}
+
+static void play(struct forecast *forecast, const struct run *run, size_t draw)
+{
+	const int32_t *ms = &forecast->draws.ms[draw * forecast->step_count];
+	size_t last = no_step; /* the step that ended last: what begins now waited for it */
+
+	set_up(forecast, run, draw);
+	while (forecast->active_count > 0 || forecast->ready_count > 0) {
+		while (forecast->ready_count > 0 &&
+			(forecast->active_count < forecast->parallel || forecast->active_count == 0)) {
+			const size_t step = ready_pop(forecast);
+			forecast->cause[step] = last;
+			forecast->end[step] = (last == no_step ? 0 : forecast->end[last]) + ms[step];
+			forecast->active[forecast->active_count++] = step;
+		}
+		last = take_first_end(forecast);
+		for (size_t i = forecast->next_from[last]; i < forecast->next_from[last + 1]; i++) {
+			const size_t step = forecast->next[i];
+			if (forecast->doing[step] == DOING_LATER && --forecast->left[step] == 0)
+				ready_push(forecast, step);
+		}
+	}
+}
+
+/* The last of the steps that mark the service; -1 when there is none any more. */
+static void note_ends(struct forecast *forecast, size_t service, size_t draw)
+{
+	const size_t row = service * forecast->step_count;
+	size_t last = no_step;
+
+	for (size_t i = 0; i < forecast->step_count; i++)
+		if (forecast->marks[row + i] && forecast->doing[i] != DOING_NOTHING &&
+			(last == no_step || forecast->end[i] > forecast->end[last]))
+			last = i;
+	forecast->ends[service * forecast->draws.draw_count + draw] = last == no_step ? -1 : forecast->end[last];
+	for (; last != no_step; last = forecast->cause[last])
+		forecast->critical[row + last] += forecast->weights[draw];
+}
+
+/* ------------------------------------------------------------------ summing up */
+
+static int by_ms(const void *a, const void *b)
+{
+	const struct weighed *x = a, *y = b;
+
+	return (x->ms > y->ms) - (x->ms < y->ms);
+}
+
+static int64_t quantile(const struct weighed *sorted, size_t count, double sum, double share)
+{
+	double below = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if ((below += sorted[i].weight) >= share * sum)
+			return sorted[i].ms;
+	return count > 0 ? sorted[count - 1].ms : 0;
+}
+
+/* Whether most of what is still to come is known; *guessed: the steps of which nothing is. */
+static bool well_known(const struct forecast *forecast, size_t service, int64_t *guessed)
+{
+	int64_t todo = 0;
+
+	*guessed = 0;
+	for (size_t i = 0; i < forecast->step_count; i++) {
+		if (!forecast->matters[service * forecast->step_count + i] ||
+			forecast->doing[i] == DOING_NOTHING)
+			continue;
+		todo++;
+		*guessed += forecast->draws.basis[i] == BASIS_GUESS;
+	}
+	return todo > 0 && *guessed * 2 <= todo;
+}
+
+static void sum_up_service(struct forecast *forecast, const struct run *run, size_t at, struct wall now)
+{
+	const size_t draws = forecast->draws.draw_count, row = at * forecast->step_count;
+	const struct service_clock clock = run_clock(run, &run->services[at], now);
+	struct service_forecast *service = &forecast->projection.services[at];
+	const double sum = total(forecast->weights, draws);
+	double missed = 0;
+
+	*service = (struct service_forecast){ .miss_per_mille = -1,
+		.critical_per_mille = &forecast->critical_per_mille[row] };
+	service->known = well_known(forecast, at, &service->guessed) && !clock.stopped && !run->aborting;
+	for (size_t i = 0; i < draws; i++) {
+		const int64_t end = forecast->ends[at * draws + i];
+		service->known = service->known && end >= 0;
+		forecast->sorted[i] = (struct weighed){ clock.elapsed_ms + end, forecast->weights[i] };
+		if (clock.elapsed_ms + end > clock.rto_ms)
+			missed += forecast->weights[i];
+	}
+	for (size_t i = 0; i < forecast->step_count; i++)
+		forecast->critical_per_mille[row + i] =
+			service->known ? (int32_t)(1000.0 * forecast->critical[row + i] / sum + 0.5) : 0;
+	if (!service->known)
+		return;
+	qsort(forecast->sorted, draws, sizeof(*forecast->sorted), by_ms);
+	service->p50_ms = quantile(forecast->sorted, draws, sum, 0.5);
+	service->p90_ms = quantile(forecast->sorted, draws, sum, 0.9);
+	if (clock.rto_ms >= 0)
+		service->miss_per_mille = (int64_t)(1000.0 * missed / sum + 0.5);
+}
+
+static void sum_up_steps(struct forecast *forecast)
+{
+	const size_t draws = forecast->draws.draw_count;
+	const double sum = total(forecast->weights, draws);
+
+	for (size_t i = 0; i < forecast->step_count; i++)
+		forecast->projection.steps[i] = (struct step_forecast){ -1, -1 };
+	for (size_t i = 0; i < forecast->now_count; i++) {
+		struct step_forecast *step = &forecast->projection.steps[forecast->now[i]];
+		if (forecast->draws.basis[forecast->now[i]] == BASIS_GUESS)
+			continue;
+		for (size_t k = 0; k < draws; k++) {
+			const int64_t rest = forecast->now_ms[i * draws + k] - forecast->gone_ms[i];
+			forecast->sorted[k] = (struct weighed){ rest > 0 ? rest : 0, forecast->weights[k] };
+		}
+		qsort(forecast->sorted, draws, sizeof(*forecast->sorted), by_ms);
+		step->p50_ms = quantile(forecast->sorted, draws, sum, 0.5);
+		step->p90_ms = quantile(forecast->sorted, draws, sum, 0.9);
+	}
+}
+
+const struct projection *forecast_project(
+	struct forecast *forecast, const struct run *run, struct wall now)
+{
+	const size_t services = forecast->service_count;
+
+	forecast->projection.at = now;
+	look(forecast, run, now);
+	weigh(forecast, run);
+	memset(forecast->critical, 0, services * forecast->step_count * sizeof(*forecast->critical));
+	for (size_t i = 0; i < forecast->draws.draw_count; i++) {
+		if (forecast->weights[i] < 1e-6) { /* it counts for nothing, so it is not played */
+			forecast->weights[i] = 0;
+			for (size_t k = 0; k < services; k++)
+				forecast->ends[k * forecast->draws.draw_count + i] = 0;
+			continue;
+		}
+		play(forecast, run, i);
+		for (size_t k = 0; k < services; k++)
+			note_ends(forecast, k, i);
+	}
+	for (size_t i = 0; i < services; i++)
+		sum_up_service(forecast, run, i, now);
+	sum_up_steps(forecast);
+	return &forecast->projection;
+}
+
+/* ------------------------------------------------------------------ words and wire */
+
+const char *forecast_word(const struct service_clock *clock, bool known, int64_t miss_per_mille)
+{
+	if (!known || miss_per_mille < 0 || clock->stopped || clock->left_ms < 0)
+		return clock->word;
+	return miss_per_mille <= 100 ? "on track" : miss_per_mille <= 500 ? "tight" : "over";
+}
+
+enum { CRITICAL_TOLD = 64, CRITICAL_LEAST = 10 };
+
+static json_t *critical_json(const struct run *run, const struct service_forecast *service)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < run->step_count && json_array_size(rows) < CRITICAL_TOLD; i++) {
+		if (service->critical_per_mille[i] < CRITICAL_LEAST)
+			continue;
+		json_t *row = json_object();
+		json_put_str(row, "step", run->steps[i].id);
+		json_put_int(row, "per_mille", service->critical_per_mille[i]);
+		json_array_append_new(rows, row);
+	}
+	return rows;
+}
+
+json_t *projection_to_json(const struct projection *projection, const struct run *run)
+{
+	json_t *json = json_object(), *services = json_array(), *steps = json_array();
+
+	json_put_int(json, "run", run->id);
+	json_put_int(json, "at_ns", projection->at.ns);
+	json_put_int(json, "runs", projection->runs);
+	for (size_t i = 0; i < projection->service_count; i++) {
+		const struct service_forecast *service = &projection->services[i];
+		json_t *row = json_object();
+		if (!service->known) {
+			json_decref(row);
+			continue;
+		}
+		json_put_str(row, "service", run->services[i].name);
+		json_put_int(row, "p50_ms", service->p50_ms);
+		json_put_int(row, "p90_ms", service->p90_ms);
+		json_put_int(row, "miss_per_mille", service->miss_per_mille);
+		json_put_int(row, "guessed", service->guessed);
+		json_put(row, "critical", critical_json(run, service));
+		json_array_append_new(services, row);
+	}
+	for (size_t i = 0; i < projection->step_count; i++) {
+		if (projection->steps[i].p50_ms < 0)
+			continue;
+		json_t *row = json_object();
+		json_put_str(row, "step", run->steps[i].id);
+		json_put_int(row, "p50_ms", projection->steps[i].p50_ms);
+		json_put_int(row, "p90_ms", projection->steps[i].p90_ms);
+		json_array_append_new(steps, row);
+	}
+	json_put(json, "services", services);
+	json_put(json, "steps", steps);
+	return json;
+}
