@@ -1,4 +1,5 @@
-/* dice.c: seeded randomness for forecasts: the same seed gives the same draws on every machine. */
+/* dice.c: seeded randomness for forecasts: the same seed gives the same draws on every machine.
+ */
 #include "forecast.h"
 
 #include <math.h>

@@ -1,9 +1,9 @@
 /* forecast.c: plays the draws through what is left of a run's graph (docs/forecast.md).
  *
- * The draws are made once per run; each projection weighs them by what this run has shown so far.
- * A draw in which a step under way would be over already is left out, one whose finished steps
- * together took about as long as they really did counts more.  Each remaining draw is played as
- * the engine would: steps in their order, as many at once as it allows. */
+ * The draws are made once per run; each projection weighs them by what this run has shown so
+ * far. A draw in which a step under way would be over already is left out, one whose finished
+ * steps together took about as long as they really did counts more.  Each remaining draw is
+ * played as the engine would: steps in their order, as many at once as it allows. */
 #include "fold.h"
 #include "forecast.h"
 
@@ -13,11 +13,11 @@
 
 enum {
 	DRAWS_ENOUGH = 64, /* effective draws below which weighing says less than it hides */
-	TAIL_ENOUGH = 24   /* draws beyond the time a step has taken, for them to say how it goes on */
+	TAIL_ENOUGH = 24   /* draws beyond what a step has taken for them to say how it goes on */
 };
 
-static const double kernel_share = 0.6;  /* of the spread of the finished time */
-static const double surprise_max = 2.0;  /* deviations: a stranger run counts as one that strange */
+static const double kernel_share = 0.9; /* of the spread of the finished time */
+static const double surprise_max = 2.0; /* deviations: beyond, a run counts as that strange */
 
 enum doing { DOING_LATER, DOING_NOW, DOING_NOTHING };
 
@@ -28,33 +28,41 @@ struct weighed {
 	double weight;
 };
 
+struct active {
+	int64_t end;
+	size_t step;
+};
+
 struct forecast {
 	struct draws draws;
 	size_t step_count, service_count, parallel;
 	uint64_t seed;
-	size_t *next, *next_from; /* who needs a step: next[next_from[i]] to next[next_from[i + 1]] */
-	bool *marks;              /* [service * step_count + step]: it marks the service verified */
-	bool *matters;            /* [service * step_count + step]: it has to end before that */
+	size_t *next, *next_from; /* step i is needed by next[next_from[i]] and on */
+	bool *marks;	          /* [service * step_count + step]: it marks the service verified */
+	bool *matters;	          /* [service * step_count + step]: it has to end before that */
 
 	/* of a projection */
 	enum doing *doing;
-	size_t *now;              /* the steps under way */
+	size_t *now; /* the steps under way */
 	size_t now_count;
-	int64_t *gone_ms;         /* per step under way, since it began */
-	int32_t *now_ms;          /* [place in now * draws + draw]: how long it takes in all */
-	double *weights;          /* per draw */
-	struct weighed *sorted;   /* per draw */
-	int64_t *ends;            /* [service * draws + draw]: from now; -1 = never */
-	double *critical;         /* [service * step_count + step] */
+	int64_t *gone_ms;	/* per step under way, since it began */
+	int32_t *now_ms;	/* [place in now * draws + draw]: how long it takes in all */
+	double *weights;	/* per draw */
+	struct weighed *sorted; /* per draw */
+	int64_t *ends;		/* [service * draws + draw]: from now; -1 = never */
+	double *critical;	/* [service * step_count + step] */
 	int32_t *critical_per_mille;
 	struct projection projection;
 
-	/* of one draw being played */
-	int64_t *end;             /* per step, from now; -1 = not yet */
-	size_t *cause;            /* per step: whose end let it begin */
-	size_t *left;             /* per step: needs that have not ended */
-	size_t *ready, ready_count; /* a heap: the first in the order of the runbook on top */
-	size_t *active, active_count;
+	/* of one draw being played; *_at_first: how each begins */
+	int64_t *end;			  /* per step, from now; -1 = not yet */
+	size_t *cause;			  /* per step: whose end let it begin */
+	uint32_t *left, *left_at_first;	  /* per step: needs that have not ended */
+	uint64_t *ready, *ready_at_first; /* a bit per step */
+	size_t ready_count, ready_count_at_first, ready_words;
+	size_t ready_low; /* no word before this one has a bit */
+	struct active *active;
+	size_t active_count;
 };
 
 /* ------------------------------------------------------------------ once per run */
@@ -112,11 +120,12 @@ static void find_marks(struct forecast *forecast, const struct run *run)
 			if (!str_eq(json_str(mark, "reached", ""), "verified"))
 				continue;
 			for (size_t at = 0; at < run->service_count; at++) {
-				if (!str_eq(json_str(mark, "service", ""), run->services[at].name))
+				if (!str_eq(json_str(mark, "service", ""),
+					    run->services[at].name))
 					continue;
 				const size_t row = at * forecast->step_count;
 				forecast->marks[row + i] = true;
-				spread(&forecast->matters[row], forecast->ready, run, i);
+				spread(&forecast->matters[row], forecast->cause, run, i);
 			}
 		}
 	}
@@ -153,7 +162,10 @@ struct forecast *forecast_new(
 	ALLOC(forecast->end, steps);
 	ALLOC(forecast->cause, steps);
 	ALLOC(forecast->left, steps);
-	ALLOC(forecast->ready, steps);
+	ALLOC(forecast->left_at_first, steps);
+	forecast->ready_words = steps / 64 + 1;
+	ALLOC(forecast->ready, forecast->ready_words);
+	ALLOC(forecast->ready_at_first, forecast->ready_words);
 	ALLOC(forecast->active, steps);
 	forecast->projection.runs = forecast->draws.runs;
 	forecast->projection.step_count = steps;
@@ -172,7 +184,8 @@ void forecast_free(struct forecast *forecast)
 		forecast->now_ms, forecast->weights, forecast->sorted, forecast->ends,
 		forecast->critical, forecast->critical_per_mille, forecast->projection.services,
 		forecast->projection.steps, forecast->end, forecast->cause, forecast->left,
-		forecast->ready, forecast->active };
+		forecast->left_at_first, forecast->ready, forecast->ready_at_first,
+		forecast->active };
 
 	draws_release(&forecast->draws);
 	for (size_t i = 0; i < COUNT_OF(all); i++)
@@ -210,7 +223,8 @@ static void look(struct forecast *forecast, const struct run *run, struct wall n
 			forecast->doing[i] = DOING_LATER;
 		} else {
 			forecast->doing[i] = DOING_NOW;
-			forecast->gone_ms[forecast->now_count] = ms_between(pass_began(step), now);
+			forecast->gone_ms[forecast->now_count] =
+				ms_between(pass_began(step), now);
 			forecast->now[forecast->now_count++] = i;
 		}
 	}
@@ -237,8 +251,8 @@ static double effective(const double *weights, size_t count)
 	return squares > 0 ? sum * sum / squares : 0;
 }
 
-/* The time the finished steps took together against what each draw had for them: a run that goes
- * slowly is likely to go on slowly, as far as the history says so. */
+/* The time the finished steps took together against what each draw had for them: a run that
+ * goes slowly is likely to go on slowly, as far as the history says so. */
 static void weigh_by_finished(struct forecast *forecast, const struct run *run)
 {
 	const size_t draws = forecast->draws.draw_count;
@@ -332,84 +346,101 @@ static void weigh(struct forecast *forecast, const struct run *run)
 
 static void ready_push(struct forecast *forecast, size_t step)
 {
-	size_t *heap = forecast->ready, at = forecast->ready_count++;
-
-	for (; at > 0 && heap[(at - 1) / 2] > step; at = (at - 1) / 2)
-		heap[at] = heap[(at - 1) / 2];
-	heap[at] = step;
+	forecast->ready[step / 64] |= UINT64_C(1) << (step % 64);
+	forecast->ready_count++;
+	if (step / 64 < forecast->ready_low)
+		forecast->ready_low = step / 64;
 }
 
+/* The first in the order of the runbook, as the engine would. */
 static size_t ready_pop(struct forecast *forecast)
 {
-	size_t *heap = forecast->ready, at = 0;
-	const size_t first = heap[0], last = heap[--forecast->ready_count];
+	size_t word = forecast->ready_low;
 
-	for (size_t child; (child = 2 * at + 1) < forecast->ready_count; at = child) {
-		if (child + 1 < forecast->ready_count && heap[child + 1] < heap[child])
-			child++;
-		if (heap[child] >= last)
-			break;
-		heap[at] = heap[child];
-	}
-	heap[at] = last;
-	return first;
+	while (forecast->ready[word] == 0)
+		word++;
+	const uint64_t bits = forecast->ready[word];
+	forecast->ready_low = word;
+	forecast->ready[word] = bits & (bits - 1);
+	forecast->ready_count--;
+	return word * 64 + (size_t)__builtin_ctzll(bits);
 }
 
-/* The state at now: what is under way goes on, what could begin is ready. */
-static void set_up(struct forecast *forecast, const struct run *run, size_t draw)
+/* What every draw begins with: the steps that could start at once, what the others wait for. */
+static void set_up(struct forecast *forecast, const struct run *run)
 {
-	const size_t draws = forecast->draws.draw_count;
+	const size_t bytes = forecast->ready_words * sizeof(*forecast->ready);
 
-	forecast->ready_count = forecast->active_count = 0;
+	memset(forecast->ready, 0, bytes);
+	forecast->ready_count = forecast->ready_low = 0;
 	for (size_t i = 0; i < run->step_count; i++) {
 		const struct step *step = &run->steps[i];
 		forecast->cause[i] = no_step;
-		forecast->end[i] = -1;
-		if (forecast->doing[i] != DOING_LATER)
-			continue;
-		forecast->left[i] = 0;
+		forecast->left_at_first[i] = 0;
 		for (size_t k = 0; k < step->needs_count; k++)
-			forecast->left[i] += forecast->doing[step->needs_index[k]] != DOING_NOTHING;
-		if (forecast->left[i] == 0)
+			forecast->left_at_first[i] +=
+				forecast->doing[step->needs_index[k]] != DOING_NOTHING;
+		if (forecast->doing[i] == DOING_LATER && forecast->left_at_first[i] == 0)
 			ready_push(forecast, i);
 	}
+	forecast->ready_count_at_first = forecast->ready_count;
+	memcpy(forecast->ready_at_first, forecast->ready, bytes);
+}
+
+static void rewind_to_now(struct forecast *forecast, size_t draw)
+{
+	const size_t draws = forecast->draws.draw_count, steps = forecast->step_count;
+
+	memset(forecast->end, 0xff, steps * sizeof(*forecast->end)); /* -1 each */
+	memcpy(forecast->left, forecast->left_at_first, steps * sizeof(*forecast->left));
+	forecast->ready_low = 0;
+	forecast->ready_count = forecast->ready_count_at_first;
+	memcpy(forecast->ready, forecast->ready_at_first,
+		forecast->ready_words * sizeof(*forecast->ready));
+	forecast->active_count = 0;
 	for (size_t i = 0; i < forecast->now_count; i++) {
 		const int64_t rest = forecast->now_ms[i * draws + draw] - forecast->gone_ms[i];
-		forecast->end[forecast->now[i]] = rest > 0 ? rest : 0;
-		forecast->active[forecast->active_count++] = forecast->now[i];
+		forecast->active[forecast->active_count++] =
+			(struct active){ rest > 0 ? rest : 0, forecast->now[i] };
 	}
 }
 
-static size_t take_first_end(struct forecast *forecast)
+static struct active take_first_end(struct forecast *forecast)
 {
+	struct active *active = forecast->active;
 	size_t best = 0;
 
 	for (size_t i = 1; i < forecast->active_count; i++)
-		if (forecast->end[forecast->active[i]] < forecast->end[forecast->active[best]])
+		if (active[i].end < active[best].end)
 			best = i;
-	const size_t step = forecast->active[best];
-	forecast->active[best] = forecast->active[--forecast->active_count];
-	return step;
+	const struct active first = active[best];
+	active[best] = active[--forecast->active_count];
+	return first;
 }
 
-static void play(struct forecast *forecast, const struct run *run, size_t draw)
+static void play(struct forecast *forecast, size_t draw)
 {
 	const int32_t *ms = &forecast->draws.ms[draw * forecast->step_count];
-	size_t last = no_step; /* the step that ended last: what begins now waited for it */
+	struct active last = { 0,
+		no_step }; /* what ended last: what begins now waited for it */
 
-	set_up(forecast, run, draw);
-	while (forecast->active_count > 0 || forecast->ready_count > 0) {
+	rewind_to_now(forecast, draw);
+	for (;;) {
 		while (forecast->ready_count > 0 &&
-			(forecast->active_count < forecast->parallel || forecast->active_count == 0)) {
+			forecast->active_count < forecast->parallel) {
 			const size_t step = ready_pop(forecast);
-			forecast->cause[step] = last;
-			forecast->end[step] = (last == no_step ? 0 : forecast->end[last]) + ms[step];
-			forecast->active[forecast->active_count++] = step;
+			forecast->cause[step] = last.step;
+			forecast->active[forecast->active_count++] =
+				(struct active){ last.end + ms[step], step };
 		}
+		if (forecast->active_count == 0)
+			break;
 		last = take_first_end(forecast);
-		for (size_t i = forecast->next_from[last]; i < forecast->next_from[last + 1]; i++) {
+		forecast->end[last.step] = last.end;
+		const size_t to = forecast->next_from[last.step + 1];
+		for (size_t i = forecast->next_from[last.step]; i < to; i++) {
 			const size_t step = forecast->next[i];
-			if (forecast->doing[step] == DOING_LATER && --forecast->left[step] == 0)
+			if (--forecast->left[step] == 0 && forecast->doing[step] == DOING_LATER)
 				ready_push(forecast, step);
 		}
 	}
@@ -425,7 +456,8 @@ static void note_ends(struct forecast *forecast, size_t service, size_t draw)
 		if (forecast->marks[row + i] && forecast->doing[i] != DOING_NOTHING &&
 			(last == no_step || forecast->end[i] > forecast->end[last]))
 			last = i;
-	forecast->ends[service * forecast->draws.draw_count + draw] = last == no_step ? -1 : forecast->end[last];
+	forecast->ends[service * forecast->draws.draw_count + draw] =
+		last == no_step ? -1 : forecast->end[last];
 	for (; last != no_step; last = forecast->cause[last])
 		forecast->critical[row + last] += forecast->weights[draw];
 }
@@ -465,7 +497,8 @@ static bool well_known(const struct forecast *forecast, size_t service, int64_t 
 	return todo > 0 && *guessed * 2 <= todo;
 }
 
-static void sum_up_service(struct forecast *forecast, const struct run *run, size_t at, struct wall now)
+static void sum_up_service(
+	struct forecast *forecast, const struct run *run, size_t at, struct wall now)
 {
 	const size_t draws = forecast->draws.draw_count, row = at * forecast->step_count;
 	const struct service_clock clock = run_clock(run, &run->services[at], now);
@@ -475,17 +508,21 @@ static void sum_up_service(struct forecast *forecast, const struct run *run, siz
 
 	*service = (struct service_forecast){ .miss_per_mille = -1,
 		.critical_per_mille = &forecast->critical_per_mille[row] };
-	service->known = well_known(forecast, at, &service->guessed) && !clock.stopped && !run->aborting;
+	service->known =
+		well_known(forecast, at, &service->guessed) && !clock.stopped && !run->aborting;
 	for (size_t i = 0; i < draws; i++) {
 		const int64_t end = forecast->ends[at * draws + i];
 		service->known = service->known && end >= 0;
-		forecast->sorted[i] = (struct weighed){ clock.elapsed_ms + end, forecast->weights[i] };
+		forecast->sorted[i] =
+			(struct weighed){ clock.elapsed_ms + end, forecast->weights[i] };
 		if (clock.elapsed_ms + end > clock.rto_ms)
 			missed += forecast->weights[i];
 	}
 	for (size_t i = 0; i < forecast->step_count; i++)
 		forecast->critical_per_mille[row + i] =
-			service->known ? (int32_t)(1000.0 * forecast->critical[row + i] / sum + 0.5) : 0;
+			service->known
+				? (int32_t)(1000.0 * forecast->critical[row + i] / sum + 0.5)
+				: 0;
 	if (!service->known)
 		return;
 	qsort(forecast->sorted, draws, sizeof(*forecast->sorted), by_ms);
@@ -507,8 +544,10 @@ static void sum_up_steps(struct forecast *forecast)
 		if (forecast->draws.basis[forecast->now[i]] == BASIS_GUESS)
 			continue;
 		for (size_t k = 0; k < draws; k++) {
-			const int64_t rest = forecast->now_ms[i * draws + k] - forecast->gone_ms[i];
-			forecast->sorted[k] = (struct weighed){ rest > 0 ? rest : 0, forecast->weights[k] };
+			const int64_t rest =
+				forecast->now_ms[i * draws + k] - forecast->gone_ms[i];
+			forecast->sorted[k] =
+				(struct weighed){ rest > 0 ? rest : 0, forecast->weights[k] };
 		}
 		qsort(forecast->sorted, draws, sizeof(*forecast->sorted), by_ms);
 		step->p50_ms = quantile(forecast->sorted, draws, sum, 0.5);
@@ -524,15 +563,18 @@ const struct projection *forecast_project(
 	forecast->projection.at = now;
 	look(forecast, run, now);
 	weigh(forecast, run);
-	memset(forecast->critical, 0, services * forecast->step_count * sizeof(*forecast->critical));
+	set_up(forecast, run);
+	memset(forecast->critical, 0,
+		services * forecast->step_count * sizeof(*forecast->critical));
 	for (size_t i = 0; i < forecast->draws.draw_count; i++) {
-		if (forecast->weights[i] < 1e-6) { /* it counts for nothing, so it is not played */
+		if (forecast->weights[i] <
+			1e-6) { /* it counts for nothing, so it is not played */
 			forecast->weights[i] = 0;
 			for (size_t k = 0; k < services; k++)
 				forecast->ends[k * forecast->draws.draw_count + i] = 0;
 			continue;
 		}
-		play(forecast, run, i);
+		play(forecast, i);
 		for (size_t k = 0; k < services; k++)
 			note_ends(forecast, k, i);
 	}
@@ -540,66 +582,4 @@ const struct projection *forecast_project(
 		sum_up_service(forecast, run, i, now);
 	sum_up_steps(forecast);
 	return &forecast->projection;
-}
-
-/* ------------------------------------------------------------------ words and wire */
-
-const char *forecast_word(const struct service_clock *clock, bool known, int64_t miss_per_mille)
-{
-	if (!known || miss_per_mille < 0 || clock->stopped || clock->left_ms < 0)
-		return clock->word;
-	return miss_per_mille <= 100 ? "on track" : miss_per_mille <= 500 ? "tight" : "over";
-}
-
-enum { CRITICAL_TOLD = 64, CRITICAL_LEAST = 10 };
-
-static json_t *critical_json(const struct run *run, const struct service_forecast *service)
-{
-	json_t *rows = json_array();
-
-	for (size_t i = 0; i < run->step_count && json_array_size(rows) < CRITICAL_TOLD; i++) {
-		if (service->critical_per_mille[i] < CRITICAL_LEAST)
-			continue;
-		json_t *row = json_object();
-		json_put_str(row, "step", run->steps[i].id);
-		json_put_int(row, "per_mille", service->critical_per_mille[i]);
-		json_array_append_new(rows, row);
-	}
-	return rows;
-}
-
-json_t *projection_to_json(const struct projection *projection, const struct run *run)
-{
-	json_t *json = json_object(), *services = json_array(), *steps = json_array();
-
-	json_put_int(json, "run", run->id);
-	json_put_int(json, "at_ns", projection->at.ns);
-	json_put_int(json, "runs", projection->runs);
-	for (size_t i = 0; i < projection->service_count; i++) {
-		const struct service_forecast *service = &projection->services[i];
-		json_t *row = json_object();
-		if (!service->known) {
-			json_decref(row);
-			continue;
-		}
-		json_put_str(row, "service", run->services[i].name);
-		json_put_int(row, "p50_ms", service->p50_ms);
-		json_put_int(row, "p90_ms", service->p90_ms);
-		json_put_int(row, "miss_per_mille", service->miss_per_mille);
-		json_put_int(row, "guessed", service->guessed);
-		json_put(row, "critical", critical_json(run, service));
-		json_array_append_new(services, row);
-	}
-	for (size_t i = 0; i < projection->step_count; i++) {
-		if (projection->steps[i].p50_ms < 0)
-			continue;
-		json_t *row = json_object();
-		json_put_str(row, "step", run->steps[i].id);
-		json_put_int(row, "p50_ms", projection->steps[i].p50_ms);
-		json_put_int(row, "p90_ms", projection->steps[i].p90_ms);
-		json_array_append_new(steps, row);
-	}
-	json_put(json, "services", services);
-	json_put(json, "steps", steps);
-	return json;
 }

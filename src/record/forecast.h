@@ -1,4 +1,5 @@
-/* forecast.h: what forecast.c (playing draws through the graph) and forecast_draw.c (making them) share. */
+/* forecast.h: what forecast.c (playing draws through the graph) and forecast_draw.c (making
+ * them) share. */
 #ifndef RECORD_FORECAST_H
 #define RECORD_FORECAST_H
 
@@ -9,15 +10,16 @@ enum basis { BASIS_WAIT, BASIS_HISTORY, BASIS_FEW, BASIS_EXPECT, BASIS_GUESS };
 
 enum {
 	FORECAST_DRAWS = 512,
-	FORECAST_DRAWS_MIN = 64,      /* for graphs so large that memory counts */
-	FORECAST_CELLS_MAX = 1 << 20, /* draws times steps */
+	FORECAST_DRAWS_MIN = 128,
+	FORECAST_CELLS =
+		1 << 16, /* draws times steps that are played in time; fewer draws beyond */
 };
 
 struct draws {
 	size_t draw_count, step_count;
-	int32_t *ms;        /* [draw * step_count + step] */
-	enum basis *basis;  /* per step */
-	int64_t runs;       /* of history that took part */
+	int32_t *ms;	   /* [draw * step_count + step] */
+	enum basis *basis; /* per step */
+	int64_t runs;	   /* of history that took part */
 };
 
 /* rows: steps of run.started.  Deterministic in the seed. */

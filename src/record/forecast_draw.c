@@ -1,11 +1,12 @@
-/* forecast_draw.c: from earlier runs to draws of how long each step could take (docs/forecast.md).
+/* forecast_draw.c: from earlier runs to draws of how long each step could take
+ * (docs/forecast.md).
  *
- * A draw picks one earlier run and takes all its durations, so that steps that are slow together
- * stay slow together.  In the logarithm, because durations multiply rather than add: the
- * deviation of that run from the centre of each step is blended with the deviation of a second
- * run times a normal number (a kernel that has the shape of the history itself) and widened as
- * Student's t is for a sample of that size.  A drift over the runs is taken out first where it
- * stands out of the noise.  New runs and runs of the same version weigh more. */
+ * A draw picks one earlier run and takes all its durations, so that steps that are slow
+ * together stay slow together.  In the logarithm, because durations multiply rather than add:
+ * the deviation of that run from the centre of each step is blended with the deviation of a
+ * second run times a normal number (a kernel that has the shape of the history itself) and
+ * widened as Student's t is for a sample of that size.  A drift over the runs is taken out
+ * first where it stands out of the noise.  New runs and runs of the same version weigh more. */
 #include "forecast.h"
 
 #include <math.h>
@@ -13,29 +14,33 @@
 #include <string.h>
 
 static const double age_runs = 16.0, age_days = 365.0; /* a run that old weighs half */
-static const double small_ms = 20.0;      /* added before the logarithm: less is no difference */
-static const double floor_sigma = 0.05;   /* nothing is as regular as three equal numbers say */
-static const double version_sigma = 0.25; /* what a change of the runbook may do to a duration */
+static const double small_ms = 20.0; /* added before the logarithm: less is no difference */
+/* spreads of the logarithm */
+static const double floor_sigma = 0.05;   /* no step is as regular as three equal numbers */
+static const double version_sigma = 0.25; /* what an edit of the runbook may do to a step */
 static const double expect_sigma = 0.35;  /* each for the author's mood and for the step */
 static const double few_sigma = 0.5, guess_sigma = 0.7;
-static const double guess_ms = 60000.0;
-static const double drift_sigma = 0.02; /* per run */
-static const double prior_sigma = 0.15, prior_runs = 2.0;
+static const double drift_sigma = 0.02;   /* per run */
+static const double prior_sigma = 0.15, prior_runs = 2.0; /* believed before looking */
 static const double deviation_max = 3.0, student_max = 4.0;
+static const double guess_ms = 60000.0;
 static const double draw_max_ms = 20.0 * 24 * 3600 * 1000;
 
 struct model {
 	const struct run *run;
 	size_t runs, steps;
-	double *weight;          /* per earlier run, newest first */
+	double *weight; /* per earlier run, newest first */
 	bool *other_version;
-	size_t *group;           /* runs of the same version share a number, below the count of runs */
-	double *log_ms;          /* [step * runs + run]: then the deviation from the centre */
-	signed char *pass;       /* [step * runs + run]: 0 a duration, PASS_NONE, PASS_SKIPPED */
-	double *centre, *widen;  /* per step */
-	double *age, *doubt;     /* per step: mean age in runs; of its own drift */
-	double common_doubt;
-	int *freedom;            /* per step: of Student's t */
+	size_t *group;	/* runs of the same version share a number, below the count of runs */
+	double *log_ms; /* [step * runs + run]: then the deviation from the centre */
+	signed char *pass;	/* [step * runs + run]: 0 a duration, PASS_NONE, PASS_SKIPPED */
+	double *centre, *widen; /* per step */
+	double *age;		/* per step: mean age in runs of what is known */
+	double *kernel;		/* per step: how much of a second run is blended in */
+	double *noise;		/* per step: what no run has shown */
+	double *noise_other;	/* per step: the same, where the runbook has been changed */
+	double common_doubt;	/* of the drift that all steps share */
+	int *freedom;		/* per step: of Student's t */
 	struct dice dice;
 };
 
@@ -48,8 +53,9 @@ static void weigh_runs(struct model *model, const json_t *rows)
 	for (size_t i = 0; i < model->runs; i++) {
 		const json_t *row = json_array_get(rows, i);
 		const int64_t version = json_int(row, "version", 0);
-		const double days =
-			(double)(model->run->began.ns - json_int(row, "began_ns", 0)) / 86400e9;
+		const double days = ((double)model->run->began.ns -
+					    (double)json_int(row, "began_ns", 0)) /
+				    86400e9;
 		while (json_int(json_array_get(rows, model->group[i]), "version", 0) != version)
 			model->group[i]++;
 		model->other_version[i] = version != model->run->version;
@@ -67,15 +73,19 @@ static void read_passes(struct model *model, size_t step, const json_t *passes)
 {
 	for (size_t i = 0; i < model->runs; i++) {
 		const json_t *value = json_array_get(passes, i);
-		const int64_t ms = json_is_integer(value) ? json_integer_value(value) : PASS_NONE;
+		const int64_t ms =
+			json_is_integer(value) ? json_integer_value(value) : PASS_NONE;
 		const size_t at = step * model->runs + i;
-		model->pass[at] = (signed char)(ms >= 0 ? 0 : ms == PASS_SKIPPED ? ms : PASS_NONE);
+		model->pass[at] = (signed char)(ms >= 0		     ? 0
+						: ms == PASS_SKIPPED ? ms
+								     : PASS_NONE);
 		if (ms >= 0)
 			model->log_ms[at] = log((double)ms + small_ms);
 	}
 }
 
-static void model_init(struct model *model, const struct run *run, const json_t *history, uint64_t seed)
+static void model_init(
+	struct model *model, const struct run *run, const json_t *history, uint64_t seed)
 {
 	const json_t *rows = json_object_get(history, "runs");
 	const json_t *steps = json_object_get(history, "steps");
@@ -83,7 +93,9 @@ static void model_init(struct model *model, const struct run *run, const json_t 
 
 	if (count > HISTORY_RUNS)
 		count = HISTORY_RUNS;
-	*model = (struct model){ .run = run, .runs = count, .steps = run->step_count, .dice = { seed } };
+	*model = (struct model){
+		.run = run, .runs = count, .steps = run->step_count, .dice = { seed }
+	};
 	model->weight = xmalloc((count + 1) * sizeof(*model->weight));
 	model->other_version = xmalloc((count + 1) * sizeof(*model->other_version));
 	model->group = xmalloc((count + 1) * sizeof(*model->group));
@@ -92,7 +104,9 @@ static void model_init(struct model *model, const struct run *run, const json_t 
 	model->centre = xmalloc((model->steps + 1) * sizeof(*model->centre));
 	model->widen = xmalloc((model->steps + 1) * sizeof(*model->widen));
 	model->age = xmalloc((model->steps + 1) * sizeof(*model->age));
-	model->doubt = xmalloc((model->steps + 1) * sizeof(*model->doubt));
+	model->kernel = xmalloc((model->steps + 1) * sizeof(*model->kernel));
+	model->noise = xmalloc((model->steps + 1) * sizeof(*model->noise));
+	model->noise_other = xmalloc((model->steps + 1) * sizeof(*model->noise_other));
 	model->freedom = xmalloc((model->steps + 1) * sizeof(*model->freedom));
 	weigh_runs(model, rows);
 	for (size_t i = 0; i < model->steps; i++)
@@ -109,7 +123,9 @@ static void model_release(struct model *model)
 	free(model->centre);
 	free(model->widen);
 	free(model->age);
-	free(model->doubt);
+	free(model->kernel);
+	free(model->noise);
+	free(model->noise_other);
 	free(model->freedom);
 }
 
@@ -138,7 +154,8 @@ static size_t find_centre(struct model *model, size_t step)
 	model->centre[step] = count > 0 ? total / sum : 0.0;
 	model->age[step] = count > 0 ? age / sum : 0.0;
 	const double effective = count > 0 ? sum * sum / squares : 0.0;
-	/* a resampled deviation is too small by (n-1)/n, a centre found from n too sure by 1+1/n */
+	/* a resampled deviation is too small by (n-1)/n, a centre found from n too sure by
+	 * 1+1/n */
 	model->widen[step] =
 		effective > 1.3 ? fmin(sqrt((effective + 1.0) / (effective - 1.0)), 2.0) : 2.0;
 	model->freedom[step] = effective > 2.0 ? (int)(effective - 0.5) : 1;
@@ -155,9 +172,9 @@ struct drift {
 	double slope, doubt;
 };
 
-/* Weighted slope of y over the age in runs (newest 0), within each version, since a change of the
- * runbook is a step and no drift.  Taken together with what one believes before looking: that it is
- * drift_sigma or so, and that durations scatter by about prior_sigma. */
+/* Weighted slope of y over the age in runs (newest 0), within each version, since a change of
+ * the runbook is a step and no drift.  Taken together with what one believes before looking:
+ * that it is drift_sigma or so, and that durations scatter by about prior_sigma. */
 static struct drift find_drift(const struct model *model, const double *y, const bool *has)
 {
 	struct group groups[HISTORY_RUNS] = { 0 };
@@ -216,7 +233,8 @@ static void take_out_drifts(struct model *model)
 				continue;
 			const double time = exp(model->centre[step]);
 			share += time;
-			y[i] += time * (model->log_ms[step * model->runs + i] - model->centre[step]);
+			y[i] += time *
+				(model->log_ms[step * model->runs + i] - model->centre[step]);
 		}
 		has[i] = share > 0;
 		y[i] = share > 0 ? y[i] / share : 0.0;
@@ -231,8 +249,20 @@ static void take_out_drifts(struct model *model)
 		}
 		const struct drift own = find_drift(model, y, has);
 		take_out(model, step, own.slope);
-		model->doubt[step] = own.doubt;
+		model->noise[step] = own.doubt;
 	}
+}
+
+static void find_spread(struct model *model, size_t step)
+{
+	/* Silverman's rule for the width of a kernel; blending keeps the spread as it was */
+	const double kernel = 1.06 * pow((double)model->freedom[step] + 1.0, -0.2);
+	const double drift = model->age[step] * model->noise[step];
+
+	model->kernel[step] = kernel;
+	model->widen[step] /= sqrt(1.0 + kernel * kernel);
+	model->noise[step] = hypot(floor_sigma, drift);
+	model->noise_other[step] = hypot(model->noise[step], version_sigma);
 }
 
 static double median_centre(const struct model *model, const size_t *counts)
@@ -271,7 +301,8 @@ static size_t pick_for_step(struct model *model, size_t step)
 	double weight[HISTORY_RUNS], sum = 0;
 
 	for (size_t i = 0; i < model->runs; i++) {
-		weight[i] = model->pass[step * model->runs + i] == PASS_NONE ? 0.0 : model->weight[i];
+		weight[i] = model->pass[step * model->runs + i] == PASS_NONE ? 0.0
+									     : model->weight[i];
 		sum += weight[i];
 	}
 	size_t at = pick_run(model, weight, sum);
@@ -283,10 +314,10 @@ static size_t pick_for_step(struct model *model, size_t step)
 /* What one draw has in common for all its steps. */
 struct common {
 	size_t first, second; /* the two runs */
-	double kernel;        /* normal: how much of the second's deviation is blended in */
-	double drift;         /* normal: how far the common drift is off */
-	double author;        /* normal: how far the author's expectations are off today */
-	size_t rank;          /* of this draw's Student factor among those of all draws */
+	double kernel;	      /* normal: how much of the second's deviation is blended in */
+	double drift;	      /* normal: how far the common drift is off */
+	double author;	      /* normal: how far the author's expectations are off today */
+	size_t rank;	      /* of this draw's Student factor among those of all draws */
 };
 
 static double deviation(const struct model *model, size_t step, size_t run)
@@ -297,8 +328,7 @@ static double deviation(const struct model *model, size_t step, size_t run)
 static double draw_history(
 	struct model *model, size_t step, const struct common *common, double student)
 {
-	/* Silverman's rule for the width of a kernel */
-	const double kernel = 1.06 * pow((double)model->freedom[step] + 1.0, -0.2);
+	const double kernel = model->kernel[step];
 	size_t first = common->first;
 
 	if (model->pass[step * model->runs + first] == PASS_NONE)
@@ -307,13 +337,11 @@ static double draw_history(
 		return 0.0;
 	double away = deviation(model, step, first) +
 		      kernel * common->kernel * deviation(model, step, common->second);
-	away *= model->widen[step] * student / sqrt(1.0 + kernel * kernel);
+	away *= model->widen[step] * student;
 	away = fmax(-deviation_max, fmin(deviation_max, away));
-	away += floor_sigma * dice_normal(&model->dice);
-	away += model->age[step] * (model->common_doubt * common->drift +
-					   model->doubt[step] * dice_normal(&model->dice));
-	if (model->other_version[first])
-		away += version_sigma * dice_normal(&model->dice);
+	away += model->age[step] * model->common_doubt * common->drift;
+	away += dice_normal(&model->dice) *
+		(model->other_version[first] ? model->noise_other[step] : model->noise[step]);
 	return exp(model->centre[step] + away) - small_ms;
 }
 
@@ -329,13 +357,15 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Factors by which a sample of so many degrees of freedom may have come out too narrow, sorted. */
+/* Factors by which a sample of so many degrees of freedom may have come out too narrow, sorted.
+ */
 static double *student_factors(struct dice dice, int freedom, size_t count)
 {
 	double *factors = xmalloc(count * sizeof(*factors));
 
 	for (size_t i = 0; i < count; i++)
-		factors[i] = fmin(sqrt(freedom / (2.0 * dice_gamma(&dice, freedom / 2.0))), student_max);
+		factors[i] = fmin(
+			sqrt(freedom / (2.0 * dice_gamma(&dice, freedom / 2.0))), student_max);
 	qsort(factors, count, sizeof(*factors), by_value);
 	return factors;
 }
@@ -439,6 +469,7 @@ static void find_centres(struct model *model, struct draws *draws, const json_t 
 		find_centre(model, i);
 		for (size_t k = 0; k < model->runs; k++)
 			model->log_ms[i * model->runs + k] -= model->centre[i];
+		find_spread(model, i);
 	}
 	const double guess = median_centre(model, counts);
 	for (size_t i = 0; i < model->steps; i++) {
@@ -459,12 +490,16 @@ void draws_make(struct draws *draws, const struct run *run, const json_t *rows,
 	const json_t *history, uint64_t seed)
 {
 	struct model model;
-	size_t count = FORECAST_DRAWS;
+	size_t count = FORECAST_CELLS / (run->step_count + 1);
 
-	while (count > FORECAST_DRAWS_MIN && count * run->step_count > FORECAST_CELLS_MAX)
-		count /= 2;
+	if (count > FORECAST_DRAWS)
+		count = FORECAST_DRAWS;
+	if (count < FORECAST_DRAWS_MIN)
+		count = FORECAST_DRAWS_MIN;
 	model_init(&model, run, history, seed);
-	*draws = (struct draws){ .draw_count = count, .step_count = run->step_count, .runs = (int64_t)model.runs };
+	*draws = (struct draws){
+		.draw_count = count, .step_count = run->step_count, .runs = (int64_t)model.runs
+	};
 	draws->ms = xmalloc((count * run->step_count + 1) * sizeof(*draws->ms));
 	draws->basis = xmalloc((run->step_count + 1) * sizeof(*draws->basis));
 	find_centres(&model, draws, rows);
