@@ -67,7 +67,22 @@ enum err_code trust_add(const char *dir, struct err *err) MUST_CHECK;
 enum err_code trust_remove(const char *dir, struct err *err) MUST_CHECK;
 bool trust_holds(const char *dir);
 
-/* A JSON Schema (draft 2020-12) of one kind of file: "drillbook" "services" "targets" "drills" "runbook".  Owned; NULL for
+/* What a policy asks of the files of a plan, conditions being an array of "clean" "signed" "reviewed": {"clean": bool, "signer": who
+ * or "unsigned": why, "changes": [{"path","commit","mail"}] or "unreviewed": why}.  signers: a file of allowed signers
+ * (ssh-keygen(1)), NULL = none.  Nothing of the repository's configuration is run.  Owned. */
+json_t *workspace_review(
+	const struct workspace *workspace, const json_t *plan, const json_t *conditions, const char *signers);
+
+/* ------------------------------------------------------------------ the server's own configuration */
+
+/* /etc/drillbook, or $DRILLBOOK_ETC; owned. */
+char *config_dir(void);
+/* One file of it, kind "server", "client" or "policy" (docs/team.md), as data: lists are always arrays of strings.
+ * ERR_NOT_FOUND when there is none; ERR_FORBIDDEN when somebody but root and this process's user could write it;
+ * ERR_WORKSPACE with file:line:column.  *out is owned. */
+enum err_code config_load(const char *path, const char *kind, json_t **out, struct err *err) MUST_CHECK;
+
+/* A JSON Schema (draft 2020-12) of one kind of file: "drillbook" "services" "targets" "drills" "runbook", and those above.  Owned; NULL for
  * another name.  Generated from the same tables the loader uses. */
 json_t *schema_json(const char *kind);
 extern const char *const schema_kinds[]; /* NULL-terminated */

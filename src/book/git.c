@@ -2,7 +2,7 @@
  *
  * A repository's own configuration can name programs: hooks, fsmonitor, pagers, filters, external diffs,
  * textconv, signature checks, and transports when objects of a partial clone are missing.  So: only
- * rev-parse, rev-list and cat-file, which start none of the first; every switch that exists is off on
+ * rev-parse, rev-list and cat-file, which start none of the first (and verify-commit, see review.c); every switch that exists is off on
  * the command line besides, which wins over the repository; no transport is allowed at all; the
  * environment is our own.  Whether a file differs is told by the digest of its bytes (the blob format
  * of gitformat: "blob SIZE" NUL, bytes), because `git status` would run filters. */
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TIMEOUT_MS = 10000, ARGS_MAX = 48, SMALL_OUTPUT = 1 << 20 };
+enum { TIMEOUT_MS = 10000, ARGS_MAX = 64, SMALL_OUTPUT = 1 << 20 };
 
 static const char *const environment[] = {
 	"PATH=/usr/local/bin:/usr/bin:/bin",
@@ -86,9 +86,7 @@ static char *work_tree(const struct workspace *workspace)
 	}
 }
 
-/* Runs git in the workspace.  ERR_NOT_FOUND outside of Git and without git; ERR_FAILED when git says no.  The
- * results are in *child, which the caller releases in every case. */
-static enum err_code git_run(const struct workspace *workspace, const char *const *args,
+enum err_code git_run(const struct workspace *workspace, const char *const *args,
 	const char *input, size_t max_output, struct child *child, struct err *err)
 {
 	char *top = work_tree(workspace), *program = git_program(), *safe = NULL;

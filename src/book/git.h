@@ -13,6 +13,10 @@ struct git_object {
 };
 typedef void git_object_fn(void *arg, const struct git_object *object);
 
+/* Runs git in the workspace.  ERR_NOT_FOUND outside of Git and without git; ERR_FAILED when git says no.  The
+ * results are in *child, which the caller releases in every case. */
+enum err_code git_run(const struct workspace *workspace, const char *const *args, const char *input,
+	size_t max_output, struct child *child, struct err *err) MUST_CHECK;
 /* A full id of a commit.  ERR_NOT_FOUND. */
 enum err_code git_resolve(const struct workspace *workspace, const char *name, char commit[GIT_ID],
 	struct err *err) MUST_CHECK;

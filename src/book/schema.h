@@ -58,6 +58,8 @@ struct schema {
 };
 extern const struct schema schemas[]; /* ends with a row without a kind */
 const struct schema *schema_find(const char *kind);
+/* "server" "client" "policy": files of the server, not of a workspace (config.c). */
+const struct schema *config_schema(const char *kind);
 
 extern const char *const effect_words[]; /* "read" "change" "costly" "irreversible", NULL */
 extern const char *const param_types[];

@@ -124,6 +124,8 @@ json_t *schema_json(const char *kind)
 	const struct schema *schema = schema_find(kind);
 
 	if (schema == NULL)
+		schema = config_schema(kind);
+	if (schema == NULL)
 		return NULL;
 	json_t *out = of_shape(schema->shape);
 	json_put_str(out, "$schema", "https://json-schema.org/draft/2020-12/schema");
