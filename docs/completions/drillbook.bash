@@ -17,9 +17,10 @@ declare -A _drillbook_options=(
 	[doctor]=""
 	[providers]="--json"
 	[schema]=""
-	[server]="--force --foreground --json"
+	[server]="--force --foreground --team --json"
+	[whoami]="--json"
 )
-_drillbook_global="--workspace --data --no-color --help"
+_drillbook_global="--workspace --data --server --no-color --help"
 
 # First column of a section of `drillbook list`; nothing is executed in a workspace for it.
 _drillbook_names() {
@@ -33,14 +34,14 @@ _drillbook() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		--workspace | --data) _drillbook_call+=("$word" "${COMP_WORDS[i + 1]}"); ((++i)) ;;
+		--workspace | --data | --server) _drillbook_call+=("$word" "${COMP_WORDS[i + 1]}"); ((++i)) ;;
 		-*) ;;
 		*) [[ -v _drillbook_options[$word] ]] && { command=$word; break; } ;;
 		esac
 	done
 	case $previous in
 	--workspace | --data) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
-	--seal) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+	--seal | --server) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
 	--mode) words="probe drill live" ;;
 	--format) words="md json" ;;
 	--suggest | --runbook) words=$(_drillbook_names RUNBOOK) ;;
@@ -59,7 +60,7 @@ _drillbook() {
 			providers) words=$("${_drillbook_call[@]}" providers 2>/dev/null | awk -F: '/^[a-z]/ {print $1}') ;;
 			journal) words="rebuild" ;;
 			schema) words="drillbook services targets drills runbook" ;;
-			server) words="start stop status" ;;
+			server) words="start run stop status" ;;
 			esac
 		fi
 		;;

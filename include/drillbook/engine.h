@@ -11,7 +11,12 @@ struct server_options {
 	const char *data_dir;
 	const char *version;
 	int ready_fd;       /* gets one byte when the socket accepts; -1 = none */
+	void (*on_ready)(void); /* called then, too; may be NULL */
 	bool foreground;    /* stay attached, log to stderr */
+	bool team;          /* for several people: server.yaml says who may do what */
+	const char *config; /* directory of server.yaml and policy.yaml; for a personal server of policy.yaml only */
+	const char *socket; /* of a team server; with `group` it is opened to */
+	const char *group;
 };
 /* Runs until told to stop or until nothing needs it: no open run, no client.  ERR_HELD when another server has the
  * directory, ERR_JOURNAL when the journal cannot be used. */

@@ -47,6 +47,10 @@ enum client_flags {
 /* Connects to data_dir/server.sock; with CLIENT_START_SERVER starts the server when none answers.
  * ERR_UNREACHABLE; ERR_VERSION with the command that still works. */
 enum err_code client_open(struct client **out, const char *data_dir, int flags, struct err *err) MUST_CHECK;
+/* The team server at a socket; it is never started from here.  ERR_FORBIDDEN when the file's mode shuts us out, and
+ * when who serves it is neither root nor the owner of its directory. */
+enum err_code client_open_team(struct client **out, const char *socket_path, int flags, struct err *err) MUST_CHECK;
+bool client_team(const struct client *client); /* the server is one for several people */
 void client_close(struct client *client);
 int client_fd(const struct client *client);   /* for poll */
 /* Sends a request {"do": what, …members of body}; body is stolen, may be NULL.  Waits for the answer; pushes that come

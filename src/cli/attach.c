@@ -34,7 +34,7 @@ static int attach(const struct args *args, struct err *err)
 	int64_t run;
 	int status = -1;
 
-	if (client_open(&client, args->data_dir, CLIENT_START_SERVER, err) != ERR_NONE)
+	if (cli_connect(&client, args, CLIENT_START_SERVER, err) != ERR_NONE)
 		return -1;
 	if (choose(args, client, &run, err) == ERR_NONE)
 		status = cli_follow(args, client, run, NULL, err);

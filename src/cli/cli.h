@@ -24,6 +24,7 @@ struct args {
 	const char *words[32]; /* what is no option; borrowed from argv */
 	size_t word_count;
 	const char *data_dir;	   /* owned by main */
+	const char *server;	   /* socket of a team server; NULL = the personal one; owned by main */
 	const char *workspace_dir; /* --workspace, $DRILLBOOK_WORKSPACE or "." */
 	bool color;
 };
@@ -40,9 +41,13 @@ struct command {
 extern const struct command command_attach, command_doctor, command_history, command_journal,
 	command_lint, command_list, command_plan, command_providers, command_report,
 	command_run, command_schema, command_server, command_show, command_trust, command_tui,
-	command_verify;
+	command_verify, command_whoami;
 extern const struct command *const commands[];
 extern const size_t command_count;
+
+/* The server the options name; flags as client_open.  A team server is never started. */
+enum err_code cli_connect(
+	struct client **out, const struct args *args, int flags, struct err *err) MUST_CHECK;
 
 bool option_flag(const struct args *args, const char *name);
 const char *option_value(const struct args *args, const char *name); /* NULL when not given */
@@ -57,6 +62,7 @@ struct desk { /* an open workspace and what was found wrong with it */
 	json_t *catalog;
 	struct workspace *workspace;
 	struct problems problems;
+	bool team; /* what runs is decided by a team server */
 };
 enum err_code desk_open(struct desk *desk, const struct args *args, struct err *err) MUST_CHECK;
 void desk_close(struct desk *desk);

@@ -9,7 +9,8 @@
 const struct command *const commands[] = { &command_tui, &command_run, &command_attach,
 	&command_list, &command_show, &command_lint, &command_trust, &command_plan,
 	&command_history, &command_report, &command_verify, &command_journal, &command_doctor,
-	&command_providers, &command_schema, &command_server };
+	&command_providers, &command_schema, &command_server,
+	&command_whoami };
 const size_t command_count = COUNT_OF(commands);
 
 static const struct option_row global_options[] = {
@@ -17,6 +18,8 @@ static const struct option_row global_options[] = {
 		"the workspace (default: $DRILLBOOK_WORKSPACE, else here or above)" },
 	{ "data", "DIR", false,
 		"journal, outputs and socket (default: $DRILLBOOK_DATA, else XDG)" },
+	{ "server", "SOCKET", false,
+		"the team server (default: $DRILLBOOK_SERVER, else client.yaml; none = personal)" },
 	{ "no-color", NULL, false, "no colours (also: NO_COLOR)" },
 	{ "help", NULL, false, "this text" }, OPTION_END
 };
@@ -32,7 +35,7 @@ static void print_help(FILE *to)
 {
 	fputs("drillbook " DRILLBOOK_VERSION
 	      ": disaster-recovery runbooks, run, drilled, measured, recorded\n\n"
-	      "usage: drillbook [--workspace DIR] [--data DIR] COMMAND …\n\n",
+	      "usage: drillbook [--workspace DIR] [--data DIR | --server SOCKET] COMMAND …\n\n",
 		to);
 	for (size_t i = 0; i < command_count; i++)
 		fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
@@ -189,6 +192,33 @@ static char *data_directory(const struct args *args)
 	return path;
 }
 
+/* Who names a data directory means the server of that.  The file is the administrator's word for everybody. */
+static enum err_code team_server(const struct args *args, char **out, struct err *err)
+{
+	const char *given = option_value(args, "server");
+	json_t *config = NULL;
+	enum err_code code = ERR_NONE;
+
+	*out = NULL;
+	if (given == NULL)
+		given = getenv("DRILLBOOK_SERVER");
+	if (given != NULL) {
+		*out = given[0] == '\0' || strcmp(given, "none") == 0 ? NULL : xstrdup(given);
+		return ERR_NONE;
+	}
+	if (option_value(args, "data") != NULL || getenv("DRILLBOOK_DATA") != NULL)
+		return ERR_NONE;
+	char *dir = config_dir(), *path = path_join(dir, "client.yaml");
+	if (path_exists(path))
+		code = config_load(path, "client", &config, err);
+	if (code == ERR_NONE && config != NULL)
+		*out = xstrdup(json_str(config, "server", NULL));
+	json_decref(config);
+	free(path);
+	free(dir);
+	return code;
+}
+
 static int run_command(const struct command *command, struct args *args, struct err *err)
 {
 	if (args->word_count < command->least || args->word_count > command->most) {
@@ -196,15 +226,20 @@ static int run_command(const struct command *command, struct args *args, struct 
 			command->name, command->words);
 		return -1;
 	}
+	char *server = NULL;
+	if (team_server(args, &server, err) != ERR_NONE)
+		return -1;
 	char *data = data_directory(args);
 	const char *space = option_value(args, "workspace");
 	if (space == NULL)
 		space = getenv("DRILLBOOK_WORKSPACE");
 	args->data_dir = data;
+	args->server = server;
 	args->workspace_dir = space != NULL && space[0] != '\0' ? space : ".";
 	args->color = !option_flag(args, "no-color") && getenv("NO_COLOR") == NULL;
 	const int status = command->run(args, err);
 	free(data);
+	free(server);
 	return status;
 }
 

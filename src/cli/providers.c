@@ -217,7 +217,7 @@ static int doctor(const struct args *args, struct err *err)
 	ok = check_journal(args) && ok;
 	struct client *client;
 	struct err why = { 0 };
-	if (client_open(&client, args->data_dir, 0, &why) == ERR_NONE) {
+	if (cli_connect(&client, args, 0, &why) == ERR_NONE) {
 		say(true, "server", client_server_version(client));
 		client_close(client);
 	} else {

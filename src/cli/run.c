@@ -66,7 +66,7 @@ static int run(const struct args *args, struct err *err)
 	if (!cli_plain(args))
 		home = workspace_summary(desk.workspace);
 	if (start_request(args, plan, &request, err) != ERR_NONE ||
-		client_open(&client, args->data_dir, CLIENT_START_SERVER, err) != ERR_NONE)
+		cli_connect(&client, args, CLIENT_START_SERVER, err) != ERR_NONE)
 		goto out;
 	const enum err_code code = client_ask(client, "start", request, &answer, err);
 	request = NULL;

@@ -9,13 +9,17 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stddef.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static const struct option_row options[] = {
 	{ "force", NULL, false, "stop although runs are open; the next server takes them up" },
 	{ "foreground", NULL, false, "start: stay attached and never leave by itself" },
+	{ "team", NULL, false, "run: for several people, as server.yaml says" },
 	{ "json", NULL, false, "status as JSON" }, OPTION_END
 };
 
@@ -73,12 +77,16 @@ static void clean_environment(void)
 
 static int serve(const struct args *args, bool foreground, int ready_fd, struct err *err)
 {
+	char *config = dir_config();
 	const struct server_options server = { .data_dir = args->data_dir,
 		.version = DRILLBOOK_VERSION,
 		.ready_fd = ready_fd,
-		.foreground = foreground };
+		.foreground = foreground,
+		.config = config };
+	const enum err_code code = server_run(&server, err);
 
-	return server_run(&server, err) == ERR_NONE ? 0 : -1;
+	free(config);
+	return code == ERR_NONE ? 0 : -1;
 }
 
 /* Said here, where there is still somebody to read it: without a place to write to there is no journal. */
@@ -91,6 +99,66 @@ static enum err_code data_dir_usable(const char *data_dir, struct err *err)
 	if (access(data_dir, W_OK | X_OK) != 0)
 		return err_set(err, ERR_JOURNAL, "cannot write in \"%s\": %s", data_dir, strerror(errno));
 	return ERR_NONE;
+}
+
+static char *notify_socket; /* of the service manager; not left in the environment of what steps start */
+
+/* Tells the service manager that the socket accepts (sd_notify(3), Type=notify). */
+static void notify_ready(void)
+{
+	const char *path = notify_socket;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	if (path == NULL || strlen(path) >= sizeof(address.sun_path))
+		return;
+	strcpy(address.sun_path, path);
+	if (path[0] == '@') /* abstract */
+		address.sun_path[0] = '\0';
+	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	if (fd < 0 || sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (const struct sockaddr *)&address, len) < 0)
+		log_line(LOG_WARN, "the service manager cannot be told: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+static int serve_team(const struct args *args, struct err *err)
+{
+	char *dir = config_dir(), *path = path_join(dir, "server.yaml");
+	json_t *config = NULL;
+	int status = -1;
+
+	if (config_load(path, "server", &config, err) == ERR_NONE) {
+		const struct server_options server = {
+			.data_dir = option_value(args, "data") != NULL || getenv("DRILLBOOK_DATA") != NULL
+					    ? args->data_dir
+					    : json_str(config, "data", "/var/lib/drillbook"),
+			.version = DRILLBOOK_VERSION,
+			.ready_fd = -1,
+			.on_ready = notify_ready,
+			.foreground = true,
+			.team = true,
+			.config = dir,
+			.socket = json_str(config, "socket", "/run/drillbook/socket"),
+			.group = json_str(config, "group", "drillbook")
+		};
+		umask(077);
+		status = server_run(&server, err) == ERR_NONE ? 0 : -1;
+	}
+	json_decref(config);
+	free(path);
+	free(dir);
+	return status;
+}
+
+/* In the foreground, under a service manager. */
+static int run(const struct args *args, struct err *err)
+{
+	notify_socket = xstrdup(getenv("NOTIFY_SOCKET"));
+	clean_environment();
+	if (option_flag(args, "team"))
+		return serve_team(args, err);
+	return data_dir_usable(args->data_dir, err) == ERR_NONE ? serve(args, true, -1, err) : -1;
 }
 
 /* The parent waits until the socket accepts or the child has said why not. */
@@ -145,12 +213,13 @@ static int stop(const struct args *args, struct err *err)
 {
 	struct client *client;
 	json_t *request;
-	char *path = wire_socket_path(args->data_dir);
+	char *path = args->server ? xstrdup(args->server) : wire_socket_path(args->data_dir);
 
 	const bool there = path_exists(path);
-	if (!there ||
-		client_open(&client, args->data_dir, CLIENT_ANY_VERSION, err) != ERR_NONE) {
+	if (!there || cli_connect(&client, args, CLIENT_ANY_VERSION, err) != ERR_NONE) {
 		free(path);
+		if (there && err->code == ERR_FORBIDDEN)
+			return -1;
 		puts("no server runs");
 		return 0;
 	}
@@ -176,7 +245,7 @@ static int status(const struct args *args, struct err *err)
 	struct client *client;
 	json_t *answer;
 
-	if (client_open(&client, args->data_dir, CLIENT_ANY_VERSION, err) != ERR_NONE) {
+	if (cli_connect(&client, args, CLIENT_ANY_VERSION, err) != ERR_NONE) {
 		if (err->code != ERR_UNREACHABLE)
 			return -1;
 		puts(option_flag(args, "json") ? "{}" : "no server runs");
@@ -204,19 +273,22 @@ static int server(const struct args *args, struct err *err)
 	static const struct {
 		const char *name;
 		int (*run)(const struct args *args, struct err *err);
-	} words[] = { { "start", start }, { "stop", stop }, { "status", status } };
+	} words[] = { { "start", start }, { "run", run }, { "stop", stop }, { "status", status } };
 
 	for (size_t i = 0; i < COUNT_OF(words); i++)
 		if (str_eq(words[i].name, args->words[0]))
 			return words[i].run(args, err);
-	err_set(err, ERR_USAGE, "server %s: start, stop or status", args->words[0]);
+	err_set(err, ERR_USAGE, "server %s: start, run, stop or status", args->words[0]);
 	return -1;
 }
 
 const struct command command_server = {
 	.name = "server",
-	.words = "start|stop|status",
+	.words = "start|run|stop|status",
 	.summary = "the process in which runs live; it starts and leaves by itself",
+	.details = "start leaves it behind; run stays, for a service manager. A team server (run --team) has a user\n"
+		   "of its own and takes socket, group, roles and workspaces from server.yaml in /etc/drillbook\n"
+		   "($DRILLBOOK_ETC).",
 	.examples = "  drillbook server status\n  drillbook server stop\n",
 	.options = options,
 	.least = 1,

@@ -44,7 +44,7 @@ static int tui(const struct args *args, struct err *err)
 			"the screen needs a terminal; drillbook --help lists the commands");
 		return -1;
 	}
-	if (client_open(&starter.client, args->data_dir, CLIENT_START_SERVER, err) != ERR_NONE)
+	if (cli_connect(&starter.client, args, CLIENT_START_SERVER, err) != ERR_NONE)
 		return -1;
 	/* without a workspace the screen still shows what runs */
 	if (desk_open(&desk, args, &none) == ERR_NONE)

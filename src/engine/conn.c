@@ -8,11 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+enum { LOOKER_LINE_MAX = 1 << 16, CONNS_EACH_MAX = 300 };
 
 struct conn *conn_find(struct server *server, int64_t id)
 {
@@ -250,6 +251,16 @@ static void conn_ready(uv_poll_t *poll, int status, int events)
 		conn_close(conn);
 }
 
+/* One person cannot take all the descriptors there are. */
+static bool too_many(const struct server *server, uid_t uid)
+{
+	size_t count = 0;
+
+	for (const struct conn *conn = server->conns; conn != NULL; conn = conn->next)
+		count += conn->actor.uid == (int64_t)uid;
+	return count >= CONNS_EACH_MAX;
+}
+
 void conn_accept(struct server *server)
 {
 	struct ucred peer;
@@ -259,8 +270,9 @@ void conn_accept(struct server *server)
 	if (fd < 0)
 		return;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 ||
-		(peer.uid != geteuid() && peer.uid != 0)) {
-		log_line(LOG_WARN, "a connection of another user was refused");
+		(!team_server(server) && peer.uid != geteuid() && peer.uid != 0) ||
+		too_many(server, peer.uid)) {
+		log_line(LOG_WARN, "a connection of another user, or one too many, was refused");
 		close(fd);
 		return;
 	}
@@ -271,12 +283,13 @@ void conn_accept(struct server *server)
 		.fd = fd,
 		.pid = peer.pid,
 		.actor = { .uid = (int64_t)peer.uid } };
-	const struct passwd *user = getpwuid(peer.uid);
 	snprintf(conn->actor.name, sizeof(conn->actor.name), "%s",
-		user != NULL ? user->pw_name : "?");
+		person_of(server, (int64_t)peer.uid)->name);
 	conn->read_only = server->zygote.running && descends(peer.pid, server->zygote.pid);
 	server->conns = conn;
-	wire_init(&conn->wire, fd, WIRE_CLIENT_LINE_MAX);
+	/* only who may start a run has a plan to send */
+	const bool starts = (person_roles(server, (int64_t)peer.uid) & ROLE_OPERATOR) != 0;
+	wire_init(&conn->wire, fd, starts ? WIRE_CLIENT_LINE_MAX : LOOKER_LINE_MAX);
 	uv_poll_init(&server->loop, &conn->poll, fd);
 	conn->poll.data = conn;
 	uv_poll_start(&conn->poll, UV_READABLE, conn_ready);

@@ -8,6 +8,8 @@
  * answers.c  what the human said
  * ops.c      what a worker says: reads, intents, results, the end
  * workers.c  the zygote and the worker processes
+ * people.c   who is connected, and in which roles
+ * settings.c the server's own configuration files
  * policy.c   what the server's own configuration allows
  * jobs.c     what a worker is told to do
  * resume.c   what a new server makes of the runs an old one left
@@ -24,6 +26,7 @@
 #include "drillbook/record.h"
 #include "drillbook/wire.h"
 
+#include <sys/stat.h>
 #include <uv.h>
 
 enum {
@@ -37,6 +40,34 @@ enum {
 		1
 		<< 20, /* beyond it a terminal is served from the journal when it reads again */
 	RETRY_JOURNAL_MS = 1000
+};
+
+/* What a person may do; on a personal server everything. */
+enum role {
+	ROLE_OBSERVER = 1,
+	ROLE_OPERATOR = 2,
+	ROLE_APPROVER = 4,
+	ROLE_ADMIN = 8, /* may stop the server and ask how it is */
+	ROLE_ALL = 15
+};
+
+struct person {
+	struct person *next;
+	int64_t uid;
+	char name[64];	/* login name, or the uid when there is none */
+	bool known;	/* the system has a user of that uid */
+	json_t *groups; /* names and numbers */
+	struct mono looked;
+};
+
+/* A file of the server's own configuration. */
+struct settings {
+	const char *kind;
+	char *path;
+	bool there;
+	json_t *json; /* the newest version that could be read; NULL = none */
+	char *broken; /* why the file as it is now cannot be read; NULL = it can */
+	struct stat seen;
 };
 
 struct server;
@@ -169,6 +200,8 @@ struct server {
 	struct worker *workers;
 	struct worker *spare; /* forked ahead, waits for a job; also in workers */
 	struct zygote zygote;
+	struct settings team, policy;
+	struct person *people;
 };
 
 /* server.c */
@@ -232,6 +265,24 @@ void op_refuse(struct live *live, size_t step, const struct op *op, const char *
 	const struct actor *actor);
 json_t *op_base(const struct live *live, size_t step, int64_t attempt, int64_t ordinal,
 	const char *key);
+
+/* settings.c */
+void settings_init(struct settings *settings, const char *dir, const char *kind);
+void settings_refresh(struct settings *settings); /* cheap when nothing has changed */
+void settings_release(struct settings *settings);
+
+/* people.c */
+bool team_server(const struct server *server);
+/* By uid, looked up anew every few seconds; borrowed until the next call. */
+const struct person *person_of(struct server *server, int64_t uid);
+/* Whether a list names the person: "anna", "@dba", "1001", "@1001". */
+bool person_in(const struct person *person, const json_t *list);
+unsigned person_roles(struct server *server, int64_t uid); /* enum role */
+json_t *roles_json(unsigned held);			     /* their names; owned */
+/* ERR_FORBIDDEN unless who is connected has one of the roles; 0 = anybody. */
+enum err_code conn_must(struct conn *conn, unsigned any_of, struct err *err) MUST_CHECK;
+bool team_trusts(struct server *server, const char *root); /* server.yaml lists the directory */
+void persons_forget(struct server *server);
 
 /* policy.c */
 /* Records that something was done otherwise than the book or the policy has it.  what: "override",

@@ -37,6 +37,22 @@ static enum err_code do_hello(struct request *r, struct err *err)
 	json_put_int(r->answer, "uid", r->conn->actor.uid);
 	json_put_str(r->answer, "name", r->conn->actor.name);
 	json_put_flag(r->answer, "read_only", r->conn->read_only);
+	json_put_flag(r->answer, "team", team_server(r->server));
+	return ERR_NONE;
+}
+
+static enum err_code do_whoami(struct request *r, struct err *err)
+{
+	const struct person *person = person_of(r->server, r->conn->actor.uid);
+
+	(void)err;
+	json_put_int(r->answer, "uid", person->uid);
+	json_put_str(r->answer, "name", person->name);
+	json_put(r->answer, "groups", json_incref(person->groups));
+	json_put(r->answer, "roles", roles_json(person_roles(r->server, person->uid)));
+	json_put_flag(r->answer, "read_only", r->conn->read_only);
+	json_put_flag(r->answer, "team", team_server(r->server));
+	json_put_str(r->answer, "config_error", r->server->team.broken);
 	return ERR_NONE;
 }
 
@@ -147,7 +163,8 @@ static enum err_code do_attach(struct request *r, struct err *err)
 	r->conn->run = id;
 	r->conn->next_pos = json_int(r->body, "from", 0);
 	r->conn->caught_up = r->conn->told_caught_up = false;
-	r->conn->watch = json_flag(r->body, "watch", false) || r->conn->read_only;
+	r->conn->watch = json_flag(r->body, "watch", false) || r->conn->read_only ||
+			 !(person_roles(r->server, r->conn->actor.uid) & ROLE_OPERATOR);
 	if (live != NULL && !live->ending && live->lead_conn == 0 && !r->conn->watch)
 		take_lead(live, r->conn, false);
 	json_put_int(r->answer, "run", id);
@@ -180,8 +197,25 @@ static enum err_code do_lead(struct request *r, struct err *err)
 	return ERR_NONE;
 }
 
+static enum err_code must_lead(const struct request *r, struct err *err)
+{
+	if (r->live->lead_conn == 0 && !r->conn->watch)
+		take_lead(r->live, r->conn, false);
+	if (r->live->lead_conn != r->conn->id)
+		return err_set(err, ERR_HELD, "%s leads run %lld: take the lead first",
+			r->live->run->lead, (long long)r->live->id);
+	return ERR_NONE;
+}
+
+/* Who approves does not lead: it is somebody else on purpose. */
 static enum err_code do_answer(struct request *r, struct err *err)
 {
+	const struct ask *ask = run_ask(r->live->run, json_int(r->body, "ask", -1));
+	const bool approval = ask != NULL && str_eq(ask->kind, "approve");
+
+	TRY(conn_must(r->conn, approval ? ROLE_APPROVER : ROLE_OPERATOR, err));
+	if (!approval)
+		TRY(must_lead(r, err));
 	r->durable = true;
 	return step_answer(r->live, r->body, &r->conn->actor, err);
 }
@@ -419,16 +453,6 @@ static const struct {
 	{ "clock", act_clock, false },
 };
 
-static enum err_code must_lead(const struct request *r, struct err *err)
-{
-	if (r->live->lead_conn == 0 && !r->conn->watch)
-		take_lead(r->live, r->conn, false);
-	if (r->live->lead_conn != r->conn->id)
-		return err_set(err, ERR_HELD, "%s leads run %lld: take the lead first",
-			r->live->run->lead, (long long)r->live->id);
-	return ERR_NONE;
-}
-
 static enum err_code do_act(struct request *r, struct err *err)
 {
 	const char *name = json_str(r->body, "action", "");
@@ -436,8 +460,10 @@ static enum err_code do_act(struct request *r, struct err *err)
 	for (size_t i = 0; i < COUNT_OF(acts); i++) {
 		if (!str_eq(acts[i].name, name))
 			continue;
-		if (!acts[i].anybody)
+		if (!acts[i].anybody) {
+			TRY(conn_must(r->conn, ROLE_OPERATOR, err));
 			TRY(must_lead(r, err));
+		}
 		r->durable = true;
 		return acts[i].act(r, err);
 	}
@@ -446,24 +472,33 @@ static enum err_code do_act(struct request *r, struct err *err)
 
 /* ------------------------------------------------------------------ the table */
 
+enum {
+	ANYBODY = 0,
+	LOOK = ROLE_OBSERVER | ROLE_OPERATOR | ROLE_APPROVER,
+	ACT = ROLE_OPERATOR,
+	SPEAK = ROLE_OPERATOR | ROLE_APPROVER,
+	MIND = LOOK | ROLE_ADMIN
+};
+
 static const struct {
 	const char *name;
 	enum err_code (*handle)(struct request *r, struct err *err);
-	bool open_run; /* names an open run */
-	bool acting;   /* refused to a terminal that descends from a worker */
-	bool leading;
+	unsigned roles; /* one of them is needed */
+	bool open_run;	/* names an open run */
+	bool acting;	/* refused to a terminal that descends from a worker */
 } requests[] = {
-	{ "hello", do_hello, false, false, false },
-	{ "status", do_status, false, false, false },
-	{ "stop", do_stop, false, true, false },
-	{ "start", do_start, false, true, false },
-	{ "runs", do_runs, false, false, false },
-	{ "attach", do_attach, false, false, false },
-	{ "detach", do_detach, false, false, false },
-	{ "lead", do_lead, true, true, false },
-	{ "answer", do_answer, true, true, true },
-	{ "act", do_act, true, true, false },
-	{ "output", do_output, false, false, false },
+	{ "hello", do_hello, ANYBODY, false, false },
+	{ "whoami", do_whoami, ANYBODY, false, false },
+	{ "status", do_status, MIND, false, false },
+	{ "stop", do_stop, ROLE_ADMIN, false, true },
+	{ "start", do_start, ACT, false, true },
+	{ "runs", do_runs, LOOK, false, false },
+	{ "attach", do_attach, LOOK, false, false },
+	{ "detach", do_detach, LOOK, false, false },
+	{ "lead", do_lead, ACT, true, true },
+	{ "answer", do_answer, SPEAK, true, true },
+	{ "act", do_act, SPEAK, true, true },
+	{ "output", do_output, LOOK, false, false },
 };
 
 static enum err_code dispatch(struct request *r, struct err *err)
@@ -479,6 +514,7 @@ static enum err_code dispatch(struct request *r, struct err *err)
 	if (!r->conn->greeted && !str_eq(name, "hello") && !str_eq(name, "stop") &&
 		!str_eq(name, "status"))
 		return err_set(err, ERR_PROTOCOL, "the first request must be hello");
+	TRY(conn_must(r->conn, requests[i].roles, err));
 	if (requests[i].acting && r->conn->read_only)
 		return err_set(err, ERR_FORBIDDEN, "what a step starts may look but not act");
 	if (requests[i].open_run) {
@@ -486,8 +522,6 @@ static enum err_code dispatch(struct request *r, struct err *err)
 		if (r->live == NULL || r->live->ending)
 			return err_set(err, ERR_NOT_FOUND, "run %lld is not open",
 				(long long)json_int(r->body, "run", 0));
-		if (requests[i].leading)
-			TRY(must_lead(r, err));
 	}
 	return requests[i].handle(r, err);
 }

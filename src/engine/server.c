@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,10 +151,10 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 /* Whether a server really answers there: one that is being taken apart may still accept, but
  * says nothing. */
-static bool answered(const char *data_dir)
+static bool answered(const struct server_options *options)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	char *path = wire_socket_path(data_dir);
+	char *path = options->team ? xstrdup(options->socket) : wire_socket_path(options->data_dir);
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	json_t *request = json_object(), *answer = NULL;
 	struct wire wire;
@@ -177,13 +178,13 @@ static bool answered(const char *data_dir)
 }
 
 /* A server that was just killed holds its lock until the kernel has taken it apart. */
-static bool lock_within(int fd, const char *data_dir, int64_t patience_ms)
+static bool lock_within(int fd, const struct server_options *options, int64_t patience_ms)
 {
 	const struct mono begin = mono_now();
 	const struct timespec pause = { .tv_nsec = 10000000 };
 
 	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		if (answered(data_dir) || mono_ms_since(begin) > patience_ms)
+		if (answered(options) || mono_ms_since(begin) > patience_ms)
 			return false;
 		nanosleep(&pause, NULL);
 	}
@@ -198,7 +199,7 @@ static enum err_code take_lock(struct server *server, struct err *err)
 	server->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (server->lock_fd < 0)
 		code = err_errno(err, "cannot open \"%s\"", path);
-	else if (!lock_within(server->lock_fd, server->options->data_dir, LOCK_PATIENCE_MS))
+	else if (!lock_within(server->lock_fd, server->options, LOCK_PATIENCE_MS))
 		code = err_set(
 			err, ERR_HELD, "another server has \"%s\"", server->options->data_dir);
 	if (code == ERR_NONE) {
@@ -212,15 +213,32 @@ static enum err_code take_lock(struct server *server, struct err *err)
 	return code;
 }
 
+/* The group first: in between the socket must not be open to the wrong one. */
+static enum err_code open_to_group(const struct server *server, struct err *err)
+{
+	const struct group *group = getgrnam(server->options->group);
+
+	if (group == NULL)
+		return err_set(err, ERR_NOT_FOUND, "there is no group \"%s\" to open the socket to",
+			server->options->group);
+	if (chown(server->socket_path, (uid_t)-1, group->gr_gid) != 0)
+		return err_errno(err, "cannot give \"%s\" to group \"%s\"", server->socket_path,
+			server->options->group);
+	if (chmod(server->socket_path, 0660) != 0)
+		return err_errno(err, "cannot open \"%s\" to its group", server->socket_path);
+	return ERR_NONE;
+}
+
 static enum err_code listen_on(struct server *server, struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-	server->socket_path = wire_socket_path(server->options->data_dir);
+	server->socket_path = team_server(server) ? xstrdup(server->options->socket)
+						  : wire_socket_path(server->options->data_dir);
 	if (strlen(server->socket_path) >= sizeof(address.sun_path))
 		return err_set(
 			err, ERR_LIMIT, "\"%s\" is too long for a socket", server->socket_path);
-	if (!str_starts(server->socket_path, server->options->data_dir)) {
+	if (!team_server(server) && !str_starts(server->socket_path, server->options->data_dir)) {
 		char *dir = xstrdup(server->socket_path);
 		*strrchr(dir, '/') = '\0';
 		const enum err_code code = dir_make(dir, 0700, err);
@@ -235,7 +253,7 @@ static enum err_code listen_on(struct server *server, struct err *err)
 			0 ||
 		chmod(server->socket_path, 0600) != 0 || listen(server->listen_fd, 64) != 0)
 		return err_errno(err, "cannot listen on \"%s\"", server->socket_path);
-	return ERR_NONE;
+	return team_server(server) ? open_to_group(server, err) : ERR_NONE;
 }
 
 static enum err_code make_directories(const struct server *server, struct err *err)
@@ -334,6 +352,29 @@ static void close_all(struct server *server)
 		close(server->lock_fd);
 	free(server->socket_path);
 	free(server->stop_reason);
+	settings_release(&server->team);
+	settings_release(&server->policy);
+	persons_forget(server);
+}
+
+/* A personal server may be without either file; a team server must know who is who. */
+static enum err_code read_settings(struct server *server, struct err *err)
+{
+	settings_init(&server->policy, server->options->config, "policy");
+	settings_init(&server->team, server->options->config, "server");
+	settings_refresh(&server->policy); /* what is wrong with it is said in the log and at each start */
+	if (!team_server(server))
+		return ERR_NONE;
+	if (geteuid() == 0)
+		return err_set(err, ERR_FORBIDDEN,
+			"a team server does not run as root: what it starts would be root, too. Give it a "
+			"user of its own");
+	settings_refresh(&server->team);
+	if (server->team.broken != NULL)
+		return err_set(err, ERR_FORBIDDEN, "%s", server->team.broken);
+	if (server->team.json == NULL)
+		return err_set(err, ERR_NOT_FOUND, "a team server needs \"%s\"", server->team.path);
+	return ERR_NONE;
 }
 
 enum err_code server_run(const struct server_options *options, struct err *err)
@@ -345,7 +386,9 @@ enum err_code server_run(const struct server_options *options, struct err *err)
 	server->options = options;
 	server->listen_fd = server->lock_fd = -1;
 	close_doors();
-	code = make_directories(server, err);
+	code = read_settings(server, err);
+	if (code == ERR_NONE)
+		code = make_directories(server, err);
 	if (code == ERR_NONE)
 		code = take_lock(server, err);
 	if (code == ERR_NONE) {
@@ -364,6 +407,8 @@ enum err_code server_run(const struct server_options *options, struct err *err)
 		uv_poll_start(&server->listener, UV_READABLE, on_connection);
 		if (options->ready_fd >= 0 && write(options->ready_fd, "1", 1) == 1)
 			close(options->ready_fd);
+		if (options->on_ready != NULL)
+			options->on_ready();
 		log_line(LOG_INFO, "server %s, epoch %lld, pid %d, %s", options->version,
 			(long long)server->epoch, (int)getpid(), options->data_dir);
 		uv_run(&server->loop, UV_RUN_DEFAULT);

@@ -22,6 +22,7 @@ struct client {
 	size_t kept_at;
 	int64_t last_id;
 	char *version;
+	bool team;
 };
 
 char *wire_socket_path(const char *data_dir)
@@ -57,18 +58,37 @@ static int connect_to(const char *path)
 	return fd;
 }
 
-/* A socket that somebody else put there would be told everything: it must be ours or root's. */
-static enum err_code check_peer(int fd, struct err *err)
+/* Whoever may put something into the directory could have put this socket there. */
+static bool owns_place(const char *path, uid_t uid)
+{
+	char *dir = xstrdup(path), *slash = strrchr(dir, '/');
+	struct stat st;
+
+	if (slash != NULL)
+		slash[slash == dir ? 1 : 0] = '\0';
+	const bool owns = slash != NULL && stat(dir, &st) == 0 && (st.st_mode & 022) == 0 &&
+			  (st.st_uid == uid || st.st_uid == 0);
+	free(dir);
+	return owns;
+}
+
+/* A socket that somebody else put there would be told everything: it must be ours or root's, or, for
+ * a team server, that of who owns the directory it lies in. */
+static enum err_code check_peer(int fd, const char *team, struct err *err)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
 		return err_errno(err, "cannot tell who serves the socket");
-	if (peer.uid != geteuid() && peer.uid != 0)
-		return err_set(err, ERR_FORBIDDEN, "the socket is served by uid %u, not by you",
+	if (peer.uid == geteuid() || peer.uid == 0 || (team != NULL && owns_place(team, peer.uid)))
+		return ERR_NONE;
+	if (team != NULL)
+		return err_set(err, ERR_FORBIDDEN,
+			"\"%s\" is served by uid %u, who does not own its directory alone", team,
 			(unsigned)peer.uid);
-	return ERR_NONE;
+	return err_set(err, ERR_FORBIDDEN, "the socket is served by uid %u, not by you",
+		(unsigned)peer.uid);
 }
 
 /* The program's own sentence in what it printed: without its name before and the hint after it. */
@@ -112,8 +132,32 @@ static enum err_code greet(struct client *client, struct err *err)
 	json_put_str(hello, "version", DRILLBOOK_VERSION);
 	TRY(client_ask(client, "hello", hello, &answer, err));
 	client->version = xstrdup(json_str(answer, "version", "?"));
+	client->team = json_flag(answer, "team", false);
 	json_decref(answer);
 	return ERR_NONE;
+}
+
+/* The connected socket is taken over, also on error. */
+static enum err_code client_new(
+	struct client **out, int fd, const char *team, int flags, struct err *err)
+{
+	enum err_code code = check_peer(fd, team, err);
+
+	if (code != ERR_NONE) {
+		close(fd);
+		return code;
+	}
+	struct client *client = xmalloc(sizeof(*client));
+	wire_init(&client->wire, fd, WIRE_LINE_MAX);
+	client->kept = json_array();
+	code = greet(client, err);
+	if (code == ERR_VERSION && (flags & CLIENT_ANY_VERSION))
+		code = ERR_NONE;
+	if (code != ERR_NONE)
+		client_close(client);
+	else
+		*out = client;
+	return code;
 }
 
 enum err_code client_open(struct client **out, const char *data_dir, int flags, struct err *err)
@@ -132,24 +176,30 @@ enum err_code client_open(struct client **out, const char *data_dir, int flags, 
 		code = err_set(err, ERR_UNREACHABLE, "no server answers at \"%s\": %s", path,
 			strerror(errno));
 	free(path);
-	if (code == ERR_NONE)
-		code = check_peer(fd, err);
-	if (code != ERR_NONE) {
-		if (fd >= 0)
-			close(fd);
-		return code;
-	}
-	struct client *client = xmalloc(sizeof(*client));
-	wire_init(&client->wire, fd, WIRE_LINE_MAX);
-	client->kept = json_array();
-	code = greet(client, err);
-	if (code == ERR_VERSION && (flags & CLIENT_ANY_VERSION))
-		code = ERR_NONE;
-	if (code != ERR_NONE)
-		client_close(client);
-	else
-		*out = client;
-	return code;
+	return code == ERR_NONE ? client_new(out, fd, NULL, flags, err) : code;
+}
+
+enum err_code client_open_team(struct client **out, const char *socket_path, int flags, struct err *err)
+{
+	*out = NULL;
+	if (socket_path[0] != '/')
+		return err_set(err, ERR_USAGE, "\"%s\": a server is named by the whole path of its socket",
+			socket_path);
+	if (strlen(socket_path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return err_set(err, ERR_LIMIT, "\"%s\" is too long for a socket", socket_path);
+	const int fd = connect_to(socket_path);
+	if (fd < 0 && errno == EACCES)
+		return err_set(err, ERR_FORBIDDEN,
+			"you may not open \"%s\": whoever runs the team server says who may", socket_path);
+	if (fd < 0)
+		return err_set(err, ERR_UNREACHABLE, "no team server answers at \"%s\": %s", socket_path,
+			strerror(errno));
+	return client_new(out, fd, socket_path, flags, err);
+}
+
+bool client_team(const struct client *client)
+{
+	return client->team;
 }
 
 void client_close(struct client *client)
