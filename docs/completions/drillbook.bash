@@ -12,11 +12,13 @@ declare -A _drillbook_options=(
 	[plan]="--mode --param --json"
 	[history]="--json --runbook --service --mode --limit"
 	[report]="--format --json"
+	[compare]="--json"
 	[verify]="--json --run --seal --seal-out"
 	[journal]=""
 	[doctor]=""
 	[providers]="--json"
 	[schema]=""
+	[keys]="--json --yaml --man"
 	[server]="--force --foreground --team --json"
 	[whoami]="--json"
 )
@@ -55,7 +57,7 @@ _drillbook() {
 			case $command in
 			"") words=${!_drillbook_options[*]} ;;
 			run | show | lint | plan) words=$(_drillbook_names RUNBOOK) ;;
-			attach | report) words="last $("${_drillbook_call[@]}" history 2>/dev/null | awk '$1 == "MODE" {on = 1; next} on {print $2}')" ;;
+			attach | report | compare) words="last $("${_drillbook_call[@]}" history 2>/dev/null | awk '$1 == "MODE" {on = 1; next} on {print $2}')" ;;
 			trust) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
 			providers) words=$("${_drillbook_call[@]}" providers 2>/dev/null | awk -F: '/^[a-z]/ {print $1}') ;;
 			journal) words="rebuild" ;;

@@ -41,8 +41,14 @@ const char *workspace_name(const struct workspace *workspace);
 
 /* {"services":[{"name","tier","owner","standby","rto_ms","rpo_ms","depends_on",…}], "targets": {…}, "runbooks":
  * [{"name","path","title","version","digest","service","steps":n,"dangerous":n,"level":max,"valid":bool}],
- * "environments": {…}, "workspace": {"name","root","commit","dirty"}}.  Owned. */
+ * "drills": [{"name", …as drills.yaml has it, every_ms}], "environments": {…}, "workspace": {"name","root","commit","dirty"}}.
+ * Owned. */
 json_t *workspace_summary(struct workspace *workspace);
+
+/* One runbook as a screen shows it, also with mistakes or without values for its parameters: {"name","path","title",
+ * "description","params": [{"name","type","default","min","max","help","choices","required"}],"steps": [{"id","title","kind",
+ * "needs","uses","level","expect_ms"}],"problems": as problems_json}.  Owned; NULL when there is none of that name. */
+json_t *workspace_outline(struct workspace *workspace, const char *runbook);
 
 /* The Lua of one runbook, or of all of them (NULL), and of the modules it requires, for `worker --lint`: [{"file","line","source"}],
  * as far as it can be read; also of a runbook that has other mistakes.  Owned. */
@@ -66,6 +72,10 @@ enum err_code workspace_log(struct workspace *workspace, const char *runbook, js
 enum err_code trust_add(const char *dir, struct err *err) MUST_CHECK;
 enum err_code trust_remove(const char *dir, struct err *err) MUST_CHECK;
 bool trust_holds(const char *dir);
+
+/* One of the operator's own small YAML files (keys.yaml, screen.yaml) as a JSON object; owned.  ERR_NOT_FOUND; ERR_USAGE with
+ * file, line and column when it is no map or no YAML. */
+enum err_code settings_read(const char *path, json_t **out, struct err *err) MUST_CHECK;
 
 /* What a policy asks of the files of a plan, conditions being an array of "clean" "signed" "reviewed": {"clean": bool, "signer": who
  * or "unsigned": why, "changes": [{"path","commit","mail"}] or "unreviewed": why}.  signers: a file of allowed signers

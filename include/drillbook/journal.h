@@ -49,7 +49,7 @@ struct journal_filter {
 	int64_t limit;                        /* 0 = 50 */
 	int64_t before_run;                   /* for paging; 0 = newest */
 };
-/* Newest first; an array of objects {"run","runbook","title","version","mode","workspace","commit","status" (or
+/* Newest first; an array of objects {"run","runbook","title","version","digest","dirty","mode","workspace","commit","status" (or
  * "unreadable"),"reason","service","lead","started_by","started_ns","ended_ns","t0_ns","asks","unknown","wall_used","verdict" and
  * "exit_status" (of the whole run), "rta_ms","rto_ms","rto","rpa_ms","rpo_ms","rpo","lost","unit" (of the service that was asked
  * for, else of the first), "services": [the same and more for each]}; what is not known is null.  rto, rpo and verdict are

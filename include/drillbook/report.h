@@ -11,5 +11,8 @@ enum report_format { REPORT_MARKDOWN, REPORT_JSON };
 enum err_code report_render(struct journal *journal, int64_t run, enum report_format format, struct buf *out, struct err *err) MUST_CHECK;
 /* A page of past runs as a text table (80 columns), newest first. */
 enum err_code report_history(struct journal *journal, const struct journal_filter *filter, struct buf *out, struct err *err) MUST_CHECK;
+/* Two runs side by side, steps, time, parameters, and what changed in the files between them: docs/report-format.md,
+ * "Comparing".  Owned.  ERR_NOT_FOUND. */
+enum err_code report_compare(struct journal *journal, int64_t a, int64_t b, json_t **out, struct err *err) MUST_CHECK;
 
 #endif

@@ -15,9 +15,18 @@ struct tui_options {
 	void *start_arg;
 	const char *suggest;        /* runbook under the cursor when Home opens; may be NULL */
 	const char *suggest_mode;   /* mode Enter starts it in: "drill" unless said otherwise */
+	/* What the server does not know: reports and comparisons from the journal, runbooks from the workspace.  `what` and
+	 * `about` are as docs/protocol.md, "Asked of the client itself", lists them; *out ({"document": …} or {"text": …}) is owned.
+	 * Called between frames; must not print.  NULL = nothing of it can be shown. */
+	enum err_code (*look)(void *arg, const char *what, const json_t *about, json_t **out, struct err *err);
+	void *look_arg;
+	const json_t *keys;         /* keys.yaml; borrowed; NULL = the table's own */
+	const char *notice;         /* said when the screen opens, a mistake in a settings file say; may be NULL */
 	bool color;
 	bool watch_only;
 };
+/* The table of actions: [{"name","keys": ["p"],"where": ["run"],"help","fixed","palette"}].  Owned. */
+json_t *tui_actions(void);
 /* Full screen; returns when the operator leaves.  *exit_status as in ux.md for the run last looked at. */
 enum err_code tui_run(const struct tui_options *options, int *exit_status, struct err *err) MUST_CHECK;
 

@@ -36,6 +36,33 @@ static json_t *targets_json(const struct workspace *workspace)
 	return out;
 }
 
+/* What drills.yaml plans; of a surprise drill only its window is known. */
+static json_t *drills_json(const struct workspace *workspace)
+{
+	static const char *const texts[] = {"runbook", "title", "mode", "every", "owner"};
+	json_t *out = json_array();
+	struct names names = {0};
+
+	workspace_entries(workspace, DOC_DRILLS, &names);
+	for (size_t i = 0; i < names.count; i++) {
+		const struct node *drill = workspace_entry(workspace, DOC_DRILLS, names.rows[i]);
+		const struct node *window = node_get(drill, "window"),
+				  *surprise = node_get(drill, "surprise");
+		json_t *row = json_object();
+		bool flag = false;
+		json_put_str(row, "name", names.rows[i]);
+		for (size_t k = 0; k < COUNT_OF(texts); k++)
+			json_put_str(row, texts[k], node_text(drill, texts[k]));
+		json_put_int(row, "every_ms", duration_of(drill, "every", 0));
+		json_put_str(row, "from", node_text(window, "from"));
+		json_put_str(row, "until", node_text(window, "until"));
+		json_put_flag(row, "surprise", surprise != NULL && node_bool(surprise, &flag) && flag);
+		json_array_append_new(out, row);
+	}
+	names_release(&names);
+	return out;
+}
+
 /* ------------------------------------------------------------------ runbooks */
 
 static bool is_valid(struct workspace *workspace, struct document *document)
@@ -190,6 +217,7 @@ json_t *workspace_summary(struct workspace *workspace)
 	json_put(out, "services", services_json(workspace));
 	json_put(out, "targets", targets_json(workspace));
 	json_put(out, "runbooks", runbooks);
+	json_put(out, "drills", drills_json(workspace));
 	json_put(out, "environments", environments_json(workspace));
 	json_put(out, "workspace", workspace_json(workspace));
 	return out;

@@ -37,7 +37,7 @@ static int attach(const struct args *args, struct err *err)
 	if (cli_connect(&client, args, CLIENT_START_SERVER, err) != ERR_NONE)
 		return -1;
 	if (choose(args, client, &run, err) == ERR_NONE)
-		status = cli_follow(args, client, run, NULL, err);
+		status = cli_follow(args, client, run, err);
 	client_close(client);
 	return status;
 }

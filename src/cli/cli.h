@@ -38,8 +38,9 @@ struct command {
 	size_t least, most;				      /* words */
 	int (*run)(const struct args *args, struct err *err); /* exit status; -1: err says it */
 };
-extern const struct command command_attach, command_doctor, command_history, command_journal,
-	command_lint, command_list, command_plan, command_providers, command_report,
+extern const struct command command_attach, command_compare, command_doctor, command_history,
+	command_journal, command_keys, command_lint, command_list, command_plan,
+	command_providers, command_report,
 	command_run, command_schema, command_server, command_show, command_trust, command_tui,
 	command_verify, command_whoami;
 extern const struct command *const commands[];
@@ -77,8 +78,7 @@ enum err_code desk_check_lua(struct desk *desk, const json_t *plan, struct err *
 enum err_code cli_plan(struct desk *desk, const struct args *args, const char *runbook,
 	const char *mode, json_t **plan, struct err *err) MUST_CHECK;
 /* Follows a run on the screen or in plain lines, as the terminal and the options say. */
-int cli_follow(const struct args *args, struct client *client, int64_t run, json_t *home,
-	struct err *err);
+int cli_follow(const struct args *args, struct client *client, int64_t run, struct err *err);
 bool cli_plain(const struct args *args);
 /* ERR_NOT_FOUND when nothing was ever recorded there. */
 enum err_code cli_journal(

@@ -1,7 +1,5 @@
 /* common.c: what several commands do: options, the workspace, the journal, following a run. */
-#include "cli.h"
-
-#include "drillbook/tui.h"
+#include "screen.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -307,8 +305,7 @@ bool cli_plain(const struct args *args)
 	       (accessible != NULL && strcmp(accessible, "1") == 0);
 }
 
-int cli_follow(const struct args *args, struct client *client, int64_t run, json_t *home,
-	struct err *err)
+int cli_follow(const struct args *args, struct client *client, int64_t run, struct err *err)
 {
 	int status = 0;
 	enum err_code code;
@@ -329,12 +326,7 @@ int cli_follow(const struct args *args, struct client *client, int64_t run, json
 		free(approve);
 		free(confirm);
 	} else {
-		const struct tui_options options = { .client = client,
-			.run = run,
-			.home = home,
-			.color = args->color,
-			.watch_only = option_flag(args, "watch") };
-		code = tui_run(&options, &status, err);
+		code = cli_screen(args, client, run, NULL, NULL, &status, err);
 	}
 	return code == ERR_NONE ? status : -1;
 }

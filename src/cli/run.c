@@ -35,8 +35,7 @@ static enum err_code start_request(
 	return ERR_NONE;
 }
 
-static int follow(const struct args *args, struct client *client, int64_t run, json_t *home,
-	struct err *err)
+static int follow(const struct args *args, struct client *client, int64_t run, struct err *err)
 {
 	if (option_flag(args, "detach")) {
 		if (option_flag(args, "json"))
@@ -46,14 +45,14 @@ static int follow(const struct args *args, struct client *client, int64_t run, j
 				(long long)run);
 		return 0;
 	}
-	return cli_follow(args, client, run, home, err);
+	return cli_follow(args, client, run, err);
 }
 
 static int run(const struct args *args, struct err *err)
 {
 	struct desk desk;
 	const char *mode = option_value(args, "mode");
-	json_t *plan = NULL, *request = NULL, *answer = NULL, *home = NULL;
+	json_t *plan = NULL, *request = NULL, *answer = NULL;
 	struct client *client = NULL;
 	int status = -1;
 
@@ -63,18 +62,15 @@ static int run(const struct args *args, struct err *err)
 		cli_plan(&desk, args, args->words[0], mode ? mode : "drill", &plan, err) !=
 			ERR_NONE)
 		goto out;
-	if (!cli_plain(args))
-		home = workspace_summary(desk.workspace);
 	if (start_request(args, plan, &request, err) != ERR_NONE ||
 		cli_connect(&client, args, CLIENT_START_SERVER, err) != ERR_NONE)
 		goto out;
 	const enum err_code code = client_ask(client, "start", request, &answer, err);
 	request = NULL;
 	if (code == ERR_NONE)
-		status = follow(args, client, json_int(answer, "run", 0), home, err);
+		status = follow(args, client, json_int(answer, "run", 0), err);
 out:
 	client_close(client);
-	json_decref(home);
 	json_decref(request);
 	json_decref(answer);
 	json_decref(plan);

@@ -100,7 +100,7 @@ static json_t *row_object(sqlite3_stmt *row)
 }
 
 static const char runs_sql[] =
-	"SELECT r.id AS run, r.runbook, r.title, r.version, r.mode, r.workspace, r.commit_id "
+	"SELECT r.id AS run, r.runbook, r.title, r.version, r.digest, r.dirty, r.mode, r.workspace, r.commit_id "
 	"AS 'commit',"
 	" r.status, r.reason, coalesce(s.name, r.service) AS service, r.lead, r.started_by, "
 	"r.started_ns, r.ended_ns, r.t0_ns, r.asks, r.unknown,"

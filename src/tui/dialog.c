@@ -2,7 +2,7 @@
  *
  * Rules: nothing costly runs on Enter; nothing runs that was not wholly on the screen; an
  * answer carries the digest of what was shown. */
-#include "action.h"
+#include "keymap.h"
 
 #include <string.h>
 
@@ -334,11 +334,18 @@ static const char *not_performable(const struct screen *screen, const struct cho
 	if (screen->watch_only)
 		return "attached to watch only";
 	if (!screen->lead_is_you)
-		return "somebody else leads this run: Esc, then L takes the lead";
+		return "somebody else leads this run: Esc, then {lead} takes the lead";
 	if (dialog->kind == DIALOG_MANUAL && str_eq(choice->answer, "done") &&
 		!all_checked(dialog))
 		return "tick every item of the checklist (Space), or answer failed";
 	return NULL;
+}
+
+static void refuse_with_keys(struct screen *screen, const char *why)
+{
+	char text[256];
+
+	screen_refuse(screen, "%s", text_with_keys(screen, why, text, sizeof(text)));
 }
 
 static void send_answer(struct screen *screen, const char *answer)
@@ -377,7 +384,7 @@ void dialog_perform(struct screen *screen, size_t focus)
 	const char *why = not_performable(screen, &choice);
 
 	if (why != NULL) {
-		screen_refuse(screen, "%s", why);
+		refuse_with_keys(screen, why);
 		return;
 	}
 	if (choice.note && dialog->note.len == 0) {
@@ -408,7 +415,7 @@ static void word_typed(struct screen *screen)
 	const char *why = no ? NULL : not_performable(screen, &choice);
 
 	if (why != NULL) {
-		screen_refuse(screen, "%s", why);
+		refuse_with_keys(screen, why);
 	} else if (!no && !str_eq(dialog->note.text, dialog->word)) {
 		field_clear(&dialog->note);
 		screen_refuse(screen, "that is not the word; nothing was done");

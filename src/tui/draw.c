@@ -1,6 +1,7 @@
 /* draw.c: what the screens share: words, boxes, the footer, help, queue, palette; and which
  * screen is drawn. */
-#include "action.h"
+#include "keymap.h"
+#include "view.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -86,24 +87,67 @@ void draw_box(struct cells *cells, struct box box, enum style style, const char 
 		cells_textf(cells, end - used - 3, box.y, used + 2, STYLE_TEXT, " %s ", right);
 }
 
+void draw_head(
+	struct cells *cells, const char *mode, const char *title, const char *right)
+{
+	char word[16];
+	const int width = cells->width, tail = right != NULL ? text_columns(right) : 0;
+
+	mode_word(mode, word);
+	const int x = 1 + cells_text(cells, 1, 0, 16, mode_style(mode), word) + 1;
+	cells_text(cells, x, 0, width - x - tail - 9, STYLE_BOLD, title);
+	if (tail > 0)
+		cells_right(cells, width - 8 - tail, 0, tail, STYLE_DIM, right);
+	cells_right(cells, width - 7, 0, 6, STYLE_KEY, "?help");
+}
+
+bool draw_message(const struct screen *screen, struct cells *cells, int y)
+{
+	if (screen->overlay != OVERLAY_NONE || screen->message[0] == '\0')
+		return false;
+	cells_text(cells, 1, y, cells->width - 2,
+		screen->message_bad ? STYLE_BAD : STYLE_BOLD, screen->message);
+	return true;
+}
+
+/* One key with its label; returns the columns used, 0 when it does not fit before `end`. */
+static int draw_key(const struct screen *screen, struct cells *cells, int x, int y, int end,
+	const struct action *action)
+{
+	char key[16];
+
+	key_name(action_keys(screen, action)[0], key);
+	const int need = text_columns(key) + 1 + text_columns(action->label);
+	if (x + need > end)
+		return 0;
+	x += cells_text(cells, x, y, need, STYLE_KEY, key) + 1;
+	cells_text(cells, x, y, need, STYLE_TEXT, action->label);
+	return need;
+}
+
+/* What can be done now, in the order of the table, as far as it fits; the key of the help always
+ * stands at the end. */
 void draw_footer(const struct screen *screen, struct cells *cells, int y)
 {
 	const enum context context = action_context(screen);
-	char key[16];
-	int x = 1;
+	const struct action *help = action_by_name("help");
+	const bool helps = (help->contexts & context) != 0 && action_keys(screen, help)[0] != 0;
+	int x = 1, end = cells->width - 1 - (helps ? 8 : 0);
 
 	for (size_t i = 0; i < action_count; i++) {
 		const struct action *action = &actions[i];
-		if (action->label == NULL || !(action->contexts & context) ||
-			action->keys[0] == 0 || action_refused(screen, action) != NULL)
+		if (action->label == NULL || !(action->contexts & context) || action == help ||
+			action_keys(screen, action)[0] == 0 ||
+			str_eq(action->name, view_rows[screen->view].name) ||
+			action_refused(screen, action) != NULL)
 			continue;
-		key_name(action->keys[0], key);
-		const int need = text_columns(key) + 1 + text_columns(action->label);
-		if (x + need > cells->width - 1)
+		const int used = draw_key(screen, cells, x, y, end, action);
+		if (used == 0)
 			break;
-		x += cells_text(cells, x, y, need, STYLE_KEY, key) + 1;
-		x += cells_text(cells, x, y, need, STYLE_TEXT, action->label) + 2;
+		x += used + 2;
 	}
+	if (helps)
+		draw_key(screen, cells, x, y, cells->width - 1, help);
 }
 
 /* ------------------------------------------------------------------ help, queue, palette */
@@ -111,7 +155,7 @@ void draw_footer(const struct screen *screen, struct cells *cells, int y)
 static void help_part(
 	const struct screen *screen, struct lines *lines, int width, unsigned context, bool now)
 {
-	char key[16];
+	char key[16], text[256];
 
 	for (size_t i = 0; i < action_count; i++) {
 		const struct action *action = &actions[i];
@@ -121,9 +165,10 @@ static void help_part(
 		if ((why == NULL) != now)
 			continue;
 		char keys[64] = "";
-		for (size_t k = 0; k < ACTION_KEYS && action->keys[k] != 0; k++)
+		const uint32_t *own = action_keys(screen, action);
+		for (size_t k = 0; k < ACTION_KEYS && own[k] != 0; k++)
 			snprintf(keys + strlen(keys), sizeof(keys) - strlen(keys), "%s%s",
-				k ? " " : "", key_name(action->keys[k], key));
+				k ? " " : "", key_name(own[k], key));
 		if (keys[0] == '\0')
 			snprintf(keys, sizeof(keys), ":%s", action->name);
 		if (now)
@@ -131,13 +176,13 @@ static void help_part(
 				lines, STYLE_TEXT, width, 13, "%-12s %s", keys, action->help);
 		else
 			lines_addf(lines, STYLE_DIM, width, 13, "%-12s %s (not now: %s)", keys,
-				action->help, why);
+				action->help, text_with_keys(screen, why, text, sizeof(text)));
 	}
 }
 
 void draw_help(const struct screen *screen, struct cells *cells)
 {
-	const unsigned context = screen->view == VIEW_HOME ? CONTEXT_HOME : CONTEXT_RUN;
+	const unsigned context = view_rows[screen->view].context;
 	const struct box box = { 1, 1, cells->width - 2, cells->height - 2 };
 	struct lines lines;
 
@@ -178,15 +223,19 @@ void draw_queue(const struct screen *screen, struct cells *cells)
 	}
 }
 
-void draw_palette(const struct screen *screen, struct cells *cells)
+/* A line being typed at the bottom; of a long one the end is what matters. */
+static void draw_typed(const struct screen *screen, struct cells *cells, const char *lead,
+	const struct field *field)
 {
 	const int y = cells->height - 1;
+	const char *text = field->text;
 
+	(void)screen;
 	cells_fill(cells, 0, y, cells->width, STYLE_TEXT, ' ');
-	const char *text = screen->palette.text;
 	while (text_columns(text) > cells->width - 4 && *text != '\0')
 		utf8_next(&text);
-	const int used = cells_textf(cells, 1, y, cells->width - 2, STYLE_BOLD, ":%s", text);
+	const int used =
+		cells_textf(cells, 1, y, cells->width - 2, STYLE_BOLD, "%s%s", lead, text);
 	cells->cursor_x = 1 + used;
 	cells->cursor_y = y;
 }
@@ -207,7 +256,7 @@ static void draw_tiny(const struct screen *screen, struct cells *cells)
 		1;
 	if (run == NULL || !run->started) {
 		cells_text(cells, x, 0, cells->width - x, STYLE_TEXT,
-			screen->view == VIEW_HOME ? "HOME" : "...");
+			screen->view == VIEW_RUN ? "..." : view_rows[screen->view].name);
 		return;
 	}
 	left_text(screen, left, sizeof(left));
@@ -232,10 +281,7 @@ void screen_draw(const struct screen *screen, struct cells *cells)
 		draw_tiny(screen, cells);
 		return;
 	}
-	if (screen->view == VIEW_HOME)
-		draw_home(screen, cells);
-	else
-		draw_run(screen, cells);
+	view_draw(screen, cells);
 	switch (screen->overlay) {
 	case OVERLAY_HELP:
 		draw_help(screen, cells);
@@ -244,7 +290,10 @@ void screen_draw(const struct screen *screen, struct cells *cells)
 		draw_queue(screen, cells);
 		break;
 	case OVERLAY_PALETTE:
-		draw_palette(screen, cells);
+		draw_typed(screen, cells, ":", &screen->palette);
+		break;
+	case OVERLAY_SEARCH:
+		draw_typed(screen, cells, screen->search_back ? "?" : "/", &screen->search);
 		break;
 	case OVERLAY_DIALOG:
 		draw_dialog(screen, cells);

@@ -1,40 +1,9 @@
 /* draw_home.c: the Home screen. */
+#include "format.h"
 #include "screen.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-/* A duration as an objective is stated: "30m", "1h30m", "0"; "--" when there is none. */
-static const char *objective(char *out, size_t size, int64_t ms)
-{
-	static const struct {
-		int64_t ms;
-		char unit;
-	} units[] = { { 86400000, 'd' }, { 3600000, 'h' }, { 60000, 'm' }, { 1000, 's' } };
-
-	snprintf(out, size, "%s", ms < 0 ? "--" : ms == 0 ? "0" : "");
-	for (size_t i = 0; i < COUNT_OF(units) && ms > 0; i++)
-		if (ms >= units[i].ms) {
-			const size_t len = strlen(out);
-			snprintf(out + len, size - len, "%" PRId64 "%c", ms / units[i].ms,
-				units[i].unit);
-			ms %= units[i].ms;
-		}
-	return out;
-}
-
-static const char *age(char *out, size_t size, int64_t ms)
-{
-	const int64_t minutes = ms / 60000;
-
-	if (minutes < 120)
-		snprintf(out, size, "%" PRId64 "m", minutes);
-	else if (minutes < 48 * 60)
-		snprintf(out, size, "%" PRId64 "h", minutes / 60);
-	else
-		snprintf(out, size, "%" PRId64 "d", minutes / 1440);
-	return out;
-}
 
 static const json_t *last_drill(const struct screen *screen, const char *service)
 {
@@ -64,12 +33,12 @@ static void service_text(const struct screen *screen, const json_t *row, char *o
 	const json_t *drill = last_drill(screen, name);
 
 	if (drill != NULL)
-		age(when, sizeof(when),
+		format_age(when, sizeof(when),
 			(screen->now.ns - json_int(drill, "started_ns", 0)) / 1000000);
 	snprintf(out, size, "%-*.*s T%-3" PRId64 " %-5s %-5s %-9.9s %s %s", name_width(screen),
 		name_width(screen), name, json_int(row, "tier", 0),
-		objective(rto, sizeof(rto), json_int(row, "rto_ms", -1)),
-		objective(rpo, sizeof(rpo), json_int(row, "rpo_ms", -1)),
+		format_objective(rto, sizeof(rto), json_int(row, "rto_ms", -1)),
+		format_objective(rpo, sizeof(rpo), json_int(row, "rpo_ms", -1)),
 		json_str(row, "standby", "--"), when,
 		drill != NULL	       ? json_str(drill, "status", "")
 		: screen->runs != NULL ? "no drill"
@@ -96,7 +65,7 @@ static void run_text(const struct screen *screen, const json_t *row, char *out, 
 	mode_word(json_str(row, "mode", ""), mode);
 	snprintf(out, size, "%-8s %" PRId64 "  %-*.*s %s ago%s", mode, json_int(row, "run", 0),
 		name_width(screen), name_width(screen), json_str(row, "runbook", ""),
-		age(when, sizeof(when),
+		format_age(when, sizeof(when),
 			(screen->now.ns - json_int(row, "started_ns", 0)) / 1000000),
 		asks > 0 ? "  ! ASKS" : "");
 }
@@ -143,7 +112,7 @@ static int draw_list(
 	return rows + 1;
 }
 
-static void draw_head(const struct screen *screen, struct cells *cells)
+static void draw_top(const struct screen *screen, struct cells *cells)
 {
 	const json_t *space = json_object_get(screen->home, "workspace");
 	char clock[32], commit[32] = "";
@@ -176,7 +145,7 @@ void draw_home(const struct screen *screen, struct cells *cells)
 	const int width = cells->width, bottom = cells->height - 2;
 	int y = 3;
 
-	draw_head(screen, cells);
+	draw_top(screen, cells);
 	cells_fill(cells, 0, 2, width, STYLE_DIM, '-');
 	for (size_t pane = 0; pane < HOME_PANES; pane++) {
 		/* every list keeps at least a title and two rows */
@@ -184,8 +153,6 @@ void draw_home(const struct screen *screen, struct cells *cells)
 		y += draw_list(screen, cells, (enum home_pane)pane, y, bottom - y - later);
 		cells_fill(cells, 0, y++, width, STYLE_DIM, '-');
 	}
-	if (screen->overlay == OVERLAY_NONE && screen->message[0] != '\0')
-		cells_text(cells, 1, bottom, width - 2,
-			screen->message_bad ? STYLE_BAD : STYLE_BOLD, screen->message);
+	draw_message(screen, cells, bottom);
 	draw_footer(screen, cells, cells->height - 1);
 }

@@ -278,11 +278,8 @@ static void draw_note(const struct screen *screen, struct cells *cells, int y)
 	const struct run *run = screen->run;
 	char when[32], count[48] = "";
 
-	if (screen->overlay == OVERLAY_NONE && screen->message[0] != '\0') {
-		cells_text(cells, 1, y, cells->width - 2,
-			screen->message_bad ? STYLE_BAD : STYLE_BOLD, screen->message);
+	if (draw_message(screen, cells, y))
 		return;
-	}
 	if (draw_state_line(screen, cells, y))
 		return;
 	if (run->note_count == 0) {

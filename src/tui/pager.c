@@ -123,6 +123,13 @@ static enum err_code run_pager(int fd, struct err *err)
 	return ERR_NONE;
 }
 
+static enum err_code page_file(FILE *file, struct err *err)
+{
+	if (fflush(file) != 0 || fseek(file, 0, SEEK_SET) != 0)
+		return err_errno(err, "cannot write the temporary file for the pager");
+	return run_pager(fileno(file), err);
+}
+
 enum err_code pager_show(
 	struct client *client, int64_t run, const char *step, int64_t attempt, struct err *err)
 {
@@ -131,10 +138,26 @@ enum err_code pager_show(
 	if (file == NULL)
 		return err_errno(err, "cannot make a temporary file for the pager");
 	enum err_code code = fetch_all(client, run, step, attempt, file, err);
-	if (code == ERR_NONE && (fflush(file) != 0 || fseek(file, 0, SEEK_SET) != 0))
-		code = err_errno(err, "cannot write the temporary file for the pager");
 	if (code == ERR_NONE)
-		code = run_pager(fileno(file), err);
+		code = page_file(file, err);
+	fclose(file);
+	return code;
+}
+
+enum err_code pager_text(const char *text, struct err *err)
+{
+	FILE *file = tmpfile();
+	struct buf held;
+
+	if (file == NULL)
+		return err_errno(err, "cannot make a temporary file for the pager");
+	buf_init(&held, strlen(text) + 1);
+	enum err_code code = buf_add(&held, text, strlen(text), err);
+	if (code == ERR_NONE)
+		code = write_lines(file, &held, true, err);
+	if (code == ERR_NONE)
+		code = page_file(file, err);
+	buf_release(&held);
 	fclose(file);
 	return code;
 }

@@ -9,6 +9,8 @@
  * by the client. */
 enum err_code pager_show(struct client *client, int64_t run, const char *step, int64_t attempt,
 	struct err *err) MUST_CHECK;
+/* The same with a text that is there already. */
+enum err_code pager_text(const char *text, struct err *err) MUST_CHECK;
 /* One chunk: owned bytes, where they begin and how long the file is. */
 enum err_code output_fetch(struct client *client, int64_t run, const char *step,
 	int64_t attempt, int64_t offset, int64_t max, char **data, size_t *len, int64_t *at,

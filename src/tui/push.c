@@ -1,6 +1,6 @@
 /* push.c: what the server says: events, progress, tails, people, answers; and what a frame
  * still has to ask it. */
-#include "screen.h"
+#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +69,7 @@ static void event_push(struct screen *screen, const json_t *json)
 		new_attempt(screen, &event);
 	}
 	event_release(&event);
+	screen->stamp++;
 	if (screen->caught_up)
 		screen_follow(screen);
 }
@@ -216,6 +217,7 @@ static void runs_answer(struct screen *screen, json_t *message)
 	screen->runs = json_incref(json_object_get(message, "runs"));
 	screen->runs_asked = false;
 	screen->runs_at_ms = screen->mono_ms;
+	screen->stamp++;
 	home_move(screen, 0); /* the list may have become shorter */
 }
 
@@ -227,6 +229,10 @@ static void nothing(struct screen *screen, json_t *message)
 
 void screen_answered(struct screen *screen, enum tag tag, json_t *message)
 {
+	if (tag >= TAG_LOOK) {
+		document_answer(screen, tag, message);
+		return;
+	}
 	static void (*const takes[])(struct screen *, json_t *) = { [TAG_NONE] = nothing,
 		[TAG_ATTACH] = attach_answer,
 		[TAG_OUTPUT] = output_answer,
@@ -255,8 +261,6 @@ void screen_answered(struct screen *screen, enum tag tag, json_t *message)
 }
 
 /* ------------------------------------------------------------------ before a frame */
-
-enum { RUNS_EVERY_MS = 2000, RUNS_SHOWN = 200 };
 
 static void ask_output(struct screen *screen)
 {
@@ -291,12 +295,11 @@ void screen_frame(struct screen *screen)
 {
 	if (screen->view == VIEW_RUN && screen->caught_up)
 		ask_output(screen);
-	if (screen->view == VIEW_HOME && !screen->runs_asked &&
-		(screen->runs_at_ms == 0 ||
-			screen->mono_ms - screen->runs_at_ms >= RUNS_EVERY_MS)) {
-		json_t *body = json_object();
-		json_put_int(body, "limit", RUNS_SHOWN);
-		screen->runs_asked = true;
-		screen_request(screen, TAG_RUNS, "runs", body);
-	}
+	if (screen->home == NULL && (screen->view == VIEW_HOME || screen->view == VIEW_BOOKS ||
+					    screen->view == VIEW_DRILLS))
+		document_want(screen, DOCUMENT_HOME, "home", "home", json_object());
+	if (view_rows[screen->view].frame != NULL)
+		view_rows[screen->view].frame(screen);
+	else
+		history_frame(screen);
 }

@@ -1,5 +1,6 @@
 /* reduce.c: a key, a size or a message changes the state of the screen. */
-#include "action.h"
+#include "keymap.h"
+#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,10 @@ static void forget_run(struct screen *screen)
 void screen_release(struct screen *screen)
 {
 	forget_run(screen);
+	keymap_release(screen);
+	lines_release(&screen->text.lines);
+	for (size_t i = 0; i < DOCUMENT_COUNT; i++)
+		json_decref(screen->documents[i].json);
 	json_decref(screen->runs);
 	for (size_t i = 0; i < screen->request_count; i++)
 		json_decref(screen->requests[i].body);
@@ -51,7 +56,7 @@ void screen_open(struct screen *screen, int64_t run)
 		screen_request(screen, TAG_NONE, "detach", body);
 	}
 	forget_run(screen);
-	screen->view = VIEW_RUN;
+	view_turn(screen, VIEW_RUN);
 	screen->run_id = run;
 	screen->run = run_new();
 	screen->lead_is_you = !screen->watch_only;
@@ -65,9 +70,7 @@ void screen_open(struct screen *screen, int64_t run)
 /* The run stays attached, so that going back to it is instant and its questions are known. */
 void screen_home(struct screen *screen)
 {
-	screen->view = VIEW_HOME;
-	screen->overlay = OVERLAY_NONE;
-	screen->runs_at_ms = 0;
+	view_turn(screen, VIEW_HOME);
 }
 
 /* ------------------------------------------------------------------ what is said and sent */
@@ -202,6 +205,8 @@ static bool typed_text(struct screen *screen, const struct input *input)
 {
 	if (screen->overlay == OVERLAY_PALETTE)
 		return field_key(&screen->palette, input->key);
+	if (screen->overlay == OVERLAY_SEARCH)
+		return field_key(&screen->search, input->key);
 	return dialog_text_key(screen, input);
 }
 
@@ -219,10 +224,10 @@ static void key_pressed(struct screen *screen, const struct input *given)
 	if (take_paste(screen, given, &input))
 		return;
 	const enum context context = action_context(screen);
-	const struct action *action = action_by_key(context, input.key);
+	const struct action *action = action_by_key(screen, context, input.key);
 	if (action != NULL)
 		action_perform(screen, action, NULL);
-	else if (context == CONTEXT_TEXT)
+	else if (context == CONTEXT_TEXT || context == CONTEXT_FORM)
 		typed_text(screen, &input);
 	else if (context == CONTEXT_DIALOG)
 		dialog_letter(screen, input.key);
@@ -259,6 +264,7 @@ void screen_reduce(struct screen *screen, const struct input *input)
 	if (screen->overlay == OVERLAY_QUEUE &&
 		(screen->run == NULL || screen->run->ask_count == 0))
 		screen->overlay = OVERLAY_NONE;
+	view_settle(screen);
 }
 
 int64_t screen_due_ms(const struct screen *screen)

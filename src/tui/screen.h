@@ -31,7 +31,20 @@ enum key {
 #define K_CTRL(letter) ((letter)&0x1f)
 
 /* What an answer from the server belongs to. */
-enum tag { TAG_NONE, TAG_ATTACH, TAG_OUTPUT, TAG_RUNS, TAG_ACT, TAG_ANSWER };
+enum tag {
+	TAG_NONE,
+	TAG_ATTACH,
+	TAG_OUTPUT,
+	TAG_RUNS,
+	TAG_ACT,
+	TAG_ANSWER,
+	/* from here on not the server is asked but tui_options.look */
+	TAG_LOOK,
+	TAG_REPORT = TAG_LOOK,
+	TAG_COMPARE,
+	TAG_BOOK,
+	TAG_HOME
+};
 
 enum input_kind { INPUT_KEY, INPUT_RESIZE, INPUT_PUSH, INPUT_ANSWER, INPUT_TICK };
 
@@ -58,7 +71,8 @@ enum want {
 	WANT_SUSPEND = 2,
 	WANT_REDRAW = 4,
 	WANT_PAGER = 8,
-	WANT_START = 16
+	WANT_START = 16,
+	WANT_SHOW = 32 /* `show` of the run whose report is open, in the pager */
 };
 
 /* ------------------------------------------------------------------ parts of the state */
@@ -123,8 +137,27 @@ struct dialog {
 	int64_t opened_ms;
 };
 
-enum overlay { OVERLAY_NONE, OVERLAY_HELP, OVERLAY_PALETTE, OVERLAY_QUEUE, OVERLAY_DIALOG };
-enum view { VIEW_HOME, VIEW_RUN };
+enum overlay {
+	OVERLAY_NONE,
+	OVERLAY_HELP,
+	OVERLAY_PALETTE,
+	OVERLAY_SEARCH,
+	OVERLAY_QUEUE,
+	OVERLAY_DIALOG
+};
+enum view {
+	VIEW_HOME,
+	VIEW_BOOKS,
+	VIEW_RUN,
+	VIEW_DRILLS,
+	VIEW_HISTORY,
+	VIEW_REPORT,
+	VIEW_COMPARE,
+	VIEW_VALUES,
+	VIEW_TIMELINE,
+	VIEW_STEP,
+	VIEW_COUNT
+};
 enum pane { PANE_STEPS, PANE_OUTPUT };
 
 /* What is known of a step beyond its events. */
@@ -149,6 +182,27 @@ struct output_view {
 	int scroll;	     /* lines up from the end */
 };
 enum { OUTPUT_WINDOW = 32 * 1024 };
+
+/* A document asked of tui_options.look. */
+struct document {
+	char about[160]; /* what it was asked about; "" = nothing yet */
+	json_t *json;	 /* owned; NULL until it has come */
+	bool asked;
+	char error[320]; /* why it did not come, "" = it has or may still */
+};
+enum document_kind { /* in the order of their tags */
+	DOCUMENT_REPORT,
+	DOCUMENT_COMPARE,
+	DOCUMENT_BOOK,
+	DOCUMENT_HOME,
+	DOCUMENT_COUNT
+};
+
+/* Where the cursor is, and how far a text is scrolled. */
+struct place {
+	size_t cursor;
+	int scroll;
+};
 
 enum home_pane { HOME_SERVICES, HOME_RUNBOOKS, HOME_RUNS, HOME_PANES };
 
@@ -184,20 +238,40 @@ struct screen {
 	struct field palette;
 	struct dialog dialog;
 
+	/* the other screens */
+	struct place places[VIEW_COUNT];
+	bool in_details; /* keys scroll the details below a list */
+	struct document documents[DOCUMENT_COUNT];
+	int64_t report_run;	     /* the run whose report is shown; 0 = none */
+	int64_t marked_run;	     /* the first of two to be compared; 0 = none */
+	int64_t compare_a, compare_b;
+	struct field search;	     /* what n and N look for */
+	bool search_back;
+	int64_t stamp;		     /* grows whenever a text may have become another */
+	struct text_cache {	     /* the text of the view that is shown, folded */
+		enum view view;
+		int width;
+		int64_t stamp;
+		struct lines lines;
+	} text;
+
 	/* home */
-	const json_t *home; /* workspace_summary; borrowed; NULL = no workspace: only runs are
-			       listed */
+	const json_t *home; /* workspace_summary; borrowed; NULL = not looked at yet, or no
+			       workspace: only runs are listed */
 	json_t *runs;	    /* the server's answer to `runs`; owned */
 	bool runs_asked;
 	int64_t runs_at_ms;
 	enum home_pane home_pane;
 	size_t home_cursor[HOME_PANES];
-	const char *suggest_mode;
+	const char *suggest, *suggest_mode; /* borrowed; suggest: until Home is there */
+
+	struct keymap *keymap; /* of keys.yaml; NULL = the keys of the table */
 
 	/* for the loop */
 	struct request requests[16];
 	size_t request_count;
 	unsigned want;
+	const char *show; /* static */
 	char start_runbook[128], start_mode[16];
 };
 
@@ -267,6 +341,15 @@ void dialog_body(const struct screen *screen, struct lines *lines, int width);
  * it can be undone. */
 void ask_text(const struct run *run, const struct ask *ask, struct lines *lines, int width);
 
+/* Asks tui_options.look for a document unless it is there already.  body is stolen. */
+void document_want(struct screen *screen, enum document_kind kind, const char *about,
+	const char *what, json_t *body);
+void document_forget(struct screen *screen, enum document_kind kind);
+void document_answer(struct screen *screen, enum tag tag, const json_t *message);
+/* True, and a line that says why, while there is none to show. */
+bool document_missing(
+	const struct screen *screen, enum document_kind kind, struct lines *lines, int width);
+
 /* home: the rows of its three lists */
 size_t home_count(const struct screen *screen, enum home_pane pane);
 const json_t *home_row(const struct screen *screen, enum home_pane pane, size_t at);
@@ -279,7 +362,11 @@ void draw_home(const struct screen *screen, struct cells *cells);
 void draw_help(const struct screen *screen, struct cells *cells);
 void draw_queue(const struct screen *screen, struct cells *cells);
 void draw_dialog(const struct screen *screen, struct cells *cells);
-void draw_palette(const struct screen *screen, struct cells *cells);
+/* First line of every screen: the mode word, the title, something at the right end. */
+void draw_head(
+	struct cells *cells, const char *mode, const char *title, const char *right);
+/* What was just said or refused; false when nothing was. */
+bool draw_message(const struct screen *screen, struct cells *cells, int y);
 void draw_footer(const struct screen *screen, struct cells *cells, int y);
 void draw_output(const struct screen *screen, struct cells *cells, struct box box);
 void draw_side(const struct screen *screen, struct cells *cells, struct box box);

@@ -2,6 +2,7 @@
  * for all. */
 #include "drillbook/tui.h"
 #include "action.h"
+#include "keymap.h"
 #include "keys.h"
 #include "pager.h"
 #include "terminal.h"
@@ -49,14 +50,46 @@ static struct input stamped(const struct tui *tui, enum input_kind kind)
 
 /* ------------------------------------------------------------------ server */
 
+/* What is not the server's to answer is answered at once, by whoever opened the screen. */
+static void look(struct tui *tui, const struct request *request)
+{
+	struct input input = stamped(tui, INPUT_ANSWER);
+	struct err err = { 0 };
+	json_t *answer = NULL;
+	enum err_code code = ERR_UNSUPPORTED;
+
+	if (tui->options->look != NULL)
+		code = tui->options->look(tui->options->look_arg, request->what, request->body,
+			&answer, &err);
+	else
+		err_set(&err, ERR_UNSUPPORTED, "this cannot be shown here");
+	if (code != ERR_NONE) {
+		json_t *error = json_object();
+		json_put_str(error, "text", err.text);
+		answer = json_object();
+		json_put(answer, "error", error);
+	}
+	json_put_str(answer, "about", json_str(request->body, "about", ""));
+	input.message = answer;
+	input.tag = request->tag;
+	screen_reduce(&tui->screen, &input);
+	json_decref(answer);
+	json_decref(request->body);
+	tui->dirty = true;
+}
+
 static enum err_code send_requests(struct tui *tui, struct err *err)
 {
 	struct screen *screen = &tui->screen;
 	enum err_code code = ERR_NONE;
 
 	for (size_t i = 0; i < screen->request_count; i++) {
-		struct request *request = &screen->requests[i];
+		const struct request taken = screen->requests[i], *request = &taken;
 		int64_t id = 0;
+		if (code == ERR_NONE && request->tag >= TAG_LOOK) {
+			look(tui, request); /* may add to the requests */
+			continue;
+		}
 		if (code == ERR_NONE)
 			code = client_send(
 				tui->options->client, request->what, request->body, &id, err);
@@ -186,6 +219,33 @@ static void do_pager(struct tui *tui)
 	take_size(tui);
 }
 
+/* A text of `look` in the pager. */
+static void do_show(struct tui *tui)
+{
+	struct screen *screen = &tui->screen;
+	struct err err = { 0 };
+	json_t *about = json_object(), *answer = NULL;
+	enum err_code code = ERR_UNSUPPORTED;
+
+	json_put_int(about, "run", screen->report_run);
+	if (tui->options->look == NULL)
+		err_set(&err, ERR_UNSUPPORTED, "this cannot be shown here");
+	else
+		code = tui->options->look(
+			tui->options->look_arg, screen->show, about, &answer, &err);
+	if (code == ERR_NONE) {
+		terminal_suspend(tui->term);
+		code = pager_text(json_str(answer, "text", ""), &err);
+		terminal_resume(tui->term);
+		tui->redraw = tui->more = true;
+		take_size(tui);
+	}
+	if (code != ERR_NONE)
+		screen_refuse(screen, "%s", err.text);
+	json_decref(answer);
+	json_decref(about);
+}
+
 static void do_start(struct tui *tui)
 {
 	struct screen *screen = &tui->screen;
@@ -220,6 +280,8 @@ static bool do_wanted(struct tui *tui)
 		stop_here(tui);
 	if (want & WANT_PAGER)
 		do_pager(tui);
+	if (want & WANT_SHOW)
+		do_show(tui);
 	if (want & WANT_START)
 		do_start(tui);
 	return (want & WANT_LEAVE) != 0;
@@ -229,7 +291,7 @@ static bool do_wanted(struct tui *tui)
 
 static bool drawable(const struct tui *tui)
 {
-	if (tui->frame_ms >= 0 || tui->screen.view == VIEW_HOME)
+	if (tui->frame_ms >= 0 || tui->screen.view != VIEW_RUN)
 		return true;
 	return tui->screen.caught_up || now_ms(tui) >= FIRST_FRAME_MS;
 }
@@ -354,6 +416,20 @@ static enum err_code server_gone(const struct tui *tui, struct err *err)
 		err->text, run, run);
 }
 
+/* A mistake in keys.yaml is said on the screen; the keys stay those of the table. */
+static void take_settings(struct tui *tui)
+{
+	const struct tui_options *options = tui->options;
+	struct err err = { 0 };
+
+	if (options->notice != NULL)
+		screen_refuse(&tui->screen, "%s", options->notice);
+	if (options->keys != NULL &&
+		keymap_load(&tui->screen, options->keys, &err) != ERR_NONE)
+		screen_refuse(&tui->screen, "keys.yaml: %s; the keys are as they always are",
+			err.text);
+}
+
 enum err_code tui_run(const struct tui_options *options, int *exit_status, struct err *err)
 {
 	struct tui *tui = xmalloc(sizeof(*tui));
@@ -366,9 +442,12 @@ enum err_code tui_run(const struct tui_options *options, int *exit_status, struc
 		.test_idle = str_eq(getenv("DRILLBOOK_TEST_IDLE"), "1") };
 	*exit_status = 0;
 	screen_init(&tui->screen, options->home, options->watch_only);
+	take_settings(tui);
 	if (options->suggest_mode != NULL)
 		tui->screen.suggest_mode = options->suggest_mode;
 	if (options->suggest != NULL)
+		tui->screen.suggest = options->suggest;
+	if (options->suggest != NULL && options->home != NULL)
 		screen_suggest(&tui->screen, options->suggest);
 	if (options->run > 0)
 		screen_open(&tui->screen, options->run);

@@ -145,6 +145,21 @@ static void from_the_journal(void **state)
 	free(json);
 	free(again);
 
+	/* compared with itself nothing differs, in any of its parts */
+	ok(report_compare(journal, STORY_RUN, STORY_RUN, &doc, &err));
+	const json_t *row;
+	size_t i;
+	json_array_foreach(json_object_get(doc, "steps"), i, row) {
+		assert_true(json_equal(json_object_get(row, "a"), json_object_get(row, "b")));
+		assert_int_equal(json_int(row, "delta_ms", 0), 0);
+	}
+	assert_true(json_array_size(json_object_get(doc, "steps")) > 0);
+	assert_true(json_array_size(json_object_get(doc, "kinds")) > 0);
+	assert_int_equal(json_array_size(json_object_get(doc, "files")), 0);
+	assert_int_equal(json_array_size(json_object_get(doc, "params")), 0);
+	json_decref(doc);
+	refused(ERR_NOT_FOUND, report_compare(journal, STORY_RUN, 7, &doc, &err));
+
 	buf_init(&out, 1 << 20);
 	refused(ERR_NOT_FOUND, report_render(journal, 7, REPORT_JSON, &out, &err));
 	refused(ERR_NOT_FOUND, report_render(journal, 0, REPORT_JSON, &out, &err));

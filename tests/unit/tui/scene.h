@@ -3,7 +3,7 @@
 #ifndef DRILLBOOK_TEST_SCENE_H
 #define DRILLBOOK_TEST_SCENE_H
 
-#include "action.h"
+#include "keymap.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

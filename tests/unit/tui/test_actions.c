@@ -65,7 +65,7 @@ static void choices_have_their_own_keys(void **state)
 			const char key = dialog->choices[a].key;
 			if (key == '\0' || key == 'Y')
 				continue;
-			assert_null(action_by_key(CONTEXT_DIALOG, (uint32_t)key));
+			assert_null(action_by_key(&scene.screen, CONTEXT_DIALOG, (uint32_t)key));
 			for (size_t b = a + 1; b < dialog->choice_count; b++)
 				assert_int_not_equal(key, dialog->choices[b].key);
 		}
