@@ -23,6 +23,7 @@ const struct provider *const providers[] = {
 #endif
 	&sqlite_provider,
 	&ssh_provider,
+	&terraform_provider,
 	NULL,
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { WORDS_MAX = 4096 };
@@ -152,6 +153,9 @@ static enum err_code open_secret(const struct tool *tool, int *fd, char *path, s
 	*fd = memfd_create("secret", MFD_CLOEXEC);
 	if (*fd < 0)
 		return err_errno(err, "memfd");
+	/* a memfd is executable from birth, and some programs run a password file that is */
+	if (fchmod(*fd, 0400) != 0)
+		return err_errno(err, "memfd");
 	snprintf(path, size, "/proc/self/fd/%d", *fd);
 	TRY(write_all(*fd, tool->secret, tool->secret_len, err));
 	return lseek(*fd, 0, SEEK_SET) == 0 ? ERR_NONE : err_errno(err, "memfd");
@@ -177,6 +181,7 @@ static enum err_code run_child(struct tool *tool, const char *secret_path, int s
 		.input_bytes = tool->input_bytes,
 		.timeout_ms = tool->timeout_ms > 0 && tool->timeout_ms < left ? tool->timeout_ms
 									      : left + 1,
+		.grace_ms = tool->grace_ms,
 		.max_output_bytes = tool->max_output_bytes,
 		.stop = call_stop_flag(tool->call),
 		.on_output = on_output,

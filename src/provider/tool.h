@@ -26,6 +26,7 @@ struct tool {
 	const void *input; /* standard input; NULL = none */
 	size_t input_bytes;
 	int64_t timeout_ms;      /* 0, or more than the call has left = what it has left */
+	int64_t grace_ms;	 /* between TERM and KILL; 0 = 2000 */
 	size_t max_output_bytes; /* 0 = 1 MiB */
 	bool keep;               /* it starts something that outlives the step */
 	bool quiet;              /* stderr is not logged (it is still in errout) */
