@@ -4,6 +4,7 @@
 #define PROVIDER_POSTGRES_H
 
 #include "internal.h"
+#include "tool.h"
 
 #include <libpq-fe.h>
 
@@ -61,6 +62,17 @@ char *lsn_format(uint64_t lsn, char out[32]);
 /* What a node says of itself: in_recovery, timeline, system_id, receive_lsn, replay_lsn, lsn, receiver. */
 enum err_code pg_identity(struct pg *pg, json_t *into, struct err *err) MUST_CHECK;
 
+/* ------------------------------------------------------------------ programs (postgres_tool.c) */
+
+enum { PG_VERSION_MAX = 16 };
+/* Of a data directory or a base backup: "15"; "" when it has no PG_VERSION. */
+void pg_version_of(const char *dir, char out[PG_VERSION_MAX]);
+/* tool_run of one of PostgreSQL's programs (tool->argv[0] is its name) of that version, with the target's
+ * password where libpq finds it; the status is the caller's to read.  tool->argv, keep, quiet (stdout is
+ * not logged), timeout_ms and cwd are the caller's to fill. */
+enum err_code pg_tool(struct call *call, const char *version, struct tool *tool, struct err *err)
+	MUST_CHECK;
+
 /* ------------------------------------------------------------------ node (postgres_node.c) */
 
 enum { PG_PATH_MAX = 4096 };
@@ -88,9 +100,9 @@ enum err_code node_clear_locks(const struct node *node, struct err *err) MUST_CH
 /* state, system_id, checkpoint (LSN), timeline, hints (bool: pg_rewind is possible), from pg_controldata. */
 enum err_code node_control(const struct node *node, json_t *into, struct err *err) MUST_CHECK;
 /* Runs one of PostgreSQL's programs; its output goes to the step's output.  *out (may be NULL) gets
- * stdout and stderr instead. */
-enum err_code node_tool(const struct node *node, const char *const *argv, const char *passfile,
-	int64_t timeout_ms, char **out, struct err *err) MUST_CHECK;
+ * stdout instead. */
+enum err_code node_tool(const struct node *node, const char *const *argv, int64_t timeout_ms, char **out,
+	struct err *err) MUST_CHECK;
 char *node_path(const struct node *node, const char *name);
 bool node_has(const struct node *node, const char *name);
 enum err_code node_write(const struct node *node, const char *name, const char *text, struct err *err)

@@ -38,19 +38,6 @@ enum err_code source_conninfo(struct call *call, struct buf *buf, struct err *er
 	return conninfo_add(buf, "connect_timeout", "10", err);
 }
 
-/* The password file for a program we run: the target's own, or one written beside the data
- * directory. */
-static enum err_code program_passfile(const struct node *node, char **out, struct err *err)
-{
-	const char *given = setting_string(node->call, "passfile");
-
-	*out = given != NULL ? xstrdup(given) : NULL;
-	if (given != NULL || call_secret(node->call, "password", NULL) == NULL)
-		return ERR_NONE;
-	*out = node_beside(node, NODE_KEPT "/pgpass");
-	return passfile_write(node, *out, err);
-}
-
 /* pg_rewind must not run twice.  On a directory it is through with it would take backup_label
  * for a crash, recover by itself, write WAL of its own on the source's timeline, and find "no
  * rewind required".  The control file is the last it writes: that state together with a
@@ -82,7 +69,7 @@ static enum err_code is_rewound(const struct node *node, bool *out, struct err *
 static enum err_code run_pg_rewind(const struct node *node, struct err *err)
 {
 	const char *config = setting_string(node->call, "config_file");
-	char *server = NULL, *config_arg = NULL, *passfile = NULL;
+	char *server = NULL, *config_arg = NULL;
 	struct buf buf;
 
 	buf_init(&buf, 1 << 16);
@@ -90,8 +77,6 @@ static enum err_code run_pg_rewind(const struct node *node, struct err *err)
 	if (code == ERR_NONE)
 		code = conninfo_add(
 			&buf, "dbname", setting_string(node->call, "database"), err);
-	if (code == ERR_NONE)
-		code = program_passfile(node, &passfile, err);
 	if (code == ERR_NONE)
 		code = kept_put(node, KEPT_REWINDING, err);
 	/* pg_rewind recovers a crashed node in single-user mode, which refuses standby mode */
@@ -102,7 +87,7 @@ static enum err_code run_pg_rewind(const struct node *node, struct err *err)
 		config_arg = config != NULL ? xasprintf("--config-file=%s", config) : NULL;
 		const char *const argv[] = { "pg_rewind", "-D", node->data_dir, "-P", server,
 			config_arg, NULL };
-		code = node_tool(node, argv, passfile, 0, NULL, err);
+		code = node_tool(node, argv, 0, NULL, err);
 		if (code == ERR_FAILED) {
 			char *said = xstrdup(err->text);
 			err_set(err, ERR_FAILED, "%.500s; %s", said, RESEED);
@@ -111,7 +96,6 @@ static enum err_code run_pg_rewind(const struct node *node, struct err *err)
 	}
 	free(server);
 	free(config_arg);
-	free(passfile);
 	buf_release(&buf);
 	return code;
 }
@@ -130,7 +114,7 @@ enum err_code rewind_node(const struct node *node, struct err *err)
  * another name. */
 enum err_code reseed_node(const struct node *node, json_t *result, struct err *err)
 {
-	char *fresh = node_beside(node, ".reseed"), *passfile = NULL, *dsn = NULL, *kept = NULL;
+	char *fresh = node_beside(node, ".reseed"), *dsn = NULL, *kept = NULL;
 	const char *slot = call_string(node->call, "slot");
 	struct buf buf;
 
@@ -143,15 +127,13 @@ enum err_code reseed_node(const struct node *node, json_t *result, struct err *e
 			fresh);
 	if (code == ERR_NONE)
 		code = source_conninfo(node->call, &buf, err);
-	if (code == ERR_NONE)
-		code = program_passfile(node, &passfile, err);
 	if (code == ERR_NONE) {
 		dsn = xasprintf("--dbname=%s", buf.data);
 		/* -c fast: a spread checkpoint would take minutes; --no-clean keeps what failed
 		 * for a look */
 		const char *const argv[] = { "pg_basebackup", dsn, "-D", fresh, "-X", "stream",
 			"-c", "fast", "-P", "-w", slot != NULL ? "-S" : NULL, slot, NULL };
-		code = node_tool(node, argv, passfile, 0, NULL, err);
+		code = node_tool(node, argv, 0, NULL, err);
 	}
 	if (code == ERR_NONE)
 		code = kept_restore(node, fresh, err);
@@ -170,7 +152,6 @@ enum err_code reseed_node(const struct node *node, json_t *result, struct err *e
 	}
 	free(kept);
 	free(dsn);
-	free(passfile);
 	free(fresh);
 	buf_release(&buf);
 	return code;

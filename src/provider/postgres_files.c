@@ -137,7 +137,7 @@ enum err_code kept_put(const struct node *node, const char *stage, struct err *e
 static bool is_ours(const char *name)
 {
 	return is_config(name) || str_eq(name, COMPLETE) || str_eq(name, KEPT_REWINDING) ||
-	       str_eq(name, KEPT_REWOUND) || str_eq(name, "pgpass");
+	       str_eq(name, KEPT_REWOUND);
 }
 
 /* Only what an attempt can have made. */
@@ -171,22 +171,27 @@ void kept_drop(const struct node *node)
 	free(beside);
 }
 
-enum err_code passfile_write(const struct node *node, const char *path, struct err *err)
+enum err_code passfile_text(const struct call *call, struct buf *buf, struct err *err)
 {
-	const char *password = call_secret(node->call, "password", NULL);
-	struct buf buf;
+	const char *password = call_secret(call, "password", NULL);
+	enum err_code code = buf_addf(buf, err, "*:*:*:*:");
 
-	buf_init(&buf, 1 << 16);
-	enum err_code code = buf_addf(&buf, err, "*:*:*:*:");
 	/* a colon and a backslash are escaped in the file (libpq, "The Password File") */
 	for (const char *c = password; code == ERR_NONE && c != NULL && *c != '\0'; c++) {
 		if (*c == ':' || *c == '\\')
-			code = buf_add(&buf, "\\", 1, err);
+			code = buf_add(buf, "\\", 1, err);
 		if (code == ERR_NONE)
-			code = buf_add(&buf, c, 1, err);
+			code = buf_add(buf, c, 1, err);
 	}
-	if (code == ERR_NONE)
-		code = buf_add(&buf, "\n", 1, err);
+	return code == ERR_NONE ? buf_add(buf, "\n", 1, err) : code;
+}
+
+enum err_code passfile_write(const struct node *node, const char *path, struct err *err)
+{
+	struct buf buf;
+
+	buf_init(&buf, 1 << 16);
+	enum err_code code = passfile_text(node->call, &buf, err);
 	if (code == ERR_NONE)
 		code = file_replace(path, buf.data, buf.len, 0600, err);
 	if (buf.data != NULL)

@@ -19,7 +19,10 @@ bool kept_is_there(const struct node *node);
 bool kept_has(const struct node *node, const char *stage);
 enum err_code kept_put(const struct node *node, const char *stage, struct err *err) MUST_CHECK;
 void kept_drop(const struct node *node);
-/* Writes the secret `password` as a libpq password file, 0600. */
+/* The secret `password` as the text of a libpq password file. */
+enum err_code passfile_text(
+	const struct call *call, struct buf *buf, struct err *err) MUST_CHECK;
+/* Writes it, 0600. */
 enum err_code passfile_write(
 	const struct node *node, const char *path, struct err *err) MUST_CHECK;
 

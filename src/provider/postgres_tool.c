@@ -1,10 +1,11 @@
 /* postgres_tool.c: PostgreSQL's own programs (pg_ctl, pg_controldata, pg_rewind,
- * pg_basebackup), run for a node.  Their exit status is never the only proof: callers look at
- * the world afterwards. */
+ * pg_basebackup, pg_verifybackup), run for a call.  Their exit status is never the only proof:
+ * callers look at the world afterwards. */
 #include "internal.h"
 
 #ifdef HAVE_LIBPQ
 #include "postgres.h"
+#include "postgres_rejoin.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,141 +15,125 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ENV_MAX = 256, ARGS_MAX = 32, POLL_MS = 50, CONTROL_MS = 10000 };
+enum { ARGS_MAX = 48, POLL_MS = 50, CONTROL_MS = 10000 };
 
 /* ------------------------------------------------------------------ running one */
 
-/* bin_dir, else Debian's place for the data directory's version, else PATH.  Owned. */
-static char *program(const struct node *node, const char *name)
+void pg_version_of(const char *dir, char out[PG_VERSION_MAX])
 {
-	const char *dir = setting_string(node->call, "bin_dir");
-	char version[16] = "";
+	char *path = path_join(dir, "PG_VERSION");
+	FILE *file = fopen(path, "re");
+
+	free(path);
+	out[0] = '\0';
+	if (file == NULL)
+		return;
+	if (fgets(out, PG_VERSION_MAX, file) == NULL)
+		out[0] = '\0';
+	fclose(file);
+	out[strspn(out, "0123456789.")] = '\0';
+}
+
+/* bin_dir, else Debian's place for the version, else PATH.  Owned. */
+static char *program(const struct call *call, const char *version, const char *name)
+{
+	const char *dir = setting_string(call, "bin_dir");
 
 	if (dir != NULL)
 		return path_join(dir, name);
-	char *path = node_path(node, "PG_VERSION");
-	FILE *file = fopen(path, "re");
-	free(path);
-	if (file != NULL) {
-		if (fgets(version, sizeof(version), file) == NULL)
-			version[0] = '\0';
-		fclose(file);
-	}
-	version[strspn(version, "0123456789.")] = '\0';
-	path = xasprintf("/usr/lib/postgresql/%s/bin/%s", version, name);
+	char *path = xasprintf("/usr/lib/postgresql/%s/bin/%s", version, name);
 	if (version[0] != '\0' && access(path, X_OK) == 0)
 		return path;
 	free(path);
 	return xstrdup(name);
 }
 
-/* A server must outlive the step that starts it: the worker does not end what was started with
- * this. */
-#define KEEP "DRILLBOOK_KEEP=1"
+struct speaker {
+	struct call *call;
+	const char *name;
+	bool silent;
+};
 
-/* This process's environment and up to two more entries.  For a program of PostgreSQL's without
- * libpq's variables, which would change where it connects to, and in English, because its words
- * are read. */
-static void environment(const char **env, bool for_postgres, const char *one, const char *two)
+/* "12345/67890 kB (18%)" of pg_rewind and pg_basebackup is progress; everything else is output. */
+static void on_line(void *arg, int fd, const char *line)
 {
-	size_t count = 0;
-
-	for (char **e = environ; *e != NULL && count < ENV_MAX - 4; e++)
-		if (!for_postgres || (!str_starts(*e, "PG") && !str_starts(*e, "LC_") &&
-					     !str_starts(*e, "LANG")))
-			env[count++] = *e;
-	if (for_postgres)
-		env[count++] = "LC_ALL=C";
-	if (one != NULL)
-		env[count++] = one;
-	if (two != NULL)
-		env[count++] = two;
-	env[count] = NULL;
-}
-
-/* "12345/67890 kB (18%)" of pg_rewind and pg_basebackup. */
-static void show_progress(void *arg, int fd, const char *data, size_t len)
-{
-	const struct node *node = arg;
-	const char *percent = memrchr(data, '%', len);
+	const struct speaker *speaker = arg;
+	const char *percent = strrchr(line, '%');
 	int value = 0, unit = 1;
 
-	(void)fd;
-	if (percent == NULL)
-		return;
-	for (const char *c = percent - 1;
-		c >= data && isdigit((unsigned char)*c) && unit < 1000; c--) {
+	for (const char *c = percent != NULL ? percent - 1 : NULL;
+		c != NULL && c >= line && isdigit((unsigned char)*c) && unit < 1000; c--) {
 		value += (*c - '0') * unit;
 		unit *= 10;
 	}
 	if (unit > 1 && value <= 100)
-		call_progress(node->call, value * 10, "copying");
+		call_progress(speaker->call, value * 10, "copying");
+	else if (line[0] != '\0' && (fd == 2 || !speaker->silent))
+		call_log(speaker->call, "%s: %.2000s", speaker->name, line);
 }
 
-static void log_lines(const struct node *node, const char *name, const char *text)
+/* Without libpq's variables, which would change where a program connects to, and in English,
+ * because its words are read.  The password goes over on a descriptor that libpq takes for a
+ * password file. */
+enum err_code pg_tool(struct call *call, const char *version, struct tool *tool, struct err *err)
 {
-	while (text != NULL && *text != '\0') {
-		size_t len = strcspn(text, "\r\n");
-		if (len > 0 && memchr(text, '%', len) == NULL)
-			call_log(node->call, "%s: %.*s", name, (int)(len < 2000 ? len : 2000),
-				text);
-		text += len;
-		text += strspn(text, "\r\n");
-	}
-}
-
-static void last_line(const char *text, char *out, size_t size)
-{
-	size_t end = text != NULL ? strlen(text) : 0;
-
-	while (end > 0 && isspace((unsigned char)text[end - 1]))
-		end--;
-	size_t start = end;
-	while (start > 0 && text[start - 1] != '\n')
-		start--;
-	snprintf(out, size, "%.*s", (int)(end - start), text != NULL ? text + start : "");
-}
-
-enum err_code node_tool(const struct node *node, const char *const *argv, const char *passfile,
-	int64_t timeout_ms, char **out, struct err *err)
-{
-	const char *args[ARGS_MAX], *env[ENV_MAX];
-	char *path = strchr(argv[0], '/') != NULL ? xstrdup(argv[0]) : program(node, argv[0]);
-	char *entry = passfile != NULL ? xasprintf("PGPASSFILE=%s", passfile) : NULL;
+	const char *const *argv = tool->argv;
+	const char *args[ARGS_MAX], *given = setting_string(call, "passfile");
+	char *path = strchr(argv[0], '/') != NULL ? xstrdup(argv[0])
+						  : program(call, version, argv[0]);
+	char *entry = given != NULL ? xasprintf("PGPASSFILE=%s", given)
+				    : xstrdup("PGPASSFILE={secret}");
+	struct speaker speaker = { .call = call, .name = argv[0], .silent = tool->quiet };
+	const bool secret = given == NULL && call_secret(call, "password", NULL) != NULL;
+	const char *const env[] = { "LC_ALL=C", "PG*", "LC_*", "LANG*",
+		given != NULL || secret ? entry : NULL, NULL };
+	struct buf passfile;
+	enum err_code code = ERR_NONE;
 	size_t count = 1;
 
-	args[0] = path;
-	for (; argv[count] != NULL && count < ARGS_MAX - 1; count++)
+	buf_init(&passfile, 1 << 16);
+	for (args[0] = path; argv[count] != NULL && count < ARGS_MAX - 1; count++)
 		args[count] = argv[count];
 	args[count] = NULL;
-	environment(env, true, entry, str_eq(argv[0], "pg_ctl") ? KEEP : NULL);
-	int64_t left = call_left_ms(node->call);
-	struct child child = {
-		.argv = args,
-		.env = env,
-		.cwd = "/",
-		.timeout_ms = timeout_ms > 0 && timeout_ms < left ? timeout_ms : left + 1,
-		.stop = call_stop_flag(node->call),
-		.merge = out != NULL,
-		.on_output = show_progress,
-		.arg = (void *)node,
-	};
-	enum err_code code = child_run(&child, err);
-	if (out == NULL)
-		log_lines(node, argv[0], child.out.data);
-	log_lines(node, argv[0], child.errout.data);
-	if (code == ERR_NONE && child.exit_status != 0) {
-		char said[300];
-		last_line(child.errout.len > 0 ? child.errout.data : child.out.data, said,
-			sizeof(said));
-		code = err_set(err, ERR_FAILED, "%s ended with status %d: %s", argv[0],
-			child.exit_status, said);
-	} else if (code == ERR_NONE && out != NULL) {
-		*out = xstrdup(child.out.data != NULL ? child.out.data : "");
+	if (secret)
+		code = passfile_text(call, &passfile, err);
+	if (code == ERR_NONE) {
+		tool->call = call;
+		tool->argv = args;
+		tool->env = env;
+		tool->secret = secret ? passfile.data : NULL;
+		tool->secret_len = passfile.len;
+		tool->on_line = on_line;
+		tool->arg = &speaker;
+		code = tool_run(tool, err);
 	}
-	child_release(&child);
+	tool->argv = argv;
+	tool->env = NULL;
+	tool->secret = NULL;
+	if (passfile.data != NULL)
+		explicit_bzero(passfile.data, passfile.len);
+	buf_release(&passfile);
 	free(entry);
 	free(path);
+	return code;
+}
+
+enum err_code node_tool(const struct node *node, const char *const *argv, int64_t timeout_ms,
+	char **out, struct err *err)
+{
+	struct tool tool = { .argv = argv,
+		.timeout_ms = timeout_ms,
+		.quiet = out != NULL,
+		.keep = str_eq(argv[0], "pg_ctl") };
+	char version[PG_VERSION_MAX];
+
+	pg_version_of(node->data_dir, version);
+	enum err_code code = pg_tool(node->call, version, &tool, err);
+	if (code == ERR_NONE && tool.exit_status != 0)
+		code = tool_failed(&tool, err);
+	if (code == ERR_NONE && out != NULL)
+		*out = xstrdup(tool.out.data);
+	tool_release(&tool);
 	return code;
 }
 
@@ -186,7 +171,7 @@ enum err_code node_control(const struct node *node, json_t *into, struct err *er
 	const char *const argv[] = { "pg_controldata", "-D", node->data_dir, NULL };
 	char *out = NULL;
 
-	TRY(node_tool(node, argv, NULL, CONTROL_MS, &out, err));
+	TRY(node_tool(node, argv, CONTROL_MS, &out, err));
 	for (const char *line = out; *line != '\0'; line += strspn(line, "\n")) {
 		size_t len = strcspn(line, "\n");
 		take_control_line(line, len, into);
@@ -237,7 +222,7 @@ static enum err_code wait_for_answer(const struct node *node, struct err *err)
 static enum err_code start_by_command(
 	const struct node *node, const json_t *command, struct err *err)
 {
-	const char *argv[ARGS_MAX], *env[ENV_MAX];
+	const char *argv[ARGS_MAX];
 	size_t count = 0, i;
 	json_t *word;
 
@@ -247,20 +232,15 @@ static enum err_code start_by_command(
 	if (count == 0)
 		return err_set(err, ERR_USAGE, "\"%s\": start_command is empty",
 			call_target(node->call));
-	environment(env, false, KEEP, NULL);
-	struct child child = { .argv = argv,
-		.env = env,
-		.cwd = call_workspace(node->call)[0] != '\0' ? call_workspace(node->call) : "/",
-		.timeout_ms = call_left_ms(node->call) + 1,
-		.stop = call_stop_flag(node->call) };
-	enum err_code code = child_run(&child, err);
-	if (code == ERR_NONE && child.exit_status != 0) {
-		char said[300];
-		last_line(child.errout.data, said, sizeof(said));
-		code = err_set(err, ERR_FAILED, "start_command %s ended with status %d: %s",
-			argv[0], child.exit_status, said);
-	}
-	child_release(&child);
+	const char *workspace = call_workspace(node->call);
+	struct tool tool = { .call = node->call,
+		.argv = argv,
+		.cwd = workspace[0] != '\0' ? workspace : NULL,
+		.keep = true };
+	enum err_code code = tool_must(&tool, err);
+	if (code == ERR_FAILED)
+		err_context(err, "start_command");
+	tool_release(&tool);
 	return code;
 }
 
@@ -284,7 +264,7 @@ static enum err_code start_by_pg_ctl(const struct node *node, struct err *err)
 		"-s", "-l", log != NULL ? log : beside, options != NULL ? "-o" : NULL, options,
 		NULL };
 	if (code == ERR_NONE)
-		code = node_tool(node, argv, NULL, 0, NULL, err);
+		code = node_tool(node, argv, 0, NULL, err);
 	free(options);
 	free(beside);
 	return code;

@@ -153,7 +153,8 @@ static enum err_code open_secret(const struct tool *tool, int *fd, char *path, s
 	*fd = memfd_create("secret", MFD_CLOEXEC);
 	if (*fd < 0)
 		return err_errno(err, "memfd");
-	/* a memfd is executable from birth, and some programs run a password file that is */
+	/* a memfd is executable from birth, and some programs run a password file that is; libpq
+	 * does not read one that others may */
 	if (fchmod(*fd, 0400) != 0)
 		return err_errno(err, "memfd");
 	snprintf(path, size, "/proc/self/fd/%d", *fd);

@@ -112,6 +112,8 @@ call wrong health.probe
 is "health: with a wrong password" '.error.code == "AUTH" and (.error.text | test("28P01") | not)'
 
 until_ok 3000 same_rows
+replayed() { call b replication.status; jq -e '.result.lag_bytes == 0' <<<"$ANSWER"; } # the end of a record may be under way
+until_ok 3000 replayed
 call a replication.status
 is "status of the primary" '.result | .role == "primary" and .timeline == 1 and .streaming and .standbys[0].name == "b" and
 	.standbys[0].lag_bytes >= 0 and .lag_bytes >= 0 and .slots[0].active and (.basis | test("pg_stat_replication"))'
