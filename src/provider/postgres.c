@@ -2,55 +2,17 @@
  *
  * Sources: PostgreSQL 15 manual, chapters 27 "High Availability", 28.2 "The Cumulative
  * Statistics System", 9.27 "System Administration Functions", and the pages of pg_ctl,
- * pg_rewind, pg_basebackup and pg_controldata. */
+ * pg_rewind, pg_basebackup, pg_verifybackup, pg_checksums and pg_controldata. */
 #include "internal.h"
 
 #ifdef HAVE_LIBPQ
 #include "postgres.h"
+#include "postgres_restore.h"
+#include "postgres_settings.h"
 #include "statement.h"
 
 static const struct field settings[] = {
-	{ .name = "host",
-		.type = FIELD_STRING,
-		.help = "name, address or socket directory; default: socket_dir" },
-	{ .name = "port",
-		.type = FIELD_INT,
-		.fallback = "5432",
-		.min = 1,
-		.max = 65535,
-		.help = "TCP port, also the socket's number" },
-	{ .name = "user",
-		.type = FIELD_STRING,
-		.help = "role; needs pg_promote and pg_monitor, for fencing superuser" },
-	{ .name = "database",
-		.type = FIELD_STRING,
-		.fallback = "postgres",
-		.help = "database to connect to" },
-	{ .name = "password", .type = FIELD_SECRET, .help = "of the role" },
-	{ .name = "passfile",
-		.type = FIELD_PATH,
-		.help = "libpq password file instead of password; also given to PostgreSQL's "
-			"own programs" },
-	{ .name = "sslmode",
-		.type = FIELD_CHOICE,
-		.choices = (const char *const[]){ "disable", "prefer", "require", "verify-ca",
-			"verify-full", NULL },
-		.help = "as in libpq" },
-	{ .name = "application_name",
-		.type = FIELD_STRING,
-		.fallback = "drillbook",
-		.help = "how the connection shows in pg_stat_activity" },
-	{ .name = "connect_timeout",
-		.type = FIELD_DURATION,
-		.unit = "ms",
-		.fallback = "3s",
-		.min = 50,
-		.max = 60000,
-		.help = "a silent network costs this much" },
-	{ .name = "heartbeat",
-		.type = FIELD_STRING,
-		.help = "table with a timestamptz column at that somebody keeps fresh on the "
-			"primary" },
+	PG_CONNECTION_SETTINGS,
 	{ .name = "acked",
 		.type = FIELD_PATH,
 		.help = "log of a client that writes numbered rows, for data.compare" },
@@ -60,13 +22,6 @@ static const struct field settings[] = {
 	{ .name = "config_file",
 		.type = FIELD_PATH,
 		.help = "postgresql.conf, when it is not in data_dir" },
-	{ .name = "bin_dir",
-		.type = FIELD_PATH,
-		.help = "directory of pg_ctl; default: /usr/lib/postgresql/VERSION/bin, then "
-			"PATH" },
-	{ .name = "socket_dir",
-		.type = FIELD_PATH,
-		.help = "socket directory, for connections to the node itself" },
 	{ .name = "log_file",
 		.type = FIELD_PATH,
 		.help = "for a server started by pg_ctl; default: DATA_DIR.log" },
@@ -74,6 +29,16 @@ static const struct field settings[] = {
 		.type = FIELD_STRINGS,
 		.help = "argv that starts the server in place of pg_ctl, such as systemctl "
 			"start NAME" },
+	{ .name = "backup_dir",
+		.type = FIELD_PATH,
+		.help = "directory of base backups, one directory each" },
+	{ .name = "wal_archive",
+		.type = FIELD_PATH,
+		.help = "directory that archive_command fills, for points in time" },
+	{ .name = "restore_command",
+		.type = FIELD_STRING,
+		.help = "PostgreSQL's restore_command for a restored cluster; default: cp from "
+			"wal_archive" },
 	FIELD_END
 };
 
@@ -326,6 +291,72 @@ static const struct field reverse_results[] = { IDENTITY_RESULTS, TOOK_RESULT,
 	{ .name = "kept", .type = FIELD_STRING, .help = "reseed: where the old directory is" },
 	FIELD_END };
 
+static const struct field backup_params[] = {
+	{ .name = "checkpoint",
+		.type = FIELD_CHOICE,
+		.choices = (const char *const[]){ "fast", "spread", NULL },
+		.fallback = "fast",
+		.help = "spread waits for the next one and loads the server less" },
+	{ .name = "max_rate",
+		.type = FIELD_BYTES,
+		.unit = "bytes",
+		.fallback = "0",
+		.max = 1 << 30,
+		.help = "bytes per second, from 32KiB; 0 = as fast as it goes" },
+	FIELD_END
+};
+#define POINT_RESULTS                                                                          \
+	{ .name = "id", .type = FIELD_STRING, .help = "name of the recovery point" },          \
+		{ .name = "path", .type = FIELD_STRING, .help = "its directory" },             \
+		{ .name = "time_ms",                                                           \
+			.type = FIELD_INT,                                                     \
+			.unit = "ms",                                                          \
+			.help = "everything committed before is in it" },                      \
+		{ .name = "time_basis", .type = FIELD_STRING, .help = "how that is known" },   \
+		{ .name = "stop_ms",                                                           \
+			.type = FIELD_INT,                                                     \
+			.unit = "ms",                                                          \
+			.help = "from here on a point in time can be restored to" },           \
+		{ .name = "start_lsn", .type = FIELD_STRING, .help = "first WAL it needs" },   \
+		{ .name = "end_lsn", .type = FIELD_STRING, .help = "where it is consistent" }, \
+		{ .name = "timeline", .type = FIELD_INT, .help = "of end_lsn" },               \
+		{ .name = "system_id",                                                         \
+			.type = FIELD_STRING,                                                  \
+			.help = "the cluster's identity" },                                    \
+		{ .name = "kind", .type = FIELD_STRING, .help = "snapshot" },                  \
+		{ .name = "version", .type = FIELD_STRING, .help = "of PostgreSQL" },          \
+		{ .name = "label", .type = FIELD_STRING, .help = "with the key of its call" }, \
+		{ .name = "files", .type = FIELD_INT, .help = "in its manifest" },             \
+	{                                                                                      \
+		.name = "bytes", .type = FIELD_INT, .unit = "bytes", .help = "of its files"    \
+	}
+static const struct field backup_results[] = { POINT_RESULTS, TOOK_RESULT, FIELD_END };
+static const struct field check_params[] = {
+	{ .name = "from",
+		.type = FIELD_STRING,
+		.help = "id of a recovery point; default: the newest" },
+	FIELD_END
+};
+static const struct field check_results[] = { POINT_RESULTS, TOOK_RESULT,
+	{ .name = "ok", .type = FIELD_BOOL, .help = "every file is as the manifest says" },
+	{ .name = "errors", .type = FIELD_STRINGS, .help = "the first of what is wrong" },
+	{ .name = "error_count", .type = FIELD_INT, .help = "how much is wrong" },
+	{ .name = "wal_until_lsn",
+		.type = FIELD_STRING,
+		.help = "what can be replayed from the archive without a gap" },
+	{ .name = "wal_archived_ms",
+		.type = FIELD_INT,
+		.unit = "ms",
+		.help = "when the last WAL file before a gap got into the archive" },
+	{ .name = "wal_missing",
+		.type = FIELD_STRING,
+		.help = "first WAL file of a gap in the archive, when later ones are there" },
+	FIELD_END };
+static const struct field archive_results[] = {
+	{ .name = "file", .type = FIELD_STRING, .help = "the WAL file that was closed" },
+	{ .name = "lsn", .type = FIELD_STRING, .help = "where it ends" }, TOOK_RESULT, FIELD_END
+};
+
 static const struct field health_params[] = {
 	{ .name = "expect",
 		.type = FIELD_CHOICE,
@@ -474,6 +505,81 @@ static const struct operation operations[] = {
 		.timeout_ms = 120000,
 		.cancel_help = "the shutdown goes on",
 		.help = "stop the server of a local data directory (fast shutdown)" },
+	{ .capability = "backup",
+		.verb = "start",
+		.effect = EFFECT_CHANGE,
+		.params = backup_params,
+		.results = backup_results,
+		.prepare = postgres_backup_prepare,
+		.run = postgres_backup,
+		.verify = postgres_backup_verify,
+		.timeout_ms = 14400000,
+		.cancel_help = "at any time; nothing is left",
+		.help = "base backup (pg_basebackup) with a manifest into backup_dir" },
+	{ .capability = "backup",
+		.verb = "points",
+		.effect = EFFECT_READ,
+		.results = points_results,
+		.run = postgres_points,
+		.timeout_ms = 60000,
+		.help = "the base backups in backup_dir, newest first, and how far the archive "
+			"reaches" },
+	{ .capability = "backup",
+		.verb = "verify",
+		.effect = EFFECT_READ,
+		.params = check_params,
+		.results = check_results,
+		.run = postgres_backup_check,
+		.timeout_ms = 14400000,
+		.help = "read a whole base backup against its manifest (pg_verifybackup)" },
+	{ .capability = "backup",
+		.verb = "archive",
+		.effect = EFFECT_CHANGE,
+		.results = archive_results,
+		.prepare = postgres_archive_prepare,
+		.run = postgres_archive,
+		.verify = postgres_archive_verify,
+		.idempotent = true,
+		.timeout_ms = 60000,
+		.cancel_help = "between polls; the file is archived all the same",
+		.help = "close the WAL file under way and wait until the archive has it" },
+	{ .capability = "restore",
+		.verb = "start",
+		.effect = EFFECT_IRREVERSIBLE,
+		.params = restore_params,
+		.results = restore_results,
+		.prepare = postgres_restore_prepare,
+		.run = postgres_restore,
+		.verify = restore_verify,
+		.undo = "restore.cleanup",
+		.timeout_ms = 14400000,
+		.cancel_help = "between files; nothing is left",
+		.help = "a base backup and a point in time to a new directory; nothing is "
+			"started" },
+	{ .capability = "restore",
+		.verb = "validate",
+		.effect = EFFECT_CHANGE,
+		.params = validate_params,
+		.results = validate_results,
+		.prepare = restore_validate_prepare,
+		.run = restore_validate,
+		.verify = restore_validate_verify,
+		.idempotent = true,
+		.timeout_ms = 14400000,
+		.cancel_help = "between polls; the private server is stopped",
+		.help = "start a restored cluster where nobody sees it, ask it, stop it" },
+	{ .capability = "restore",
+		.verb = "cleanup",
+		.effect = EFFECT_COSTLY,
+		.params = cleanup_params,
+		.results = cleanup_results,
+		.prepare = restore_cleanup_prepare,
+		.run = restore_cleanup,
+		.verify = restore_cleanup_verify,
+		.idempotent = true,
+		.timeout_ms = 600000,
+		.cancel_help = "between files; done again it goes on",
+		.help = "remove a restored cluster that restore.start made in a new directory" },
 	{ .capability = "health",
 		.verb = "probe",
 		.effect = EFFECT_READ,
@@ -514,7 +620,7 @@ static const struct operation operations[] = {
 const struct provider postgres_provider = {
 	.name = "postgres",
 	.summary =
-		"PostgreSQL 13 and later: streaming replication, promotion, fencing, rewinding",
+		"PostgreSQL 13 and later: replication, failover, base backups, points in time",
 	.source = "https://www.postgresql.org/docs/15/",
 	.settings = settings,
 	.declares_actions = true,

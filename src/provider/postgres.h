@@ -47,6 +47,8 @@ void pg_name_unknown(json_t *result);
 struct pg_endpoint pg_endpoint_of(const struct call *call, const char *host, const char *port,
 	const char *user);
 
+/* A table's name from the workspace goes into SQL: only plain ones, with or without a schema. */
+bool pg_is_plain_name(const char *name);
 /* "0/3000060" and back; false when malformed. */
 bool lsn_parse(const char *text, uint64_t *out);
 char *lsn_format(uint64_t lsn, char out[32]);
@@ -92,12 +94,19 @@ size_t node_processes(const struct node *node, pid_t *out, size_t max);
 /* Ends the postmaster by sig (SIGINT fast, SIGQUIT immediate) and waits for all its processes to be gone; what
  * is still there after grace_ms gets SIGKILL (0 = never). */
 enum err_code node_stop(const struct node *node, int sig, int64_t grace_ms, struct err *err) MUST_CHECK;
+/* Ends everything that works in the data directory within 10 s, whatever the call's deadline or a stop says:
+ * for a server of our own that must not be left behind. */
+enum err_code node_kill(const struct node *node, struct err *err) MUST_CHECK;
+/* Where the postmaster that wrote postmaster.pid has its socket; false when there is no such file. */
+bool node_socket_dir(const struct node *node, char *out, size_t size);
 /* Clears dead lock files, starts by the target's start_command or pg_ctl, waits until it answers. */
 enum err_code node_start(const struct node *node, struct err *err) MUST_CHECK;
 /* Removes lock files that PostgreSQL would take for a living owner's although no process works here: the pid in
  * them is a zombie or somebody else's by now.  CONFLICT when a postmaster lives. */
 enum err_code node_clear_locks(const struct node *node, struct err *err) MUST_CHECK;
-/* state, system_id, checkpoint (LSN), timeline, hints (bool: pg_rewind is possible), from pg_controldata. */
+/* From pg_controldata: state, system_id, checkpoint (LSN), checkpoint_ms (wall time of it), timeline,
+ * hints (bool: pg_rewind is possible), segment_bytes, checksums ("0" = off), and as text the settings that a
+ * standby must not have less of (max_connections …). */
 enum err_code node_control(const struct node *node, json_t *into, struct err *err) MUST_CHECK;
 /* Runs one of PostgreSQL's programs; its output goes to the step's output.  *out (may be NULL) gets
  * stdout instead. */
@@ -156,6 +165,17 @@ VERIFY(postgres_start_verify);
 PREPARE(postgres_reverse_prepare);
 RUN(postgres_reverse);
 VERIFY(postgres_reverse_verify);
+
+RUN(postgres_points);
+RUN(postgres_backup_check);
+PREPARE(postgres_backup_prepare);
+RUN(postgres_backup);
+VERIFY(postgres_backup_verify);
+PREPARE(postgres_archive_prepare);
+RUN(postgres_archive);
+VERIFY(postgres_archive_verify);
+PREPARE(postgres_restore_prepare);
+RUN(postgres_restore);
 
 RUN(postgres_query);
 PREPARE(postgres_write_prepare);

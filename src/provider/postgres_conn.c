@@ -426,6 +426,14 @@ void pg_name_unknown(json_t *result)
 	}
 }
 
+bool pg_is_plain_name(const char *name)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
+
+	return name != NULL && name[0] != '\0' && strspn(name, allowed) == strlen(name);
+}
+
 bool lsn_parse(const char *text, uint64_t *out)
 {
 	unsigned int high = 0, low = 0;

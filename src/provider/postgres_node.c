@@ -20,9 +20,10 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { PROCESSES_MAX = 4096, POLL_MS = 20, FILE_MAX = 1 << 20 };
+enum { PROCESSES_MAX = 4096, POLL_MS = 20, KILL_AFTER_MS = 5000, FILE_MAX = 1 << 20 };
 
 /* ------------------------------------------------------------------ paths and small files */
 
@@ -329,6 +330,33 @@ enum err_code node_stop(const struct node *node, int sig, int64_t grace_ms, stru
 				node->data_dir);
 	}
 	return node_clear_locks(node, err);
+}
+
+enum err_code node_kill(const struct node *node, struct err *err)
+{
+	static pid_t pids[PROCESSES_MAX];
+	const struct timespec nap = { .tv_nsec = POLL_MS * 1000000 };
+	struct mono start = mono_now();
+	pid_t postmaster = node_postmaster(node, NULL);
+	size_t count;
+
+	if (postmaster != 0)
+		TRY(signal_process(node, postmaster, SIGQUIT, err));
+	while ((count = node_processes(node, pids, PROCESSES_MAX)) > 0) {
+		const int64_t took = mono_ms_since(start);
+		for (size_t i = 0; took >= KILL_AFTER_MS && i < count; i++)
+			TRY(signal_process(node, pids[i], SIGKILL, err));
+		if (took >= 2 * KILL_AFTER_MS)
+			return err_set(err, ERR_TIMEOUT, "%zu processes of \"%s\" do not end",
+				count, node->data_dir);
+		nanosleep(&nap, NULL);
+	}
+	return node_clear_locks(node, err);
+}
+
+bool node_socket_dir(const struct node *node, char *out, size_t size)
+{
+	return pid_file_line(node, 5, out, size);
 }
 
 /* A lock file whose pid is somebody's, but not a postgres that works here. */

@@ -154,9 +154,7 @@ static enum err_code recovery_point(struct pg *pg, json_t *result, struct err *e
 	const char *table = setting_string(pg->call, "heartbeat");
 	char *sql;
 
-	if (table != NULL &&
-		strspn(table, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			      "0123456789_.") == strlen(table)) {
+	if (pg_is_plain_name(table)) {
 		sql = xasprintf("select round(extract(epoch from max(at)) * 1000)::int8 as "
 				"recovery_point_ms,"
 				" 'heartbeat row' as recovery_point_basis from %s",

@@ -21,10 +21,7 @@ enum { CANARY_POLL_MS = 5 };
 /* A table name from the workspace goes into SQL: only plain (schema-qualified) names. */
 static enum err_code check_name(const char *what, const char *name, struct err *err)
 {
-	static const char allowed[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
-
-	if (name[0] == '\0' || strspn(name, allowed) != strlen(name))
+	if (!pg_is_plain_name(name))
 		return err_set(err, ERR_USAGE,
 			"%s \"%s\" must be a plain name such as ops.heartbeat", what, name);
 	return ERR_NONE;

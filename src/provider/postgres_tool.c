@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { ARGS_MAX = 48, POLL_MS = 50, CONTROL_MS = 10000 };
@@ -85,7 +86,9 @@ enum err_code pg_tool(struct call *call, const char *version, struct tool *tool,
 				    : xstrdup("PGPASSFILE={secret}");
 	struct speaker speaker = { .call = call, .name = argv[0], .silent = tool->quiet };
 	const bool secret = given == NULL && call_secret(call, "password", NULL) != NULL;
+	/* what outlives us keeps the world's time zone; the others' words about time are read */
 	const char *const env[] = { "LC_ALL=C", "PG*", "LC_*", "LANG*",
+		tool->keep ? "DRILLBOOK_KEEP=1" : "TZ=UTC",
 		given != NULL || secret ? entry : NULL, NULL };
 	struct buf passfile;
 	enum err_code code = ERR_NONE;
@@ -149,7 +152,23 @@ static const struct {
 	{ "Min recovery ending loc's timeline", "recovery_timeline" },
 	{ "wal_log_hints setting", "wal_log_hints" },
 	{ "Data page checksum version", "checksums" },
+	{ "Time of latest checkpoint", "checkpoint_time" },
+	{ "Bytes per WAL segment", "segment_bytes" },
+	{ "max_connections setting", "max_connections" },
+	{ "max_worker_processes setting", "max_worker_processes" },
+	{ "max_wal_senders setting", "max_wal_senders" },
+	{ "max_prepared_xacts setting", "max_prepared_transactions" },
+	{ "max_locks_per_xact setting", "max_locks_per_transaction" },
 };
+
+/* "Wed Nov 18 14:02:31 2026", in English and UTC; 0 when it is something else. */
+static int64_t time_ms_of(const char *text)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(text, "%a %b %d %H:%M:%S %Y", &tm);
+
+	return end != NULL && *end == '\0' ? (int64_t)timegm(&tm) * 1000 : 0;
+}
 
 static void take_control_line(const char *line, size_t len, json_t *into)
 {
@@ -185,6 +204,9 @@ enum err_code node_control(const struct node *node, json_t *into, struct err *er
 	json_put_flag(into, "hints",
 		str_eq(json_str(into, "wal_log_hints", ""), "on") ||
 			!str_eq(json_str(into, "checksums", "0"), "0"));
+	json_put_int(into, "checkpoint_ms", time_ms_of(json_str(into, "checkpoint_time", "")));
+	json_put_int(into, "segment_bytes",
+		strtoll(json_str(into, "segment_bytes", "0"), NULL, 10));
 	json_put_int(into, "timeline", strtoll(json_str(into, "timeline", "0"), NULL, 10));
 	json_put_int(into, "recovery_timeline",
 		strtoll(json_str(into, "recovery_timeline", "0"), NULL, 10));
