@@ -3,7 +3,7 @@
 # The options of each command.
 declare -A _drillbook_options=(
 	[tui]="--suggest --mode --param"
-	[run]="--mode --param --plain --approve --confirm --impact --note --detach --json"
+	[run]="--mode --param --plain --approve --confirm --impact --note --override --reason --detach --json"
 	[attach]="--watch --plain --approve --confirm"
 	[list]="--json"
 	[show]="--log --offline --json --param"
@@ -48,7 +48,7 @@ _drillbook() {
 	--format) words="md json" ;;
 	--suggest | --runbook) words=$(_drillbook_names RUNBOOK) ;;
 	--service) words=$(_drillbook_names SERVICE) ;;
-	--param | --approve | --confirm | --impact | --note | --limit | --run) return ;;
+	--param | --approve | --confirm | --impact | --note | --override | --reason | --limit | --run) return ;;
 	*)
 		if [[ $current == -* ]]; then
 			words="$_drillbook_global ${_drillbook_options[${command:-doctor}]}"

@@ -77,6 +77,8 @@ enum err_code desk_check_lua(struct desk *desk, const json_t *plan, struct err *
 /* Plan of a runbook with --mode and --param given; problems are printed on error. */
 enum err_code cli_plan(struct desk *desk, const struct args *args, const char *runbook,
 	const char *mode, json_t **plan, struct err *err) MUST_CHECK;
+/* What the server needs to make the plan itself, and the overrides, as members of a start request. */
+enum err_code cli_start_members(const struct args *args, json_t *request, struct err *err) MUST_CHECK;
 /* Follows a run on the screen or in plain lines, as the terminal and the options say. */
 int cli_follow(const struct args *args, struct client *client, int64_t run, struct err *err);
 bool cli_plain(const struct args *args);

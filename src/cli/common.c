@@ -254,6 +254,23 @@ enum err_code cli_plan(struct desk *desk, const struct args *args, const char *r
 	return code;
 }
 
+enum err_code cli_start_members(const struct args *args, json_t *request, struct err *err)
+{
+	const char **rules = option_values(args, "override");
+	json_t *params = NULL, *list = json_array();
+
+	for (size_t i = 0; rules[i] != NULL; i++)
+		json_array_append_new(list, json_text(rules[i], strlen(rules[i])));
+	free(rules);
+	json_put(request, "override", list);
+	json_put_str(request, "reason", option_value(args, "reason"));
+	if (json_array_size(list) > 0 && option_value(args, "reason") == NULL)
+		return err_set(err, ERR_USAGE, "--override needs --reason TEXT: it is recorded");
+	TRY(take_params(args, &params, err));
+	json_put(request, "params", params);
+	return ERR_NONE;
+}
+
 /* ------------------------------------------------------------------ the record */
 
 enum err_code cli_journal(const struct args *args, struct journal **out, struct err *err)

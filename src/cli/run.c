@@ -15,6 +15,8 @@ static const struct option_row options[] = { { "mode", "MODE", false,
 		"say yes beforehand to the irreversible effects of a step (no terminal)" },
 	{ "impact", "TIME", false, "t0: when the incident began (2026-11-18T14:02:31Z)" },
 	{ "note", "TEXT", false, "why this run is made" },
+	{ "override", "RULE", true, "do without a rule of the policy that a reason may stand in for" },
+	{ "reason", "TEXT", false, "why; recorded as a deviation" },
 	{ "detach", NULL, false, "start only; print the run's number" },
 	{ "json", NULL, false, "with --detach: the number as JSON" }, OPTION_END };
 
@@ -32,7 +34,7 @@ static enum err_code start_request(
 		json_put_int(*out, "t0_ns", impact.ns);
 	if (option_value(args, "note") != NULL)
 		json_put_str(*out, "note", option_value(args, "note"));
-	return ERR_NONE;
+	return cli_start_members(args, *out, err);
 }
 
 static int follow(const struct args *args, struct client *client, int64_t run, struct err *err)

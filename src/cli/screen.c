@@ -22,6 +22,7 @@ static enum err_code start(
 	TRY(cli_plan(&looker->desk, looker->args, runbook, mode, &plan, err));
 	request = json_object();
 	json_put(request, "plan", plan);
+	TRY(cli_start_members(looker->args, request, err));
 	TRY(client_ask(looker->client, "start", request, &answer, err));
 	*run = json_int(answer, "run", 0);
 	json_decref(answer);

@@ -1,6 +1,6 @@
 /* server.c: the server as a command: it starts by itself, so this is for looking and for
  * stopping. */
-#include "cli.h"
+#include "examine.h"
 
 #include "drillbook/engine.h"
 
@@ -273,7 +273,8 @@ static int server(const struct args *args, struct err *err)
 	static const struct {
 		const char *name;
 		int (*run)(const struct args *args, struct err *err);
-	} words[] = { { "start", start }, { "run", run }, { "stop", stop }, { "status", status } };
+	} words[] = { { "start", start }, { "run", run }, { "stop", stop }, { "status", status },
+		{ "examine", server_examine } };
 
 	for (size_t i = 0; i < COUNT_OF(words); i++)
 		if (str_eq(words[i].name, args->words[0]))

@@ -10,6 +10,7 @@
  * workers.c  the zygote and the worker processes
  * people.c   who is connected, and in which roles
  * settings.c the server's own configuration files
+ * examine.c  what a terminal wants to start, looked at by the server itself
  * policy.c   what the server's own configuration allows
  * jobs.c     what a worker is told to do
  * resume.c   what a new server makes of the runs an old one left
@@ -70,6 +71,7 @@ struct settings {
 	struct stat seen;
 };
 
+struct examination; /* examine.c */
 struct server;
 struct live;
 struct conn;
@@ -201,6 +203,8 @@ struct server {
 	struct worker *spare; /* forked ahead, waits for a job; also in workers */
 	struct zygote zygote;
 	struct settings team, policy;
+	struct examination *examinations; /* starts that are being looked at */
+	char *program;			   /* this executable */
 	struct person *people;
 };
 
@@ -289,6 +293,18 @@ void persons_forget(struct server *server);
  * "skip", "force"; rule and step may be NULL; reason: why, in the words of who did it. */
 void live_deviate(struct live *live, const char *what, const char *rule, const char *reason,
 	const char *step, const struct actor *actor);
+/* May this person lead the run; may the run, on behalf of who started and who leads it, touch the target?  ERR_FORBIDDEN. */
+enum err_code policy_lead(struct live *live, int64_t uid, struct err *err) MUST_CHECK;
+enum err_code policy_intent(struct live *live, const char *target, struct err *err) MUST_CHECK;
+
+/* examine.c */
+bool examine_needed(struct server *server);
+/* Ends in start_examined, some time later. */
+enum err_code examine_begin(struct conn *conn, const json_t *body, struct err *err) MUST_CHECK;
+/* What the examination found against the policy: the plan that may run (borrowed from result), and the
+ * overridden rules, added to used. */
+enum err_code examined(struct conn *conn, const json_t *body, const json_t *result, json_t **plan,
+	json_t *used, struct err *err) MUST_CHECK;
 
 /* jobs.c: messages, owned by the caller */
 json_t *job_step(const struct live *live, size_t step, const char *phase);
@@ -325,6 +341,9 @@ void people_changed(struct server *server, int64_t run);
 
 /* request.c */
 void request_handle(struct conn *conn, const json_t *request);
+/* Goes on with a start; why is set when it could not be looked at. */
+void start_examined(
+	struct conn *conn, const json_t *body, const json_t *result, const struct err *why);
 
 /* resume.c */
 void resume_outbox(struct live *live, size_t step, const struct buf *bytes);

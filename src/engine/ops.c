@@ -74,9 +74,9 @@ static bool used(const struct live *live, size_t step, const char *op, const cha
 	return false;
 }
 
-/* Why this intent may not be, or NULL. */
+/* Why this intent may not be, or NULL; text of its own is put into policy. */
 static const char *forbidden(
-	const struct live *live, const struct worker *worker, const json_t *message)
+	struct live *live, const struct worker *worker, const json_t *message, struct err *policy)
 {
 	const char *op = json_str(message, "op", ""), *target = json_str(message, "target", "");
 
@@ -88,6 +88,8 @@ static const char *forbidden(
 		return "the target's environment does not allow this mode";
 	if (live->run->aborting)
 		return "the run is being ended";
+	if (policy_intent(live, target, policy) != ERR_NONE)
+		return policy->text;
 	return NULL;
 }
 
@@ -157,7 +159,9 @@ static void on_intent(struct live *live, struct worker *worker, const json_t *me
 	struct live_step *own = &live->steps[worker->step];
 	const json_t *row = plan_step(live, worker->step);
 	const int64_t ordinal = json_int(message, "ordinal", 0);
-	const char *key = json_str(message, "key", ""), *why = forbidden(live, worker, message);
+	struct err policy = { 0 };
+	const char *key = json_str(message, "key", ""),
+		   *why = forbidden(live, worker, message, &policy);
 	json_t *payload = op_base(live, worker->step, worker->attempt, ordinal, key);
 	int64_t level = effect_level(json_str(message, "effect", ""));
 

@@ -16,6 +16,7 @@ struct request {
 	struct live *live; /* for requests about an open run */
 	json_t *answer;
 	bool durable; /* the answer waits for the commit of what was emitted */
+	bool later;   /* it is given by start_examined */
 };
 
 /* ------------------------------------------------------------------ the connection */
@@ -95,16 +96,22 @@ static enum err_code do_stop(struct request *r, struct err *err)
 
 /* ------------------------------------------------------------------ runs */
 
-static enum err_code do_start(struct request *r, struct err *err)
+/* used: rules of the policy that were overridden; may be NULL. */
+static enum err_code start(
+	struct request *r, const json_t *plan, const json_t *used, struct err *err)
 {
 	struct live *live;
 	const int64_t t0 = json_int(r->body, "t0_ns", 0);
 	const char *note = json_str(r->body, "note", NULL);
+	const json_t *rule;
 	json_t *payload;
+	size_t i;
 
-	TRY(live_start(
-		r->server, json_object_get(r->body, "plan"), &r->conn->actor, &live, err));
+	TRY(live_start(r->server, plan, &r->conn->actor, &live, err));
 	live->lead_conn = r->conn->id;
+	json_array_foreach(used, i, rule)
+		live_deviate(live, "override", json_string_value(rule), json_str(r->body, "reason", ""),
+			NULL, &r->conn->actor);
 	if (t0 > 0) {
 		payload = json_object();
 		json_put_str(payload, "clock", "t0");
@@ -120,6 +127,19 @@ static enum err_code do_start(struct request *r, struct err *err)
 	r->durable = true;
 	json_put_int(r->answer, "run", live->id);
 	return ERR_NONE;
+}
+
+static enum err_code do_start(struct request *r, struct err *err)
+{
+	if (strlen(json_str(r->body, "reason", "")) > NOTE_MAX)
+		return err_set(err, ERR_LIMIT, "a reason has at most %d bytes", NOTE_MAX);
+	if (!examine_needed(r->server)) {
+		if (json_array_size(json_object_get(r->body, "override")) > 0)
+			return err_set(err, ERR_USAGE, "there is no policy here that could be overridden");
+		return start(r, json_object_get(r->body, "plan"), NULL, err);
+	}
+	r->later = true;
+	return examine_begin(r->conn, r->body, err);
 }
 
 static enum err_code do_runs(struct request *r, struct err *err)
@@ -155,6 +175,7 @@ static enum err_code do_attach(struct request *r, struct err *err)
 {
 	const int64_t id = json_int(r->body, "run", 0);
 	struct live *live = live_find(r->server, id);
+	struct err not_allowed = { 0 };
 	struct sha256 head;
 	int64_t last;
 
@@ -165,7 +186,8 @@ static enum err_code do_attach(struct request *r, struct err *err)
 	r->conn->caught_up = r->conn->told_caught_up = false;
 	r->conn->watch = json_flag(r->body, "watch", false) || r->conn->read_only ||
 			 !(person_roles(r->server, r->conn->actor.uid) & ROLE_OPERATOR);
-	if (live != NULL && !live->ending && live->lead_conn == 0 && !r->conn->watch)
+	if (live != NULL && !live->ending && live->lead_conn == 0 && !r->conn->watch &&
+		policy_lead(live, r->conn->actor.uid, &not_allowed) == ERR_NONE)
 		take_lead(live, r->conn, false);
 	json_put_int(r->answer, "run", id);
 	json_put_str(r->answer, "lead", live != NULL ? live->run->lead : "");
@@ -189,7 +211,7 @@ static enum err_code do_detach(struct request *r, struct err *err)
 
 static enum err_code do_lead(struct request *r, struct err *err)
 {
-	(void)err;
+	TRY(policy_lead(r->live, r->conn->actor.uid, err));
 	r->conn->watch = false;
 	take_lead(r->live, r->conn, true);
 	r->durable = true;
@@ -197,10 +219,13 @@ static enum err_code do_lead(struct request *r, struct err *err)
 	return ERR_NONE;
 }
 
-static enum err_code must_lead(const struct request *r, struct err *err)
+static enum err_code must_lead(const struct request *r, bool stopping, struct err *err)
 {
-	if (r->live->lead_conn == 0 && !r->conn->watch)
+	if (r->live->lead_conn == 0 && !r->conn->watch) {
+		if (!stopping) /* what ends things is open to every operator */
+			TRY(policy_lead(r->live, r->conn->actor.uid, err));
 		take_lead(r->live, r->conn, false);
+	}
 	if (r->live->lead_conn != r->conn->id)
 		return err_set(err, ERR_HELD, "%s leads run %lld: take the lead first",
 			r->live->run->lead, (long long)r->live->id);
@@ -215,7 +240,7 @@ static enum err_code do_answer(struct request *r, struct err *err)
 
 	TRY(conn_must(r->conn, approval ? ROLE_APPROVER : ROLE_OPERATOR, err));
 	if (!approval)
-		TRY(must_lead(r, err));
+		TRY(must_lead(r, false, err));
 	r->durable = true;
 	return step_answer(r->live, r->body, &r->conn->actor, err);
 }
@@ -442,15 +467,16 @@ static const struct {
 	const char *name;
 	enum err_code (*act)(struct request *r, struct err *err);
 	bool anybody; /* also for who does not lead */
+	bool stops;   /* also for who may not touch the targets of the run */
 } acts[] = {
-	{ "pause", act_pause, false },
-	{ "continue", act_continue, false },
-	{ "skip", act_skip, false },
-	{ "retry", act_retry, false },
-	{ "stop_step", act_stop_step, false },
-	{ "abort", act_abort, false },
-	{ "note", act_note, true },
-	{ "clock", act_clock, false },
+	{ "pause", act_pause, false, true },
+	{ "continue", act_continue, false, false },
+	{ "skip", act_skip, false, false },
+	{ "retry", act_retry, false, false },
+	{ "stop_step", act_stop_step, false, true },
+	{ "abort", act_abort, false, true },
+	{ "note", act_note, true, false },
+	{ "clock", act_clock, false, false },
 };
 
 static enum err_code do_act(struct request *r, struct err *err)
@@ -462,7 +488,7 @@ static enum err_code do_act(struct request *r, struct err *err)
 			continue;
 		if (!acts[i].anybody) {
 			TRY(conn_must(r->conn, ROLE_OPERATOR, err));
-			TRY(must_lead(r, err));
+			TRY(must_lead(r, acts[i].stops, err));
 		}
 		r->durable = true;
 		return acts[i].act(r, err);
@@ -526,34 +552,69 @@ static enum err_code dispatch(struct request *r, struct err *err)
 	return requests[i].handle(r, err);
 }
 
-void request_handle(struct conn *conn, const json_t *body)
+/* Sends the answer, at once or when what was emitted is on disk. */
+static void answer(struct request *r, const struct err *err)
 {
-	struct request r = {
+	if (err->code == ERR_NONE) {
+		json_put_flag(r->answer, "ok", true);
+	} else {
+		json_t *error = json_object();
+		json_put_str(error, "code", err_name(err->code));
+		json_put_str(error, "text", err->text);
+		json_put_str(error, "hint", err_hint(err->code));
+		json_put_flag(r->answer, "ok", false);
+		json_put(r->answer, "error", error);
+		r->durable = false;
+	}
+	if (r->durable && r->server->batch != NULL && r->server->journal_ok) {
+		struct after *after = batch_after(r->server, AFTER_REPLY);
+		after->conn = r->conn->id;
+		after->message = r->answer;
+		return;
+	}
+	conn_push(r->conn, r->answer);
+}
+
+static void request_init(struct request *r, struct conn *conn, const json_t *body)
+{
+	*r = (struct request){
 		.conn = conn, .server = conn->server, .body = body, .answer = json_object()
 	};
+	json_object_set(r->answer, "id", json_object_get(body, "id"));
+}
+
+void start_examined(
+	struct conn *conn, const json_t *body, const json_t *result, const struct err *why)
+{
+	struct request r;
+	struct err err = { 0 };
+	json_t *plan, *used = json_array();
+
+	request_init(&r, conn, body);
+	if (why != NULL)
+		err = *why;
+	/* roles may have changed while it was looked at */
+	else if (conn_must(conn, ROLE_OPERATOR, &err) == ERR_NONE &&
+		 examined(conn, body, result, &plan, used, &err) == ERR_NONE &&
+		 start(&r, plan, used, &err) == ERR_NONE)
+		err.code = ERR_NONE;
+	json_decref(used);
+	answer(&r, &err);
+}
+
+void request_handle(struct conn *conn, const json_t *body)
+{
+	struct request r;
 	struct err err = { 0 };
 	const bool attach = str_eq(json_str(body, "do", ""), "attach");
 
-	json_object_set(r.answer, "id", json_object_get(body, "id"));
-	if (dispatch(&r, &err) == ERR_NONE) {
-		json_put_flag(r.answer, "ok", true);
-	} else {
-		json_t *error = json_object();
-		json_put_str(error, "code", err_name(err.code));
-		json_put_str(error, "text", err.text);
-		json_put_str(error, "hint", err_hint(err.code));
-		json_put_flag(r.answer, "ok", false);
-		json_put(r.answer, "error", error);
-		r.durable = false;
-	}
-	if (r.durable && r.server->batch != NULL && r.server->journal_ok) {
-		struct after *after = batch_after(r.server, AFTER_REPLY);
-		after->conn = conn->id;
-		after->message = r.answer;
+	request_init(&r, conn, body);
+	const bool ok = dispatch(&r, &err) == ERR_NONE;
+	if (ok && r.later) {
+		json_decref(r.answer);
 		return;
 	}
-	const bool ok = json_flag(r.answer, "ok", false);
-	conn_push(conn, r.answer);
+	answer(&r, &err);
 	if (attach && ok) {
 		people_changed(r.server, conn->run);
 		conn_pump(conn);

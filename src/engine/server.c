@@ -352,9 +352,19 @@ static void close_all(struct server *server)
 		close(server->lock_fd);
 	free(server->socket_path);
 	free(server->stop_reason);
+	free(server->program);
 	settings_release(&server->team);
 	settings_release(&server->policy);
 	persons_forget(server);
+}
+
+/* By name: a program that was replaced meanwhile is examined by its successor. */
+static char *program_path(void)
+{
+	char *dir = dir_executable(), *path = path_join(dir, "drillbook");
+
+	free(dir);
+	return path;
 }
 
 /* A personal server may be without either file; a team server must know who is who. */
@@ -384,6 +394,7 @@ enum err_code server_run(const struct server_options *options, struct err *err)
 	enum err_code code;
 
 	server->options = options;
+	server->program = program_path();
 	server->listen_fd = server->lock_fd = -1;
 	close_doors();
 	code = read_settings(server, err);

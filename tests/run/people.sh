@@ -71,10 +71,11 @@ book() { # book NAME ARG…: drillbook of the team server, as that person
 }
 
 # One request as that person, with nothing of the client's own checks in between: ask NAME REQUEST-JSON…; prints each answer.
+# {"file": PATH} waits for that file.
 ask() {
 	local name=$1; shift
 	as "$name" python3 - "$socket" "$@" <<'PY'
-import json, socket, sys
+import json, os, socket, sys, time
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
 f = s.makefile("rw")
@@ -87,7 +88,12 @@ def ask(n, body):
             return answer
 ask(0, {"do": "hello", "proto": 1, "version": "test"})
 for n, text in enumerate(sys.argv[2:], 1):
-    print(json.dumps(ask(n, json.loads(text))))
+    body = json.loads(text)
+    if "file" in body: # wait for somebody else
+        until = time.time() + 20
+        while not os.path.exists(body["file"]) and time.time() < until: time.sleep(0.02)
+        continue
+    print(json.dumps(ask(n, body)), flush=True)
 PY
 }
 
