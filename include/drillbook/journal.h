@@ -57,9 +57,15 @@ struct journal_filter {
 enum err_code journal_runs(struct journal *journal, const struct journal_filter *filter, json_t **out, struct err *err) MUST_CHECK;
 /* Durations of the steps of a runbook in one mode over its last runs:
  * {"step id": {"runs": n, "p50_ms": …, "p90_ms": …, "last_ms": …, "recent_ms": [newest first]}}.  A duration is from the
- * step's first start to its good end, retries and questions included.  runs: 0 = 20, at most 64 are remembered.  Owned. */
+ * step's first start, or the question before it, to its good end, retries and questions included.  runs: 0 = 20, at most 64
+ * are remembered.  Owned. */
 enum err_code journal_step_times(struct journal *journal, const char *runbook, const char *mode, int64_t runs,
 	json_t **out, struct err *err) MUST_CHECK;
+
+/* What the last runs of the same runbook, workspace and mode that ended before `of` say about its steps, for forecast_new:
+ * {"runs": [newest first: {"run", "version", "began_ns"}], "steps": {"step id": [for each of the runs, the milliseconds of
+ * the step's pass as above, or PASS_NONE, PASS_SKIPPED]}}.  At most HISTORY_RUNS.  Owned. */
+enum err_code journal_passes(struct journal *journal, const struct run *of, json_t **out, struct err *err) MUST_CHECK;
 
 /* Drops and recreates every projection from the events. */
 enum err_code journal_rebuild(struct journal *journal, struct err *err) MUST_CHECK;

@@ -64,7 +64,7 @@ static void note_attempt(struct folded *folded, size_t index, const struct event
 		.number = json_int(event->payload, "attempt", step->attempt),
 		.duration_ms = elapsed_ms(
 			step->started_boot, step->started_mono.ns, step->started, event),
-		.whole_ms = elapsed_ms(first->boot, first->mono_ns, step->first_started, event),
+		.whole_ms = elapsed_ms(first->boot, first->mono_ns, first->wall, event),
 		.outcome = step->state,
 		.started = step->started,
 		.ended = event->wall,
@@ -80,10 +80,12 @@ static void observe(struct folded *folded, const struct event *event)
 
 	if (event->kind == EVENT_RUN_STARTED)
 		folded->firsts = xmalloc((run->step_count + 1) * sizeof(*folded->firsts));
-	if (event->kind == EVENT_STEP_STARTED && step != NULL) {
+	if ((event->kind == EVENT_STEP_STARTED || event->kind == EVENT_STEP_ASKED) &&
+		step != NULL) {
 		struct first_start *first = &folded->firsts[step - run->steps];
 		if (first->boot[0] == '\0') {
 			first->mono_ns = event->mono.ns;
+			first->wall = event->wall;
 			memcpy(first->boot, event->boot, sizeof(first->boot));
 		}
 	}

@@ -21,7 +21,7 @@ enum {
 	CONTENT_MAX_BYTES = 64 * 1024 * 1024,
 	HEADER_MAX_BYTES = 512,
 	CHAIN_MAX = 0x7fffffff,
-	PACE_KEPT = 64, /* runs a step's pace remembers */
+	PACE_KEPT = HISTORY_RUNS, /* runs a step's pace remembers */
 };
 
 /* Knobs that only tests turn. */
@@ -61,8 +61,9 @@ struct folded {
 	struct run *run;
 	struct attempt *attempts;
 	size_t attempt_count, attempt_cap;
-	struct first_start {
+	struct first_start { /* when it was first put before a human or started */
 		int64_t mono_ns;
+		struct wall wall;
 		char boot[40];
 	} * firsts;	      /* one per step */
 	size_t asks, unknown; /* as the run's row on disk says */

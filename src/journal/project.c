@@ -137,7 +137,7 @@ static enum err_code write_operation(
 /* ------------------------------------------------------------------ pace */
 
 struct pass {
-	int64_t run, ms;
+	int64_t run, ms; /* ms: or PASS_SKIPPED */
 };
 
 /* Reads "run:ms run:ms", newest first. */
@@ -230,7 +230,7 @@ static enum err_code put_pace(struct journal *journal, const struct pace *pace, 
 	return db_run(journal->db, row, err);
 }
 
-/* ms < 0: this run has no good pass of the step (any more).  *lost: a pass that an older run
+/* PASS_NONE: this run has no good pass of the step (any more).  *lost: a pass that an older run
  * could fill was taken from a full list. */
 static enum err_code write_pace(struct journal *journal, const struct run *run,
 	const struct step *step, int64_t ms, bool *lost, struct err *err)
@@ -239,17 +239,17 @@ static enum err_code write_pace(struct journal *journal, const struct run *run,
 
 	TRY(read_pace(journal, &pace, err));
 	const size_t before = pace.count;
-	if (ms >= 0)
+	if (ms != PASS_NONE)
 		pace.count = passes_insert(pace.passes, before, (struct pass){ run->id, ms });
 	else
 		pace.count = passes_remove(pace.passes, before, run->id);
-	if (ms < 0 && pace.count == before)
+	if (ms == PASS_NONE && pace.count == before)
 		return ERR_NONE;
-	*lost = *lost || (ms < 0 && before == PACE_KEPT);
+	*lost = *lost || (ms == PASS_NONE && before == PACE_KEPT);
 	return put_pace(journal, &pace, err);
 }
 
-/* The last successful pass of each step that ended well. */
+/* The last successful pass of each step that ended well, and what was passed over unbegun. */
 static enum err_code write_paces(
 	struct journal *journal, const struct folded *folded, struct err *err)
 {
@@ -259,7 +259,9 @@ static enum err_code write_paces(
 	bool lost = false;
 
 	for (size_t i = 0; i < run->step_count; i++)
-		whole[i] = -1;
+		whole[i] = run->steps[i].state == STEP_SKIPPED && run->steps[i].attempt == 0
+				   ? PASS_SKIPPED
+				   : PASS_NONE;
 	for (size_t i = 0; i < folded->attempt_count; i++) {
 		const struct attempt *attempt = &folded->attempts[i];
 		if (attempt->outcome == STEP_OK && run->steps[attempt->step].state == STEP_OK)

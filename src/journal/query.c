@@ -201,21 +201,32 @@ static int64_t percentile(const int64_t *sorted, size_t count, size_t percent)
 	return sorted[rank > 0 ? rank - 1 : 0];
 }
 
+/* The next "run:ms" of a pace; false at its end. */
+static bool next_pass(const char **recent, int64_t *run, int64_t *ms)
+{
+	char *end;
+
+	if (*recent == NULL || **recent == '\0')
+		return false;
+	*run = strtoll(*recent, &end, 10);
+	if (*end != ':')
+		return false;
+	*ms = strtoll(end + 1, &end, 10);
+	*recent = *end == ' ' ? end + 1 : end;
+	return true;
+}
+
 static json_t *pace_object(const char *recent, int64_t runs)
 {
-	int64_t ms[PACE_KEPT];
+	int64_t ms[PACE_KEPT], run;
 	size_t count = 0;
 	json_t *object = json_object(), *list = json_array();
 
-	while (recent != NULL && *recent != '\0' && count < PACE_KEPT &&
-		(int64_t)count < runs) {
-		char *end;
-		const char *colon = strchr(recent, ':');
-		if (colon == NULL)
-			break;
-		ms[count] = strtoll(colon + 1, &end, 10);
+	while (count < PACE_KEPT && (int64_t)count < runs &&
+		next_pass(&recent, &run, &ms[count])) {
+		if (ms[count] < 0)
+			continue;
 		json_array_append_new(list, json_integer(ms[count++]));
-		recent = *end == ' ' ? end + 1 : end;
 	}
 	json_put_int(object, "runs", (int64_t)count);
 	json_put(object, "recent_ms", list);
@@ -255,5 +266,94 @@ enum err_code journal_step_times(struct journal *journal, const char *runbook, c
 		json_decref(steps);
 	else
 		*out = steps;
+	return code;
+}
+
+/* ------------------------------------------------------------------ passes, for forecasts */
+
+static const char past_sql[] =
+	"SELECT id AS run, version, started_ns AS began_ns FROM run"
+	" WHERE runbook = ?1 AND mode = ?2 AND id < ?3 AND workspace IS ?4 AND status <> 'open'"
+	" AND EXISTS(SELECT 1 FROM step WHERE step.run = run.id AND outcome = 'ok')"
+	" ORDER BY id DESC LIMIT ?5";
+
+/* What each of the runs, newest first, says about a step. */
+static json_t *aligned(const char *recent, const json_t *runs)
+{
+	json_t *passes = json_array();
+	int64_t run = INT64_MAX, ms = PASS_NONE;
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(runs, i, row) {
+		const int64_t wanted = json_int(row, "run", 0);
+		while (run > wanted && next_pass(&recent, &run, &ms))
+			;
+		json_array_append_new(passes, json_integer(run == wanted ? ms : PASS_NONE));
+	}
+	return passes;
+}
+
+static enum err_code collect(sqlite3 *db, sqlite3_stmt *rows, json_t *out,
+	void (*take)(json_t *out, sqlite3_stmt *row, const json_t *more), const json_t *more,
+	struct err *err)
+{
+	int step;
+
+	while ((step = sqlite3_step(rows)) == SQLITE_ROW)
+		take(out, rows, more);
+	return step == SQLITE_DONE ? ERR_NONE : db_error(db, err, "read");
+}
+
+static void take_run(json_t *out, sqlite3_stmt *row, const json_t *more)
+{
+	(void)more;
+	json_array_append_new(out, row_object(row));
+}
+
+static void take_pace(json_t *out, sqlite3_stmt *row, const json_t *runs)
+{
+	json_put(out, (const char *)sqlite3_column_text(row, 0),
+		aligned((const char *)sqlite3_column_text(row, 1), runs));
+}
+
+static enum err_code read_passes(
+	sqlite3 *db, const struct run *of, json_t *runs, json_t *steps, struct err *err)
+{
+	sqlite3_stmt *rows = NULL;
+	enum err_code code;
+
+	TRY(db_prepare(db, past_sql, &rows, err));
+	db_bind_text(rows, 1, of->runbook);
+	db_bind_text(rows, 2, of->mode);
+	sqlite3_bind_int64(rows, 3, of->id);
+	db_bind_text(rows, 4, of->workspace);
+	sqlite3_bind_int64(rows, 5, HISTORY_RUNS);
+	code = collect(db, rows, runs, take_run, NULL, err);
+	sqlite3_finalize(rows);
+	TRY(code);
+	TRY(db_prepare(
+		db, "SELECT step, recent FROM pace WHERE runbook = ?1 AND mode = ?2", &rows, err));
+	db_bind_text(rows, 1, of->runbook);
+	db_bind_text(rows, 2, of->mode);
+	code = collect(db, rows, steps, take_pace, runs, err);
+	sqlite3_finalize(rows);
+	return code;
+}
+
+enum err_code journal_passes(
+	struct journal *journal, const struct run *of, json_t **out, struct err *err)
+{
+	json_t *passes = json_object(), *runs = json_array(), *steps = json_object();
+
+	json_put(passes, "runs", runs);
+	json_put(passes, "steps", steps);
+	pthread_mutex_lock(&journal->read_lock);
+	const enum err_code code = read_passes(journal->reader, of, runs, steps, err);
+	pthread_mutex_unlock(&journal->read_lock);
+	if (code != ERR_NONE)
+		json_decref(passes);
+	else
+		*out = passes;
 	return code;
 }

@@ -62,7 +62,8 @@ const char schema_projections[] =
 	" target TEXT, effect TEXT, state TEXT, settled_by TEXT, began_ns INTEGER, ended_ns "
 	"INTEGER,"
 	" PRIMARY KEY(run, seq, attempt, ordinal)) WITHOUT ROWID;"
-	/* recent: "run:ms" newest first, at most 64, of the step's successful passes */
+	/* recent: "run:ms" newest first, at most 64, of the step's successful passes; ms -2: the
+	 * run passed the step over */
 	"CREATE TABLE pace(runbook TEXT, mode TEXT, step TEXT, recent TEXT,"
 	" PRIMARY KEY(runbook, mode, step)) WITHOUT ROWID;";
 

@@ -221,6 +221,79 @@ static void paces_do_not_depend_on_the_order_of_ends(void **state)
 	journal_close(journal);
 }
 
+/* ------------------------------------------------------------------ passes, for forecasts */
+
+/* A run of version `version` in `workspace`: step0 is asked about, then takes ms in all; step1 is passed over. */
+static void asked_run(struct journal *journal, int64_t run, const char *mode, const char *workspace, int version, int64_t ms)
+{
+	struct event start = run_started(run, "failover", mode, 3, "p");
+
+	json_put_str(json_object_get(start.payload, "workspace"), "name", workspace);
+	json_put_int(json_object_get(start.payload, "runbook"), "version", version);
+	append_ok(journal, start);
+	append_ok(journal, event_of(run, EVENT_STEP_ASKED, step_payload(0, 0, "{s:i, s:s}", "ask", 1, "kind", "confirm")));
+	fake_ns += (ms - 3) * 1000000; /* the human thinks; each event takes 1 ms of the fake clock's */
+	append_ok(journal, event_of(run, EVENT_STEP_ANSWERED, step_payload(0, 0, "{s:i, s:s}", "ask", 1, "answer", "yes")));
+	append_ok(journal, event_of(run, EVENT_STEP_STARTED, step_payload(0, 1, NULL)));
+	append_ok(journal, event_of(run, EVENT_STEP_FINISHED, step_payload(0, 1, "{s:s}", "outcome", "ok")));
+	append_ok(journal, event_of(run, EVENT_STEP_FINISHED, step_payload(1, 0, "{s:s}", "outcome", "skipped")));
+	append_ok(journal, event_of(run, EVENT_RUN_ENDED, json_pack("{s:s}", "status", "failed")));
+}
+
+static json_t *passes_before(struct journal *journal, int64_t run, const char *mode, const char *workspace)
+{
+	struct err err = {0};
+	struct run of = {.id = run, .runbook = "failover", .mode = mode, .workspace = workspace};
+	json_t *passes = NULL;
+
+	assert_ok(journal_passes(journal, &of, &passes, &err), err);
+	return passes;
+}
+
+static int64_t pass_at(const json_t *passes, const char *step, size_t at)
+{
+	return json_integer_value(json_array_get(json_object_get(json_object_get(passes, "steps"), step), at));
+}
+
+static void passes_of_one_kind_of_run(void **state)
+{
+	struct place *place = *state;
+	struct journal *journal = open_ok(place->dir, JOURNAL_WRITE);
+
+	asked_run(journal, 1, "drill", "shop", 1, 1000);
+	asked_run(journal, 2, "live", "shop", 1, 9000); /* another mode */
+	asked_run(journal, 3, "drill", "shop", 2, 3000);
+	asked_run(journal, 4, "drill", "bank", 2, 9000); /* another workspace */
+	append_ok(journal, run_started(5, "failover", "drill", 3, "p")); /* says nothing about any step */
+	append_ok(journal, event_of(5, EVENT_RUN_ENDED, json_pack("{s:s}", "status", "aborted")));
+	append_ok(journal, run_started(6, "failover", "drill", 3, "p")); /* open */
+	asked_run(journal, 7, "drill", "shop", 3, 7000); /* later than run 6 */
+	json_t *passes = passes_before(journal, 6, "drill", "shop");
+	const json_t *runs = json_object_get(passes, "runs");
+	assert_int_equal(json_array_size(runs), 2);
+	assert_int_equal(json_int(json_array_get(runs, 0), "run", 0), 3);
+	assert_int_equal(json_int(json_array_get(runs, 0), "version", 0), 2);
+	assert_true(json_int(json_array_get(runs, 0), "began_ns", 0) > json_int(json_array_get(runs, 1), "began_ns", 0));
+	assert_int_equal(pass_at(passes, "step0", 0), 3000); /* with the time the human took to say yes */
+	assert_int_equal(pass_at(passes, "step0", 1), 1000);
+	assert_int_equal(pass_at(passes, "step1", 0), PASS_SKIPPED);
+	assert_null(json_object_get(json_object_get(passes, "steps"), "step2"));
+	json_decref(passes);
+	passes = passes_before(journal, 6, "live", "shop");
+	assert_int_equal(json_array_size(json_object_get(passes, "runs")), 1);
+	assert_int_equal(pass_at(passes, "step0", 0), 9000);
+	json_decref(passes);
+	passes = passes_before(journal, 6, "probe", "shop");
+	assert_int_equal(json_array_size(json_object_get(passes, "runs")), 0);
+	json_decref(passes);
+	/* what was passed over is no duration */
+	json_t *steps = pace_of(journal, "drill", 10);
+	assert_int_equal(json_int(json_object_get(steps, "step1"), "runs", -1), 0);
+	json_decref(steps);
+	rebuild_gives_the_same(journal, place->dir);
+	journal_close(journal);
+}
+
 /* ------------------------------------------------------------------ any history */
 
 static uint64_t random_state;
@@ -425,6 +498,7 @@ int main(void)
 		T(an_open_run_shows_what_it_asks),
 		T(paces_of_the_last_runs),
 		T(paces_do_not_depend_on_the_order_of_ends),
+		T(passes_of_one_kind_of_run),
 		T(any_history_rebuilds),
 		T(every_payload_but_two_can_be_erased),
 		T(contents_and_persons_can_be_erased),
