@@ -172,6 +172,9 @@ void conn_pump(struct conn *conn)
 	json_put_int(body, "next", conn->next_pos);
 	json_put(push, "caught_up", body);
 	conn_push(conn, push);
+	struct live *watched = live_find(conn->server, conn->run);
+	if (watched != NULL)
+		forecast_wanted(watched);
 }
 
 void conns_push_run(struct server *server, int64_t run, json_t *message)

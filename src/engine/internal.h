@@ -14,6 +14,7 @@
  * policy.c   what the server's own configuration allows
  * jobs.c     what a worker is told to do
  * resume.c   what a new server makes of the runs an old one left
+ * forecast.c what the rest of a run will take, told to who watches it
  *
  * The state of a run is the fold of its events and nothing else (struct run); it is folded when
  * an event is submitted, so that decisions see it at once.  What others may see of an event (a
@@ -168,6 +169,13 @@ struct live {
 	bool secrets_needed, secrets_pending;
 	int64_t lead_conn;
 	int64_t committed; /* events on disk */
+	struct forecast *forecast; /* made when the first terminal watches; NULL = not yet */
+	bool moved;		   /* the forecast is older than the fold */
+	bool tell;		   /* … and is told even if it says the same as before */
+	bool forecast_armed;	   /* a timer makes the next one */
+	struct mono forecast_from; /* no sooner: forecasts take a share of the loop's time */
+	json_t *told, *untold;	   /* messages: the last one; one that waits for the commit … */
+	int64_t untold_pos;	   /* … of the events before this position */
 };
 
 struct zygote {
@@ -191,7 +199,8 @@ struct server {
 	int64_t epoch, last_id, next_run;
 	struct journal *journal, *reader;
 	struct journal_writer *writer;
-	bool journal_ok, stopping, idle_armed, retry_armed;
+	bool journal_ok, stopping, idle_armed, retry_armed, forecast_ticks;
+	uv_timer_t forecast_tick;
 	char *stop_reason;
 	struct batch *batch;   /* being filled */
 	struct batch **failed; /* to be submitted again, in order */
@@ -344,6 +353,12 @@ void request_handle(struct conn *conn, const json_t *request);
 /* Goes on with a start; why is set when it could not be looked at. */
 void start_examined(
 	struct conn *conn, const json_t *body, const json_t *result, const struct err *why);
+
+/* forecast.c */
+void forecasts_make(struct server *server); /* of the runs that have moved and are watched */
+void forecasts_tell(struct server *server); /* those whose events are on disk now */
+void forecast_wanted(struct live *live);    /* somebody new watches */
+void forecast_forget(struct live *live);
 
 /* resume.c */
 void resume_outbox(struct live *live, size_t step, const struct buf *bytes);

@@ -211,6 +211,7 @@ void batches_collect(struct server *server)
 		batch_free(batch);
 		journal_done_free(&done);
 	}
+	forecasts_tell(server);
 }
 
 /* ------------------------------------------------------------------ events */
@@ -235,7 +236,7 @@ void live_emit(
 	if (kind != EVENT_OP_READ && kind != EVENT_OP_RESULT && kind != EVENT_STEP_FINISHED &&
 		kind != EVENT_STEP_STARTED && kind != EVENT_STEP_PHASE)
 		batch_urgent(live->server);
-	live->dirty = true;
+	live->dirty = live->moved = true;
 }
 
 void ledger_emit(struct server *server, enum event_kind kind, json_t *payload)
@@ -263,7 +264,7 @@ static void keep_bytes(struct server *server, const char *bytes, size_t len, con
 /* ------------------------------------------------------------------ start and end */
 
 static const char *const step_members[] = { "id", "title", "owner", "kind", "needs", "uses",
-	"level", "expect_ms", "marks", "time" };
+	"level", "expect_ms", "wait_ms", "marks", "time" };
 static const char *const service_members[] = { "name", "rto_ms", "rpo_ms", "tier", "owner" };
 
 static json_t *pick(const json_t *rows, const char *const *names, size_t count)
@@ -469,6 +470,7 @@ void live_free(struct live *live)
 		close(live->secrets_fd);
 	if (live->server->lives == NULL)
 		spare_dismiss(live->server);
+	forecast_forget(live);
 	run_free(live->run);
 	json_decref(live->plan);
 	free(live);

@@ -118,6 +118,8 @@ static void before_wait(uv_prepare_t *prepare)
 			}
 	}
 	batch_submit(server);
+	if (!server->stopping)
+		forecasts_make(server); /* while the disk is busy with the batch */
 	if (server->stopping && (server->in_flight == 0 || !server->journal_ok))
 		uv_stop(&server->loop);
 	else
@@ -303,7 +305,8 @@ static void start_loop(struct server *server, uv_signal_t *child)
 	uv_signal_start(&server->sigint, on_signal, SIGINT);
 	uv_signal_start(child, reap_children, SIGCHLD);
 	uv_timer_init(&server->loop, &server->idle);
-	server->idle.data = server;
+	uv_timer_init(&server->loop, &server->forecast_tick);
+	server->idle.data = server->forecast_tick.data = server;
 }
 
 static enum err_code open_journal(struct server *server, struct err *err)
