@@ -3,6 +3,7 @@
  *   below 80 columns one pane at a time, from 80 steps and output, from 160 a third column. */
 #include "screen.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,7 +66,7 @@ static const struct service *worst_service(const struct screen *screen)
 	return worst;
 }
 
-static enum style clock_style(const struct service_clock *clock)
+static enum style clock_style(const char *word)
 {
 	static const struct {
 		const char *word;
@@ -79,23 +80,66 @@ static enum style clock_style(const struct service_clock *clock)
 	};
 
 	for (size_t i = 0; i < COUNT_OF(words); i++)
-		if (str_eq(words[i].word, clock->word))
+		if (str_eq(words[i].word, word))
 			return words[i].style;
 	return STYLE_DIM;
 }
 
-static void draw_bar(struct cells *cells, int y, const struct service_clock *clock)
+/* The column of a moment on a bar that ends at the RTO; what lies beyond stands in the last. */
+static int bar_column(const struct service_clock *clock, int64_t ms, int width)
 {
-	const int width = cells->width - 4;
-	int64_t filled = clock->rto_ms > 0 ? clock->elapsed_ms * width / clock->rto_ms : width;
+	const int64_t at = clock->rto_ms > 0 ? ms * width / clock->rto_ms : width;
 
-	filled = filled < 0 ? 0 : filled > width ? width : filled;
+	return (int)(at < 0 ? 0 : at > width ? width : at);
+}
+
+/* Elapsed time, and where the forecast puts the end: ':' half of the draws, '|' nine in ten. */
+static void draw_bar(struct cells *cells, int y, const struct service_clock *clock,
+	const json_t *forecast, enum style style)
+{
+	static const char legend[] = " :p50 |p90";
+	char right[32] = "";
+
+	if (forecast != NULL && cells->width >= 80)
+		snprintf(right, sizeof(right), "%s%s", legend, clock->assumed ? "  t0 assumed" : "");
+	const int width = cells->width - 4 - (int)strlen(right);
+	const int filled = bar_column(clock, clock->elapsed_ms, width);
+
 	cells_text(cells, 1, y, 1, STYLE_TEXT, "[");
 	cells_fill(cells, 2, y, width, STYLE_DIM, '.');
-	cells_fill(cells, 2, y, (int)filled, clock_style(clock), '#');
+	cells_fill(cells, 2, y, filled, style, '#');
 	if (filled < width && filled > 0 && !clock->stopped)
-		cells_fill(cells, 2 + (int)filled - 1, y, 1, clock_style(clock), '>');
+		cells_fill(cells, 2 + filled - 1, y, 1, style, '>');
+	for (int i = 0; forecast != NULL && i < 2; i++) {
+		const int64_t ms = json_int(forecast, i == 0 ? "p50_ms" : "p90_ms", 0);
+		const int at = bar_column(clock, ms, width);
+		cells_fill(cells, 2 + (at < width ? at : width - 1), y, 1,
+			ms > clock->rto_ms ? STYLE_BAD : STYLE_BOLD, i == 0 ? ':' : '|');
+	}
 	cells_text(cells, 2 + width, y, 1, STYLE_TEXT, "]");
+	cells_text(cells, 3 + width, y, (int)strlen(right), STYLE_DIM, right);
+}
+
+/* "projected 24:10  P(miss) 4%", shorter where there is no room for it. */
+static void projected_text(const json_t *forecast, int room, char *out, size_t size)
+{
+	const int64_t miss = json_int(forecast, "miss_per_mille", -1);
+	char p50[24], share[16];
+
+	out[0] = '\0';
+	if (forecast == NULL || miss < 0)
+		return;
+	format_clock(p50, sizeof(p50), json_int(forecast, "p50_ms", 0));
+	/* never a certainty that a draw cannot have */
+	snprintf(share, sizeof(share), "%s%" PRId64 "%%", miss < 10 ? "<" : miss > 990 ? ">" : "",
+		miss < 10 ? 1 : miss > 990 ? 99 : (miss + 5) / 10);
+	snprintf(out, size, "projected %s  P(miss) %s", p50, share);
+	if ((int)strlen(out) > room)
+		snprintf(out, size, "proj %s  miss %s", p50, share);
+	if ((int)strlen(out) > room)
+		snprintf(out, size, "proj %s", p50);
+	if ((int)strlen(out) > room)
+		out[0] = '\0';
 }
 
 void left_text(const struct screen *screen, char *out, size_t size)
@@ -113,13 +157,13 @@ void left_text(const struct screen *screen, char *out, size_t size)
 			clock.left_ms < 0 ? -clock.left_ms : clock.left_ms));
 }
 
-/* RTO, elapsed, LEFT, word.  The columns between LEFT and the word are where the forecast will
- * stand. */
+/* RTO, elapsed, LEFT, the forecast, word; the bar below them. */
 static void draw_clock(const struct screen *screen, struct cells *cells, int y)
 {
 	const struct run *run = screen->run;
 	const struct service *service = worst_service(screen);
-	char rto[24], elapsed[24], left[24], state[64] = "";
+	char rto[24], elapsed[24], left[24], state[64] = "", projected[64];
+	int x = 1;
 
 	if (service == NULL) {
 		cells_text(cells, 1, y, cells->width - 2, STYLE_DIM,
@@ -127,7 +171,10 @@ static void draw_clock(const struct screen *screen, struct cells *cells, int y)
 		return;
 	}
 	const struct service_clock clock = run_clock(run, service, screen->now);
-	const enum style style = clock_style(&clock);
+	const json_t *forecast = clock.stopped ? NULL : screen_forecast(screen, service->name);
+	const char *word = forecast_word(
+		&clock, forecast != NULL, json_int(forecast, "miss_per_mille", -1));
+	const enum style style = clock_style(word);
 	format_clock(elapsed, sizeof(elapsed), clock.elapsed_ms);
 	if (clock.rto_ms < 0) {
 		cells_textf(cells, 1, y, cells->width - 2, STYLE_TEXT, "no RTO   elapsed %s",
@@ -136,23 +183,27 @@ static void draw_clock(const struct screen *screen, struct cells *cells, int y)
 		format_clock(rto, sizeof(rto), clock.rto_ms);
 		format_clock(
 			left, sizeof(left), clock.left_ms < 0 ? -clock.left_ms : clock.left_ms);
-		int x = 1 +
-			cells_textf(cells, 1, y, cells->width, STYLE_TEXT,
-				"RTO %s   elapsed %s%s   ", rto, elapsed,
-				clock.assumed && !screen_narrow(screen) ? " (t0 assumed)" : "");
+		x += cells_textf(cells, 1, y, cells->width, STYLE_TEXT, "RTO %s   elapsed %s%s   ",
+			rto, elapsed,
+			clock.assumed && forecast == NULL && !screen_narrow(screen)
+				? " (t0 assumed)"
+				: "");
 		x += cells_textf(cells, x, y, cells->width - x, STYLE_BOLD, "LEFT ");
 		/* digits that change every second have no colour of their own while all is
 		 * well: bytes */
-		cells_textf(cells, x, y, cells->width - x,
+		x += cells_textf(cells, x, y, cells->width - x,
 			style == STYLE_GOOD ? STYLE_TEXT : style, "%s%s",
 			clock.left_ms < 0 ? "+" : "", left);
-		draw_bar(cells, y + 1, &clock);
+		draw_bar(cells, y + 1, &clock, forecast, style);
 	}
 	if (run->service_count > 1)
 		snprintf(state, sizeof(state), "%.30s: ", service->name);
 	snprintf(state + strlen(state), sizeof(state) - strlen(state), "%s",
-		clock.rto_ms < 0 ? "" : clock.word);
-	cells_right(cells, cells->width - 44, y, 43, style, state);
+		clock.rto_ms < 0 ? "" : word);
+	const int right = text_columns(state), gap = screen_narrow(screen) ? 2 : 3;
+	projected_text(forecast, cells->width - x - right - 2 * gap, projected, sizeof(projected));
+	cells_text(cells, x + gap, y, (int)strlen(projected), STYLE_TEXT, projected);
+	cells_right(cells, cells->width - 1 - right, y, right, style, state);
 }
 
 /* ------------------------------------------------------------------ steps */

@@ -63,6 +63,14 @@ static enum err_code take_people(struct plain *plain, const json_t *json, struct
 	return ERR_NONE;
 }
 
+static enum err_code take_forecast(struct plain *plain, const json_t *json, struct err *err)
+{
+	(void)err;
+	if (json_int(json, "run", -1) == plain->options->run && plain->run->started)
+		plain_forecast(plain, json);
+	return ERR_NONE;
+}
+
 static enum err_code take_journal(struct plain *plain, const json_t *json, struct err *err)
 {
 	(void)err;
@@ -88,7 +96,8 @@ static enum err_code take_message(struct plain *plain, const json_t *message, st
 		enum err_code (*take)(struct plain *, const json_t *, struct err *);
 	} kinds[] = { { "event", take_event }, { "tail", take_tail },
 		{ "caught_up", take_caught_up }, { "people", take_people },
-		{ "journal", take_journal }, { "bye", take_bye } };
+		{ "forecast", take_forecast }, { "journal", take_journal },
+		{ "bye", take_bye } };
 
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
 		const json_t *body = json_object_get(message, kinds[i].name);
@@ -247,7 +256,10 @@ static enum err_code finish(struct plain *plain, enum err_code code, struct err 
 
 enum err_code plain_run(const struct plain_options *options, int *exit_status, struct err *err)
 {
-	struct plain plain = { .options = options, .run = run_new(), .asked_server = true };
+	struct plain plain = { .options = options,
+		.run = run_new(),
+		.asked_server = true,
+		.words = json_object() };
 	struct sigaction interrupt = { .sa_handler = on_interrupt }, before;
 	struct err why = { 0 };
 
@@ -264,6 +276,7 @@ enum err_code plain_run(const struct plain_options *options, int *exit_status, s
 		buf_release(&plain.steps[i].held);
 	free(plain.steps);
 	buf_release(&plain.in);
+	json_decref(plain.words);
 	run_free(plain.run);
 	return code;
 }

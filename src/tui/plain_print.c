@@ -411,6 +411,50 @@ enum err_code plain_event(struct plain *plain, const struct event *event, struct
 	return tells[event->kind](&telling);
 }
 
+/* ------------------------------------------------------------------ forecasts */
+
+static void put_forecast(struct plain *plain, const struct service_clock *clock,
+	const json_t *row, const char *word)
+{
+	const int64_t guessed = json_int(row, "guessed", 0), miss = json_int(row, "miss_per_mille", 0);
+	char p50[24], p90[24], rto[24], unsure[96] = "";
+
+	format_clock(p50, sizeof(p50), json_int(row, "p50_ms", 0));
+	format_clock(p90, sizeof(p90), json_int(row, "p90_ms", 0));
+	format_clock(rto, sizeof(rto), clock->rto_ms);
+	if (guessed > 0)
+		snprintf(unsure, sizeof(unsure),
+			"; of %" PRId64 " %s nobody knows how long it takes", guessed,
+			guessed == 1 ? "step" : "steps");
+	plain_say(plain,
+		"forecast %s: %s, nine times in ten within %s, of %s; RTO missed in %" PRId64
+		" of 1000 cases, %s%s",
+		json_str(row, "service", ""), p50, p90, rto, miss, word, unsure);
+}
+
+void plain_forecast(struct plain *plain, const json_t *forecast)
+{
+	const struct run *run = plain->run;
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(forecast, "services"), i, row) {
+		const char *name = json_str(row, "service", "");
+		for (size_t k = 0; k < run->service_count; k++) {
+			const struct service_clock clock =
+				run_clock(run, &run->services[k], wall_now());
+			if (!str_eq(run->services[k].name, name) || clock.rto_ms < 0)
+				continue;
+			const char *word =
+				forecast_word(&clock, true, json_int(row, "miss_per_mille", -1));
+			if (!plain->options->quiet &&
+				!str_eq(json_str(plain->words, name, ""), word))
+				put_forecast(plain, &clock, row, word);
+			json_put_str(plain->words, name, word);
+		}
+	}
+}
+
 /* ------------------------------------------------------------------ silence */
 
 void plain_still(struct plain *plain)

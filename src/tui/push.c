@@ -116,6 +116,25 @@ static void people_push(struct screen *screen, const json_t *json)
 		screen_say(screen, "%s leads now; you watch", screen->lead);
 }
 
+static void forecast_push(struct screen *screen, const json_t *json)
+{
+	if (json_int(json, "run", -1) != screen->run_id)
+		return;
+	json_decref(screen->forecast);
+	screen->forecast = json_incref((json_t *)(uintptr_t)json);
+}
+
+const json_t *screen_forecast(const struct screen *screen, const char *service)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(screen->forecast, "services"), i, row)
+		if (str_eq(json_str(row, "service", ""), service))
+			return row;
+	return NULL;
+}
+
 static void caught_up_push(struct screen *screen, const json_t *json)
 {
 	if (json_int(json, "run", -1) != screen->run_id)
@@ -149,6 +168,7 @@ void screen_push(struct screen *screen, const json_t *message)
 		{ "tail", tail_push },
 		{ "progress", progress_push },
 		{ "people", people_push },
+		{ "forecast", forecast_push },
 		{ "caught_up", caught_up_push },
 		{ "journal", journal_push },
 		{ "bye", bye_push },

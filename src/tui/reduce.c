@@ -21,7 +21,9 @@ static void forget_run(struct screen *screen)
 	run_free(screen->run);
 	free(screen->views);
 	free(screen->out.text);
+	json_decref(screen->forecast);
 	screen->run = NULL;
+	screen->forecast = NULL;
 	screen->views = NULL;
 	screen->view_count = 0;
 	screen->out = (struct output_view){ 0 };

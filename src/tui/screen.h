@@ -224,6 +224,7 @@ struct screen {
 	bool lead_is_you;
 	int64_t watching;
 	char lead[64];
+	json_t *forecast;  /* the last `forecast` push, owned; NULL = none yet */
 	char journal[200]; /* trouble of the journal, "" = none */
 	size_t cursor;	   /* step under the cursor */
 	bool follow;	   /* the cursor goes with the running step */
@@ -306,6 +307,8 @@ bool screen_tiny(const struct screen *screen);	       /* one status line only */
 void screen_push(struct screen *screen, const json_t *message);
 void screen_answered(struct screen *screen, enum tag tag, json_t *message);
 void screen_follow(struct screen *screen);
+/* What the forecast says of a service: a row of its "services", or NULL.  Borrowed. */
+const json_t *screen_forecast(const struct screen *screen, const char *service);
 struct step_view *screen_view(const struct screen *screen, size_t step);
 
 /* field */

@@ -27,6 +27,7 @@ struct rig {
 	struct run *run;
 	int64_t id;
 	bool caught_up;
+	json_t *forecast; /* the last one pushed */
 };
 
 static void must(enum err_code code, const struct err *err)
@@ -79,6 +80,7 @@ static int teardown(void **state)
 	must(child_run(&child, &err), &err);
 	child_release(&child);
 	run_free(rig->run);
+	json_decref(rig->forecast);
 	free(rig);
 	return 0;
 }
@@ -191,6 +193,10 @@ static void follow_one(struct rig *rig)
 	}
 	if (json_object_get(message, "caught_up") != NULL)
 		rig->caught_up = true;
+	if (json_object_get(message, "forecast") != NULL) {
+		json_decref(rig->forecast);
+		rig->forecast = json_incref(json_object_get(message, "forecast"));
+	}
 	json_decref(message);
 }
 
@@ -851,6 +857,78 @@ static void test_random_kills(void **state)
 	assert_int_equal(effects(rig), KILL_STEPS);
 }
 
+/* ------------------------------------------------------------------ forecasts */
+
+static bool forecast_there(const struct rig *rig, const char *what)
+{
+	(void)what;
+	return rig->forecast != NULL;
+}
+
+static const json_t *forecast_of(struct rig *rig, const char *rows, size_t at)
+{
+	wait_for(rig, forecast_there, "a forecast");
+	return json_array_get(json_object_get(rig->forecast, rows), at);
+}
+
+static void forget_forecast(struct rig *rig)
+{
+	json_decref(rig->forecast);
+	rig->forecast = NULL;
+}
+
+/* A human step that is answered at once, then a wait that is written down, then the mark. */
+static void start_forecast(struct rig *rig, const char *mode)
+{
+	forget_forecast(rig);
+	start_in(rig, mode,
+		"[{\"id\":\"look\",\"title\":\"Look\",\"kind\":\"manual\",\"needs\":[],\"uses\":"
+		"{},\"level\":0},"
+		"{\"id\":\"rest\",\"title\":\"Rest\",\"kind\":\"wait\",\"wait_ms\":400,"
+		"\"needs\":[\"look\"],\"uses\":{},\"level\":0,"
+		"\"marks\":[{\"service\":\"shop\",\"reached\":\"verified\"}]}]");
+}
+
+/* History comes from runs of the same mode only, is read again by a new server, and what is told
+ * changes with what happens. */
+static void test_forecasts_come_from_earlier_runs(void **state)
+{
+	struct rig *rig = *state;
+
+	for (int i = 0; i < 3; i++) {
+		start_forecast(rig, "drill");
+		wait_for(rig, asks, "manual");
+		assert_int_equal(json_int(rig->forecast, "runs", i), i);
+		say(rig, "done", "", "");
+		wait_for(rig, ended, "end");
+	}
+	start_forecast(rig, "probe"); /* asks nobody: skips, waits, ends */
+	wait_for(rig, ended, "end");
+	assert_int_equal(json_int(rig->forecast, "runs", -1), 0);
+	start_forecast(rig, "drill");
+	wait_for(rig, asks, "manual");
+	const json_t *service = forecast_of(rig, "services", 0);
+	assert_int_equal(json_int(rig->forecast, "runs", 0), 3);
+	assert_string_equal(json_str(service, "service", ""), "shop");
+	assert_in_range(json_int(service, "p50_ms", 0), 400, 30000);
+	assert_true(json_int(service, "p90_ms", 0) >= json_int(service, "p50_ms", 0));
+	assert_int_equal(json_int(service, "miss_per_mille", -1), 0);
+	/* another server goes on */
+	const int64_t id = rig->id;
+	client_close(rig->client);
+	server_command(rig, "stop");
+	connect_rig(rig);
+	rig->id = id;
+	forget_forecast(rig);
+	attach(rig);
+	assert_int_equal(json_array_size(json_object_get(
+				 (forecast_of(rig, "services", 0), rig->forecast), "steps")),
+		1);
+	assert_int_equal(json_int(rig->forecast, "runs", 0), 3);
+	say(rig, "done", "", "");
+	wait_for(rig, ended, "end");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -869,6 +947,7 @@ int main(void)
 		T(test_stop_and_abort),
 		T(test_parallel_and_retry),
 		T(test_watchers),
+		T(test_forecasts_come_from_earlier_runs),
 		T(test_random_kills),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

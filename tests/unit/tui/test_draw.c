@@ -77,6 +77,49 @@ static void run_screens(void **state)
 	}
 }
 
+static void paint_forecast(struct scene *scene, int width, int height, int p50_s, int p90_s, int miss)
+{
+	char push[256];
+
+	paint_run(scene, width, height);
+	snprintf(push, sizeof(push),
+		"{\"forecast\":{\"run\":2042,\"at_ns\":1,\"runs\":7,\"services\":[{\"service\":"
+		"\"orders-db\",\"p50_ms\":%d000,\"p90_ms\":%d000,\"miss_per_mille\":%d,"
+		"\"guessed\":0}],\"steps\":[]}}",
+		p50_s, p90_s, miss);
+	scene_push(scene, push);
+}
+
+static void forecasts(void **state)
+{
+	static const struct {
+		int width, height;
+		const char *name;
+	} sizes[] = { { 60, 16, "forecast-60x16" }, { 80, 24, "forecast-80x24" },
+		{ 200, 60, "forecast-200x60" } };
+	struct scene scene;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+		paint_forecast(&scene, sizes[i].width, sizes[i].height, 1450, 1620, 40);
+		compare(&scene, sizes[i].name);
+		scene_release(&scene);
+	}
+	paint_forecast(&scene, 80, 24, 1450, 2100, 240);
+	assert_shows(&scene, "projected 24:10  P(miss) 24%     tight");
+	/* the next one takes its place, also when it says nothing of the service any more */
+	scene_push(&scene, "{\"forecast\":{\"run\":2042,\"services\":[{\"service\":\"orders-db\","
+			   "\"p50_ms\":2400000,\"p90_ms\":2900000,\"miss_per_mille\":1000}]}}");
+	assert_shows(&scene, "projected 40:00  P(miss) >99%     over");
+	scene_push(&scene, "{\"forecast\":{\"run\":2042,\"services\":[]}}");
+	assert_hides(&scene, "projected");
+	assert_shows(&scene, "on track");
+	scene_push(&scene, "{\"forecast\":{\"run\":1,\"services\":[{\"service\":\"orders-db\","
+			   "\"p50_ms\":2400000,\"p90_ms\":2900000,\"miss_per_mille\":1000}]}}");
+	assert_hides(&scene, "projected"); /* another run's */
+	scene_release(&scene);
+}
+
 static void narrow_output(void **state)
 {
 	struct scene scene;
@@ -223,6 +266,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(run_screens),
+		cmocka_unit_test(forecasts),
 		cmocka_unit_test(narrow_output),
 		cmocka_unit_test(dialogs),
 		cmocka_unit_test(other_dialogs),

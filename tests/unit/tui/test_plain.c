@@ -193,6 +193,41 @@ static void silence_is_told(void **state)
 	fake_release(&fake);
 }
 
+static void push_forecast(struct fake *fake, int p50_s, int miss)
+{
+	char push[320];
+
+	snprintf(push, sizeof(push),
+		"{\"forecast\":{\"run\":2042,\"at_ns\":1,\"runs\":7,\"services\":[{\"service\":"
+		"\"orders\",\"p50_ms\":%d000,\"p90_ms\":2100000,\"miss_per_mille\":%d,"
+		"\"guessed\":1}],\"steps\":[]}}",
+		p50_s, miss);
+	fake_push(fake, push);
+}
+
+static void a_forecast_is_told_when_its_word_changes(void **state)
+{
+	struct wishes wishes = { 0 };
+	struct fake fake;
+
+	(void)state;
+	begin(&fake, &wishes);
+	push_forecast(&fake, 1450, 40);
+	fake_says(&fake,
+		"forecast orders: 24:10, nine times in ten within 35:00, of 30:00; RTO missed in 40 "
+		"of 1000 cases, on track; of 1 step nobody knows how long it takes");
+	push_forecast(&fake, 1451, 60);
+	push_forecast(&fake, 1700, 240);
+	fake_says(&fake, "forecast orders: 28:20, nine times in ten within 35:00, of 30:00; RTO "
+			 "missed in 240 of 1000 cases, tight");
+	assert_null(strstr(fake.said, "24:11"));
+	push_forecast(&fake, 1900, 800);
+	fake_says(&fake, "800 of 1000 cases, over");
+	fake_event(&fake, "run.ended", "{\"status\":\"failed\",\"reason\":\"x\"}");
+	assert_int_equal(fake_exit(&fake), 1);
+	fake_release(&fake);
+}
+
 static void quiet_says_results_only(void **state)
 {
 	struct wishes wishes = { .quiet = true };
@@ -516,6 +551,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_run_as_lines),
 		cmocka_unit_test(silence_is_told),
+		cmocka_unit_test(a_forecast_is_told_when_its_word_changes),
 		cmocka_unit_test(quiet_says_results_only),
 		cmocka_unit_test(a_missed_objective_has_its_status),
 		cmocka_unit_test(a_lost_server_is_told),
