@@ -21,6 +21,7 @@ const struct provider *const providers[] = {
 	&prometheus_provider,
 	&pushgateway_provider,
 #endif
+	&restic_provider,
 	&sqlite_provider,
 	&ssh_provider,
 	&terraform_provider,

@@ -19,8 +19,8 @@ struct tool {
 	 * that begins so; NULL = the worker's own environment.  Never a secret. */
 	const char *const *env;
 	const char *cwd;         /* NULL = / */
-	/* Handed over on an inherited descriptor: every "{secret}" in argv and env becomes the path it
-	 * can be read from once.  NULL = none. */
+	/* Handed over on an inherited descriptor: "{secret}" in argv and env becomes the path it can be
+	 * read from, "{secret_fd}" the descriptor's number.  NULL = none. */
 	const char *secret;
 	size_t secret_len;
 	const void *input; /* standard input; NULL = none */
