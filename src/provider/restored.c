@@ -273,7 +273,7 @@ static enum err_code give_up(const struct place *p, struct err *err)
 	if (err->world == WORLD_CHANGED)
 		return err->code;
 	err->world = WORLD_UNCHANGED;
-	if (tree_remove(NULL, p->part, &why) != ERR_NONE) {
+	if (tree_delete(NULL, p->part, &why) != ERR_NONE) {
 		err->world = WORLD_CHANGED;
 		return err_context(err, "\"%s\" is left over", p->part);
 	}
@@ -294,7 +294,7 @@ enum err_code restored_run(struct call *call, restored_fetch *fetch, void *arg,
 		code = err_set(err, ERR_CONFLICT,
 			"\"%s\" is no longer as it was when this was prepared", p.to);
 	if (code == ERR_NONE)
-		code = tree_remove(call, p.part, err); /* of an attempt that was killed */
+		code = tree_delete(call, p.part, err); /* of an attempt that was killed */
 	if (code != ERR_NONE)
 		goto out;
 	record = new_record(call, &p);
@@ -311,7 +311,7 @@ enum err_code restored_run(struct call *call, restored_fetch *fetch, void *arg,
 	}
 	if (code != ERR_NONE)
 		code = give_up(&p, err);
-	else if ((code = tree_remove(NULL, p.part, err)) != ERR_NONE) /* what was above from */
+	else if ((code = tree_delete(NULL, p.part, err)) != ERR_NONE) /* what was above from */
 		err->world = WORLD_CHANGED;
 out:
 	json_decref(record);
@@ -537,9 +537,9 @@ enum err_code restored_cleanup(struct call *call, json_t *result, struct err *er
 	if (code == ERR_NONE)
 		code = write_record(&p, record, err);
 	if (code == ERR_NONE)
-		code = tree_remove(call, aside, err);
+		code = tree_delete(call, aside, err);
 	if (code == ERR_NONE)
-		code = tree_remove(call, json_str(record, "part", ""), err);
+		code = tree_delete(call, json_str(record, "part", ""), err);
 	if (code == ERR_NONE && unlink(p.record) != 0)
 		code = err_errno(err, "cannot remove \"%s\"", p.record);
 	json_put_flag(result, "put_back", whole && json_object_get(record, "kept") != NULL);

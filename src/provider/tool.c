@@ -56,15 +56,24 @@ static void on_output(void *arg, int fd, const char *data, size_t len)
 
 /* ------------------------------------------------------------------ words */
 
-/* text with every "{secret}" replaced by path; owned. */
+/* text with the first "{secret}" replaced by path, or "{secret_fd}" by the number it ends with;
+ * owned. */
 static char *with_secret(const char *text, const char *path)
 {
-	static const char hole[] = "{secret}";
-	const char *at = path != NULL ? strstr(text, hole) : NULL;
+	static const struct {
+		const char *hole;
+		bool number;
+	} holes[] = { { "{secret}", false }, { "{secret_fd}", true } };
 
-	if (at == NULL)
-		return xstrdup(text);
-	return xasprintf("%.*s%s%s", (int)(at - text), text, path, at + strlen(hole));
+	for (size_t i = 0; path != NULL && i < COUNT_OF(holes); i++) {
+		const char *at = strstr(text, holes[i].hole);
+
+		if (at != NULL)
+			return xasprintf("%.*s%s%s", (int)(at - text), text,
+				holes[i].number ? strrchr(path, '/') + 1 : path,
+				at + strlen(holes[i].hole));
+	}
+	return xstrdup(text);
 }
 
 /* True when a row of env sets or removes the variable of entry ("NAME=value"). */

@@ -390,7 +390,7 @@ static enum err_code empty_dir(struct call *call, int fd, int depth, struct err 
 	return code;
 }
 
-enum err_code tree_remove(struct call *call, const char *root, struct err *err)
+enum err_code tree_delete(struct call *call, const char *root, struct err *err)
 {
 	struct stat st;
 

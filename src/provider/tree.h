@@ -40,7 +40,7 @@ enum err_code tree_diff(struct call *call, const char *a, const char *b, size_t 
 bool tree_untouched(const char *root, struct wall since);
 /* Removes all of it, following nothing.  No error when it is not there.  call may be NULL: then
  * there is no deadline. */
-enum err_code tree_remove(struct call *call, const char *root, struct err *err) MUST_CHECK;
+enum err_code tree_delete(struct call *call, const char *root, struct err *err) MUST_CHECK;
 
 #define TREE_RESULTS                                                                           \
 	{ .name = "tree", .type = FIELD_STRING, .help = "SHA-256 over paths, types, sizes and "  \
