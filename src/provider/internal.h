@@ -20,6 +20,7 @@ extern const struct provider pushgateway_provider;
 extern const struct provider restic_provider;
 extern const struct provider sqlite_provider;
 extern const struct provider ssh_provider;
+extern const struct provider tcp_provider;
 extern const struct provider terraform_provider;
 
 /* The row called name, or NULL.  fields may be NULL. */

@@ -192,6 +192,7 @@ enum err_code net_connect(const struct net_endpoint *to, int type,
 	enum err_code code = lookup(to, type, limit, &list, err);
 
 	*fd = -1;
+	errno = 0;
 	if (code != ERR_NONE)
 		return code;
 	struct err last = { 0 };
@@ -208,11 +209,14 @@ enum err_code net_connect(const struct net_endpoint *to, int type,
 		if (code == ERR_NONE || code == ERR_CANCELLED)
 			break;
 	}
+	const int reason = code == ERR_UNREACHABLE ? errno : 0;
 	freeaddrinfo(list);
 	if (code == ERR_NONE)
 		return ERR_NONE;
 	*err = last;
-	return err_context(err, "cannot connect to \"%s\" port %d", to->host, to->port);
+	err_context(err, "cannot connect to \"%s\" port %d", to->host, to->port);
+	errno = reason;
+	return code;
 }
 
 enum err_code net_connect_unix(

@@ -32,8 +32,8 @@ enum err_code net_endpoint_parse(const char *text, int default_port, struct net_
 	struct err *err) MUST_CHECK;
 
 /* A connected, non-blocking, close-on-exec socket; type is SOCK_STREAM or SOCK_DGRAM.  Every
- * address of the host is tried.  ERR_UNREACHABLE (also: refused), ERR_TIMEOUT, ERR_CANCELLED.
- */
+ * address of the host is tried.  ERR_UNREACHABLE (errno says why: ECONNREFUSED when somebody is
+ * there and said no; 0 when the name has no address), ERR_TIMEOUT, ERR_CANCELLED. */
 enum err_code net_connect(const struct net_endpoint *to, int type,
 	const struct net_limit *limit, int *fd, struct err *err) MUST_CHECK;
 enum err_code net_connect_unix(

@@ -25,6 +25,7 @@ const struct provider *const providers[] = {
 	&sqlite_provider,
 	&ssh_provider,
 	&terraform_provider,
+	&tcp_provider,
 	NULL,
 };
 
