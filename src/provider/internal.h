@@ -17,6 +17,7 @@ extern const struct provider notify_provider;
 extern const struct provider postgres_provider;
 extern const struct provider prometheus_provider;
 extern const struct provider pushgateway_provider;
+extern const struct provider redis_provider;
 extern const struct provider restic_provider;
 extern const struct provider sqlite_provider;
 extern const struct provider ssh_provider;

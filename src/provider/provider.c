@@ -21,11 +21,12 @@ const struct provider *const providers[] = {
 	&prometheus_provider,
 	&pushgateway_provider,
 #endif
+	&redis_provider,
 	&restic_provider,
 	&sqlite_provider,
 	&ssh_provider,
-	&terraform_provider,
 	&tcp_provider,
+	&terraform_provider,
 	NULL,
 };
 
