@@ -18,16 +18,26 @@
 	X(MISSING_KEY, "missing-key", ERROR, "a key that has to be there")                         \
 	X(WRONG_VALUE, "wrong-value", ERROR, "a value of the wrong type, form or range")           \
 	X(STEP_KIND, "step-kind", ERROR,                                                           \
-		"a step needs exactly one of run, manual, decide and wait, and only its own keys") \
+		"a step needs exactly one of run, manual, decide, wait, approve, steps and runbook, and only its own keys") \
 	X(UNKNOWN_VARIABLE, "unknown-variable", ERROR, "a ${NAME} that env.yaml does not have")    \
 	X(IGNORED_FILE, "ignored-file", WARNING, "a file that looks like a runbook but is not read") \
 	X(DUPLICATE_STEP, "duplicate-step", ERROR, "two steps with the same id")                   \
-	X(UNKNOWN_STEP, "unknown-step", ERROR, "needs: or skip: names a step that does not exist") \
-	X(CYCLE, "cycle", ERROR, "steps that need each other")                                     \
+	X(UNKNOWN_STEP, "unknown-step", ERROR,                                                     \
+		"needs: or skip: names a step that does not exist, or not from there")             \
+	X(CYCLE, "cycle", ERROR, "steps, runbooks or services that need each other")               \
+	X(CONDITION, "condition", ERROR,                                                           \
+		"a condition with an unknown word, a value that does not fit or a wrong regular expression") \
+	X(UNKNOWN_REFERENCE, "unknown-reference", ERROR, "a parameter or an output that does not exist") \
+	X(UNCERTAIN_OUTPUT, "uncertain-output", ERROR,                                             \
+		"the output of a step that is not certain to come before")                         \
+	X(FOR_EACH, "for-each", ERROR, "for_each over what is no list")                            \
+	X(PROBE_EFFECT, "probe-effect", ERROR, "an invariant or a wait that may change something") \
+	X(APPROVERS, "approvers", ERROR, "more approvals than people who may give them")           \
 	X(UNREACHABLE, "unreachable", WARNING, "a step that no choice leads to")                   \
 	X(UNKNOWN_SERVICE, "unknown-service", ERROR, "a service that services.yaml does not have") \
 	X(UNKNOWN_TARGET, "unknown-target", ERROR, "a target that targets.yaml does not have")     \
-	X(UNKNOWN_RUNBOOK, "unknown-runbook", ERROR, "drills.yaml names a runbook that does not exist") \
+	X(UNKNOWN_RUNBOOK, "unknown-runbook", ERROR,                                               \
+		"a step, a service or drills.yaml names a runbook that does not exist")            \
 	X(UNKNOWN_ENVIRONMENT, "unknown-environment", ERROR,                                       \
 		"an environment that drillbook.yaml does not have")                                \
 	X(FORBIDDEN_ENVIRONMENT, "forbidden-environment", WARNING,                                 \

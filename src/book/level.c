@@ -93,7 +93,7 @@ static void scan_step(struct step_scan *out, struct document *document,
 	*out = (struct step_scan){.complete = true};
 	arena_init(&out->arena, 0);
 	for (const char *const *key = script_keys; *key != NULL; key++) {
-		const struct node *node = node_get(step, *key);
+		const struct node *node = step_script(step, *key);
 		if (node == NULL)
 			continue;
 		if (script_open(&script, document, source, node, &ignored) != ERR_NONE) {

@@ -1,5 +1,5 @@
 /* lint.c: what only shows when files are compared: services, drills, and the frame of a runbook. */
-#include "workspace.h"
+#include "lint_steps.h"
 
 #include <string.h>
 
@@ -35,6 +35,82 @@ static void unknown_service(const struct workspace *workspace, struct place plac
 
 /* ------------------------------------------------------------------ services and drills */
 
+/* recover: a runbook, and what it is given. */
+static void check_recover(struct workspace *workspace, const struct document *document,
+	const struct node *service, struct problems *problems)
+{
+	const struct node *name = node_get(service, "recover"), *given = node_get(service, "recover_params");
+	struct shelf shelf = {.workspace = workspace};
+	struct names names = {0};
+	struct err err = {0};
+	char mean[128];
+
+	if (name == NULL || name->kind != NODE_SCALAR)
+		return;
+	const struct document *runbook = shelf_runbook(&shelf, name->text);
+	if (runbook == NULL) {
+		shelf_names(&shelf, &names);
+		did_you_mean(mean, sizeof(mean), name->text, names.rows, names.count);
+		names_release(&names);
+		problems_add(problems, RULE_UNKNOWN_RUNBOOK, document_place(document, name),
+			"there is no runbook \"%.60s\"%s", name->text, mean);
+		return;
+	}
+	for (const struct node *n = given != NULL && given->kind == NODE_MAP ? given->first : NULL; n != NULL;
+		n = n->next) {
+		const struct node *declared = node_get(node_get(runbook->root, "params"), n->key);
+		json_t *value = node_json(n), *out = NULL;
+		if (declared == NULL)
+			problems_add(problems, RULE_UNKNOWN_REFERENCE, document_key_place(document, n),
+				"runbook \"%s\" has no parameter \"%.60s\"", runbook->name, n->key);
+		else if (param_read(workspace, declared, value, &out, &err) != ERR_NONE)
+			problems_add(problems, RULE_WRONG_VALUE, document_place(document, n), "%s", err.text);
+		json_decref(value);
+		json_decref(out);
+	}
+}
+
+enum { SERVICE_CHAIN = 64 };
+
+/* The first name that comes again while what a service depends on is followed; path holds the way there. */
+static bool find_way_back(const struct workspace *workspace, const char *start, const char *name,
+	const char **path, size_t depth, struct names *seen)
+{
+	const struct node *on = node_get(workspace_entry(workspace, DOC_SERVICES, name), "depends_on");
+
+	path[depth] = name;
+	for (const struct node *n = texts_first(on); n != NULL; n = texts_next(on, n)) {
+		if (strcmp(n->text, start) == 0) {
+			path[depth + 1] = NULL;
+			return true;
+		}
+		if (depth + 2 == SERVICE_CHAIN || names_have(seen, n->text))
+			continue;
+		names_add(seen, n->text);
+		if (find_way_back(workspace, start, n->text, path, depth + 1, seen))
+			return true;
+	}
+	return false;
+}
+
+static void check_service_cycle(const struct workspace *workspace, const struct document *document,
+	const struct node *service, struct problems *problems)
+{
+	const char *path[SERVICE_CHAIN];
+	struct names seen = {0};
+	char text[512] = "";
+	size_t len = 0;
+
+	if (find_way_back(workspace, service->key, service->key, path, 0, &seen)) {
+		for (size_t i = 0; path[i] != NULL && len < sizeof(text) - 100; i++)
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%.60s -> ", path[i]);
+		problems_add(problems, RULE_CYCLE, document_place(document, node_get(service, "depends_on")),
+			"services that depend on each other: %s%s: none of them could be recovered first", text,
+			service->key);
+	}
+	names_release(&seen);
+}
+
 static void check_objectives(
 	const struct document *document, const struct node *service, struct problems *problems)
 {
@@ -63,6 +139,8 @@ void lint_services(struct workspace *workspace, struct problems *problems)
 		if (service == NULL)
 			continue;
 		check_objectives(document, service, problems);
+		check_recover(workspace, document, service, problems);
+		check_service_cycle(workspace, document, service, problems);
 		for (const struct node *n = texts_first(on); n != NULL; n = texts_next(on, n))
 			if (!service_known(workspace, n->text))
 				unknown_service(workspace, document_place(document, n), n->text,
@@ -119,18 +197,35 @@ static void check_marks(struct lint *lint, const struct node *step)
 	}
 }
 
-static bool marks_verified(const struct lint *lint, const char *service)
+static bool marks_in(const struct node *root, const char *service)
 {
-	for (size_t i = 0; i < lint->steps.count; i++) {
-		const struct node *marks = node_get(lint->steps.rows[i].node, "marks");
+	struct steps steps;
+	bool found = false;
+
+	steps_init(&steps, root);
+	for (size_t i = 0; i < steps.count && !found; i++) {
+		const struct node *marks = node_get(steps.rows[i].node, "marks");
 		if (marks == NULL || marks->kind != NODE_LIST)
 			continue;
 		for (const struct node *mark = marks->first; mark != NULL; mark = mark->next)
-			if (str_eq(node_text(mark, "reached"), "verified") &&
-				str_eq(mark_service(lint->document->root, mark), service))
-				return true;
+			found = found || (str_eq(node_text(mark, "reached"), "verified") &&
+						 str_eq(mark_service(root, mark), service));
 	}
-	return false;
+	steps_release(&steps);
+	return found;
+}
+
+/* Here or in a runbook that is nested. */
+static bool marks_verified(const struct lint *lint, const char *service)
+{
+	struct documents all;
+	bool found = false;
+
+	shelf_reach(lint->shelf, lint->document, &all);
+	for (size_t i = 0; i < all.count && !found; i++)
+		found = marks_in(all.rows[i]->root, service);
+	documents_release(&all);
+	return found;
 }
 
 static void check_services(struct lint *lint)
@@ -169,25 +264,30 @@ static void check_verify(struct lint *lint, const struct node *step)
 			"it did not work");
 }
 
-void lint_runbook(struct workspace *workspace, struct document *document, const char *commit,
+void lint_runbook(struct workspace *workspace, struct document *document, struct shelf *shelf,
 	struct problems *problems)
 {
-	struct lint lint = {.workspace = workspace, .source = {workspace, commit},
-		.document = document, .problems = problems};
+	struct shelf directory = {.workspace = workspace};
+	struct lint lint = {.workspace = workspace, .document = document, .problems = problems,
+		.shelf = shelf != NULL ? shelf : &directory};
 
 	if (document->root == NULL || document->root->kind != NODE_MAP)
 		return;
+	lint.source = (struct source){workspace, lint.shelf->commit};
 	steps_init(&lint.steps, document->root);
 	check_services(&lint);
 	lint_params(&lint);
+	lint_outputs(&lint);
 	lint_graph(&lint);
 	for (size_t i = 0; i < lint.steps.count; i++) {
-		const struct node *step = lint.steps.rows[i].node;
-		lint_uses(&lint, step);
-		check_marks(&lint, step);
-		lint_scripts(&lint, step);
-		check_verify(&lint, step);
+		const struct step_row *row = &lint.steps.rows[i];
+		lint_step(&lint, row);
+		lint_uses(&lint, row->node);
+		check_marks(&lint, row->node);
+		lint_scripts(&lint, row->node);
+		check_verify(&lint, row->node);
 	}
 	steps_release(&lint.steps);
 	names_release(&lint.modules);
+	shelf_release(&directory);
 }

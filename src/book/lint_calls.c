@@ -389,11 +389,12 @@ void lint_scripts(struct lint *lint, const struct node *step)
 
 	arena_init(&arena, 0);
 	for (const char *const *key = script_keys; *key != NULL; key++) {
-		const struct node *node = node_get(step, *key);
+		const struct node *node = step_script(step, *key);
 		if (node == NULL || node_is_null(node) || node->kind == NODE_LIST)
 			continue;
-		if (node->kind == NODE_SCALAR)
-			check_form(lint, node);
+		const struct node *text = node->kind == NODE_MAP ? node_get(node, "run") : node;
+		if (text != NULL && text->kind == NODE_SCALAR)
+			check_form(lint, text);
 		else if (node_text(node, "file") == NULL)
 			continue;
 		const enum err_code code =

@@ -1,5 +1,5 @@
 /* lint_graph.c: the steps as a graph: ids, needs, cycles, and steps that no choice leads to. */
-#include "workspace.h"
+#include "lint_steps.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +20,21 @@ static void report_unknown(struct lint *lint, const struct node *node, const cha
 		"\"%s\" names a step \"%.60s\" that does not exist%s", key, node->text, mean);
 }
 
-static void check_names(struct lint *lint, const struct node *list, const char *key)
+static void check_names(
+	struct lint *lint, const struct step_row *row, const struct node *list, const char *key)
 {
-	for (const struct node *n = texts_first(list); n != NULL; n = texts_next(list, n))
-		if (steps_find(&lint->steps, n->text) == NULL)
+	const struct ref_view view = lint_view(lint, row);
+
+	for (const struct node *n = texts_first(list); n != NULL; n = texts_next(list, n)) {
+		const struct step_row *other = steps_find(&lint->steps, n->text);
+		if (other == NULL)
 			report_unknown(lint, n, key);
+		else if (other->watch)
+			problems_add(lint->problems, RULE_UNKNOWN_STEP, document_place(lint->document, n),
+				"\"%.60s\" is an invariant: it lasts as long as its group", n->text);
+		else
+			ref_reachable(&view, n, other - lint->steps.rows);
+	}
 }
 
 static const struct node *choices_of(const struct step_row *row)
@@ -41,7 +51,7 @@ static void check_choices(struct lint *lint, const struct step_row *row)
 	if (choices == NULL)
 		return;
 	for (const struct node *c = choices->first; c != NULL; c = c->next) {
-		check_names(lint, node_get(c, "skip"), "skip");
+		check_names(lint, row, node_get(c, "skip"), "skip");
 		for (const struct node *other = choices->first; other != c; other = other->next)
 			if (node_text(c, "id") != NULL &&
 				str_eq(node_text(c, "id"), node_text(other, "id"))) {
@@ -240,7 +250,7 @@ void lint_graph(struct lint *lint)
 
 	check_ids(lint);
 	for (size_t i = 0; i < s->count; i++) {
-		check_names(lint, node_get(s->rows[i].node, "needs"), "needs");
+		check_names(lint, &s->rows[i], node_get(s->rows[i].node, "needs"), "needs");
 		check_choices(lint, &s->rows[i]);
 	}
 	check_cycles(lint);

@@ -1,10 +1,7 @@
 /* model.c: what the documents say when they are taken together. */
 #include "workspace.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-const char *const script_keys[] = {"check", "run", "verify", "undo", NULL};
 
 static const char *const entry_keys[DOC_KINDS] = {
 	[DOC_DRILLBOOK] = "environments",
@@ -99,97 +96,18 @@ const char *mark_service(const struct node *root, const struct node *mark)
 
 void runbook_services(const struct node *root, bool with_marks, struct names *out)
 {
-	const struct node *steps = node_get(root, "steps");
+	struct steps steps;
 
 	declared_services(root, out);
-	if (!with_marks || steps == NULL || steps->kind != NODE_LIST)
+	if (!with_marks)
 		return;
-	for (const struct node *step = steps->first; step != NULL; step = step->next) {
-		const struct node *marks = node_get(step, "marks");
+	steps_init(&steps, root);
+	for (size_t i = 0; i < steps.node_count; i++) {
+		const struct node *marks = node_get(steps.nodes[i], "marks");
 		if (marks == NULL || marks->kind != NODE_LIST)
 			continue;
 		for (const struct node *mark = marks->first; mark != NULL; mark = mark->next)
 			add_once(out, node_text(mark, "service"));
 	}
-}
-
-/* ------------------------------------------------------------------ steps */
-
-static int by_id(const void *a, const void *b)
-{
-	const struct step_row *x = *(struct step_row *const *)a, *y = *(struct step_row *const *)b;
-	const int order = strcmp(x->id, y->id);
-
-	if (order != 0)
-		return order;
-	return x < y ? -1 : x > y; /* of two with one id the first comes first */
-}
-
-struct step_row *steps_find(const struct steps *steps, const char *id)
-{
-	size_t low = 0, high = steps->count;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		if (strcmp(steps->sorted[middle]->id, id) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < steps->count && strcmp(steps->sorted[low]->id, id) == 0 ? steps->sorted[low]
-									     : NULL;
-}
-
-static void *must(void *p)
-{
-	if (p == NULL)
-		base_die("out of memory for steps");
-	return p;
-}
-
-static void find_needs(struct steps *steps, struct step_row *row)
-{
-	const struct node *needs = node_get(row->node, "needs");
-	const size_t index = (size_t)(row - steps->rows);
-	size_t wanted = needs == NULL ? 1 : needs->kind == NODE_LIST ? needs->count : 1;
-
-	row->needs = must(arena_alloc(&steps->arena, (wanted > 0 ? wanted : 1) * sizeof(size_t)));
-	if (needs == NULL && index > 0)
-		row->needs[row->need_count++] = index - 1;
-	for (const struct node *n = texts_first(needs); n != NULL; n = texts_next(needs, n)) {
-		const struct step_row *other = steps_find(steps, n->text);
-		if (other != NULL)
-			row->needs[row->need_count++] = (size_t)(other - steps->rows);
-	}
-}
-
-void steps_init(struct steps *steps, const struct node *root)
-{
-	const struct node *list = node_get(root, "steps");
-	const size_t most = list != NULL && list->kind == NODE_LIST ? list->count : 0;
-
-	*steps = (struct steps){0};
-	arena_init(&steps->arena, 0);
-	steps->rows = must(arena_alloc(&steps->arena, (most + 1) * sizeof(*steps->rows)));
-	steps->sorted = must(arena_alloc(&steps->arena, (most + 1) * sizeof(struct step_row *)));
-	if (most == 0)
-		return;
-	for (const struct node *n = list->first; n != NULL; n = n->next) {
-		const char *id = node_text(n, "id");
-		if (id == NULL)
-			continue;
-		steps->rows[steps->count] = (struct step_row){.node = n, .id = id};
-		steps->sorted[steps->count] = &steps->rows[steps->count];
-		steps->count++;
-	}
-	if (steps->count > 0)
-		qsort(steps->sorted, steps->count, sizeof(struct step_row *), by_id);
-	for (size_t i = 0; i < steps->count; i++)
-		find_needs(steps, &steps->rows[i]);
-}
-
-void steps_release(struct steps *steps)
-{
-	arena_release(&steps->arena);
-	*steps = (struct steps){0};
+	steps_release(&steps);
 }

@@ -166,11 +166,61 @@ static enum err_code from_service(const struct value *v, struct err *err)
 	return from_entry(v, DOC_SERVICES, "service", err);
 }
 
+static enum err_code from_list(const struct value *v, struct err *err)
+{
+	enum err_code code = ERR_NONE;
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < json_array_size(v->given) && code == ERR_NONE; i++) {
+		json_t *text = NULL;
+		const struct value item = {
+			.name = v->name, .given = json_array_get(v->given, i), .out = &text};
+		code = from_string(&item, err);
+		if (code == ERR_NONE)
+			json_array_append_new(list, text);
+	}
+	if (code == ERR_NONE)
+		*v->out = list;
+	else
+		json_decref(list);
+	return code;
+}
+
+/* A list, or on a command line "one,two". */
+static enum err_code from_strings(const struct value *v, struct err *err)
+{
+	json_t *text = NULL;
+	const struct value as_text = {.name = v->name, .given = v->given, .out = &text};
+
+	if (json_is_array(v->given))
+		return from_list(v, err);
+	if (json_is_object(v->given) || json_is_null(v->given))
+		return refuse(v, err, "a list of texts");
+	TRY(from_string(&as_text, err));
+	*v->out = json_array();
+	for (const char *at = json_string_value(text); *at != '\0';) {
+		const size_t len = strcspn(at, ",");
+		if (len > 0)
+			json_array_append_new(*v->out, json_text(at, len));
+		at += len + (at[len] == ',');
+	}
+	json_decref(text);
+	return ERR_NONE;
+}
+
+/* Its value is never part of a plan: it is typed by a person when the run needs it. */
+static enum err_code from_secret(const struct value *v, struct err *err)
+{
+	return err_set(err, ERR_USAGE,
+		"parameter \"%s\" is a secret: leave it out here, it is typed when the run asks for it", v->name);
+}
+
 static const struct {
 	const char *name;
 	enum err_code (*read)(const struct value *v, struct err *err);
 } readers[] = {
 	{"string", from_string},
+	{"strings", from_strings},
 	{"int", from_int},
 	{"duration", from_duration},
 	{"bytes", from_bytes},
@@ -178,6 +228,7 @@ static const struct {
 	{"bool", from_bool},
 	{"target", from_target},
 	{"service", from_service},
+	{"secret", from_secret},
 };
 
 static enum err_code read_value(const struct value *v, struct err *err)
@@ -188,6 +239,24 @@ static enum err_code read_value(const struct value *v, struct err *err)
 		if (strcmp(readers[i].name, type) == 0)
 			return readers[i].read(v, err);
 	return from_string(v, err);
+}
+
+enum err_code param_read(const struct workspace *workspace, const struct node *declaration,
+	const json_t *given, json_t **out, struct err *err)
+{
+	const struct value v = {workspace, declaration, declaration->key, given, out};
+
+	return read_value(&v, err);
+}
+
+bool param_needed(const struct node *declaration)
+{
+	const struct node *required = node_get(declaration, "required");
+	bool must = true;
+
+	if (node_get(declaration, "default") != NULL)
+		return false;
+	return required == NULL || !node_bool(required, &must) || must;
 }
 
 /* ------------------------------------------------------------------ the declaration */
@@ -210,7 +279,7 @@ void lint_params(struct lint *lint)
 			problems_add(lint->problems, RULE_MISSING_KEY,
 				document_place(lint->document, p),
 				"a parameter of type choice needs \"choices\": [one, two]");
-		if (fallback == NULL || fallback->kind != NODE_SCALAR || node_is_null(fallback))
+		if (fallback == NULL || fallback->kind == NODE_MAP || node_is_null(fallback))
 			continue;
 		json_t *given = node_json(fallback), *out = NULL;
 		const struct value v = {lint->workspace, p, p->key, given, &out};
@@ -242,17 +311,20 @@ static enum err_code unknown(const struct node *params, const char *name, struct
 static enum err_code resolve_one(const struct workspace *workspace, const struct node *p,
 	const json_t *given, json_t *into, struct err *err)
 {
-	const struct node *fallback = node_get(p, "default"), *required = node_get(p, "required");
+	const struct node *fallback = node_get(p, "default");
 	const char *help = node_text(p, "help");
 	json_t *value = json_object_get(given, p->key), *own = NULL, *out = NULL;
-	bool must = true;
 
 	if (json_is_null(value))
 		value = NULL;
+	if (value == NULL && str_eq(node_text(p, "type"), "secret")) {
+		json_put(into, p->key, json_pack("{s:b}", "secret", 1));
+		return ERR_NONE;
+	}
 	if (value == NULL && fallback != NULL)
 		value = own = node_json(fallback);
 	if (value == NULL) {
-		if (required != NULL && node_bool(required, &must) && !must)
+		if (!param_needed(p))
 			return ERR_NONE;
 		return err_set(err, ERR_USAGE, "parameter \"%s\" is needed%s%s", p->key,
 			help != NULL ? ": " : "", help != NULL ? help : "");

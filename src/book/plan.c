@@ -14,7 +14,7 @@ struct wanted {
 	const char *at;              /* behind @; NULL = as it is now */
 	char commit[GIT_ID];
 	struct document *document;
-	bool owned;                  /* the document was made for this plan */
+	struct shelf shelf;          /* it and what it nests */
 };
 
 /* ------------------------------------------------------------------ which runbook */
@@ -87,9 +87,10 @@ static enum err_code find_in_git(
 	if (code == ERR_NONE) {
 		wanted->document = document_new(schema_find("runbook"), path);
 		wanted->document->bytes = bytes;
-		wanted->owned = true;
 		document_parse(wanted->document);
 		document_check(wanted->document);
+		wanted->shelf.commit = wanted->commit;
+		shelf_add(&wanted->shelf, wanted->document);
 	}
 	free(path);
 	return code;
@@ -101,7 +102,8 @@ static enum err_code find_runbook(
 	const char *at = strchr(name, '@');
 
 	*wanted = (struct wanted){.name = at != NULL ? xasprintf("%.*s", (int)(at - name), name)
-						     : xstrdup(name)};
+						     : xstrdup(name),
+		.shelf = {.workspace = workspace}};
 	if (!name_valid(wanted->name))
 		return no_runbook(workspace, wanted->name, err);
 	if (at != NULL) {
@@ -117,24 +119,26 @@ static enum err_code find_runbook(
 static void lint_used_targets(
 	struct workspace *workspace, const struct node *root, struct problems *found)
 {
-	const struct node *steps = node_get(root, "steps");
 	struct names targets = {0};
+	struct steps steps;
 
-	for (const struct node *s = steps != NULL ? steps->first : NULL; s != NULL; s = s->next) {
-		const struct node *uses = node_get(s, "uses");
+	steps_init(&steps, root);
+	for (size_t i = 0; i < steps.node_count; i++) {
+		const struct node *uses = node_get(steps.nodes[i], "uses");
 		for (const struct node *op = uses != NULL ? uses->first : NULL; op != NULL; op = op->next)
 			for (const struct node *t = texts_first(op); t != NULL; t = texts_next(op, t))
 				if (!names_have(&targets, t->text))
 					names_add(&targets, t->text);
 	}
+	steps_release(&steps);
 	for (size_t i = 0; i < targets.count; i++)
 		lint_targets(workspace, targets.rows[i], found);
 	names_release(&targets);
 }
 
 /* Everything that takes part and nothing else: a mistake in another runbook stops nobody. */
-static enum err_code check(struct workspace *workspace, const struct wanted *wanted,
-	struct problems *problems, struct err *err)
+static enum err_code check(struct workspace *workspace, struct wanted *wanted,
+	const struct documents *documents, struct problems *problems, struct err *err)
 {
 	static const enum kind kinds[] = {DOC_DRILLBOOK, DOC_SERVICES, DOC_TARGETS};
 	struct problems found;
@@ -146,11 +150,13 @@ static enum err_code check(struct workspace *workspace, const struct wanted *wan
 			problems_merge(&found, &workspace->docs[kinds[i]]->problems);
 	if (workspace->env != NULL)
 		problems_merge(&found, &workspace->env->problems);
-	problems_merge(&found, &wanted->document->problems);
-	if (wanted->document->root != NULL) {
-		lint_used_targets(workspace, wanted->document->root, &found);
-		lint_runbook(workspace, wanted->document,
-			wanted->commit[0] != '\0' ? wanted->commit : NULL, &found);
+	for (size_t i = 0; i < documents->count; i++) {
+		struct document *document = documents->rows[i];
+		problems_merge(&found, &document->problems);
+		if (document->root == NULL)
+			continue;
+		lint_used_targets(workspace, document->root, &found);
+		lint_runbook(workspace, document, &wanted->shelf, &found);
 	}
 	const size_t errors = problems_errors(&found);
 	for (size_t i = 0; i < found.count && errors > 0 && code == ERR_NONE; i++)
@@ -167,16 +173,25 @@ static enum err_code check(struct workspace *workspace, const struct wanted *wan
 
 static enum err_code check_mode(const char *mode, struct err *err)
 {
-	for (const char *const *m = run_modes; *m != NULL; m++)
+	for (const char *const *m = plan_modes; *m != NULL; m++)
 		if (str_eq(*m, mode))
 			return ERR_NONE;
-	return err_set(err, ERR_USAGE, "\"%.40s\" is no mode: probe, drill or live",
+	return err_set(err, ERR_USAGE, "\"%.40s\" is no mode: probe, simulate, tabletop, drill or live",
 		mode != NULL ? mode : "");
+}
+
+/* Simulate and tabletop touch no target: they are open everywhere. */
+static bool mode_touches(const char *mode)
+{
+	for (const char *const *m = run_modes; *m != NULL; m++)
+		if (str_eq(*m, mode))
+			return true;
+	return false;
 }
 
 static enum err_code check_environments(const struct planner *p, struct err *err)
 {
-	for (size_t i = 0; i < p->targets.count; i++) {
+	for (size_t i = 0; mode_touches(p->mode) && i < p->targets.count; i++) {
 		const struct node *target =
 			workspace_entry(p->workspace, DOC_TARGETS, p->targets.rows[i]);
 		const char *name = node_text(target, "environment");
@@ -195,12 +210,12 @@ static enum err_code check_environments(const struct planner *p, struct err *err
 
 /* ------------------------------------------------------------------ the parts */
 
-static void add_param_targets(struct planner *p)
+void plan_param_targets(struct planner *p, const struct document *document, const json_t *given)
 {
-	const struct node *params = node_get(p->document->root, "params");
+	const struct node *params = node_get(document->root, "params");
 
 	for (const struct node *n = params != NULL ? params->first : NULL; n != NULL; n = n->next) {
-		const char *value = json_str(p->params, n->key, NULL);
+		const char *value = json_str(given, n->key, NULL);
 		/* names live as long as the plan is made: the entry's own key does */
 		const struct node *entry = workspace_entry(p->workspace, DOC_TARGETS, value);
 		if (str_eq(node_text(n, "type"), "target") && entry != NULL &&
@@ -222,60 +237,54 @@ static json_t *workspace_json(const struct planner *p)
 	return out;
 }
 
-static json_t *runbook_json(const struct planner *p)
+json_t *plan_runbook_json(const struct document *document)
 {
-	const struct node *root = p->document->root, *version = node_get(root, "version");
+	const struct node *version = node_get(document->root, "version");
 	json_t *out = json_object();
 	char hex[SHA256_HEX];
 	int64_t number = 0;
 
 	if (version != NULL && !node_int(version, &number))
 		number = 0;
-	document_hex(p->document, hex);
-	json_put_str(out, "name", p->document->name);
-	json_put_str(out, "path", p->document->path);
-	json_put_str(out, "title", node_text(root, "runbook"));
+	document_hex(document, hex);
+	json_put_str(out, "name", document->name);
+	json_put_str(out, "path", document->path);
+	json_put_str(out, "title", node_text(document->root, "runbook"));
 	json_put_int(out, "version", number);
 	json_put_str(out, "digest", hex);
-	json_put_str(out, "description", node_text(root, "description"));
+	return out;
+}
+
+static json_t *runbook_json(const struct planner *p)
+{
+	json_t *out = plan_runbook_json(p->document);
+
+	json_put_str(out, "description", node_text(p->document->root, "description"));
 	if (p->source.commit != NULL)
 		json_put_str(out, "commit", p->source.commit);
 	return out;
 }
 
+/* Of the runbook, then of those it nests. */
 static json_t *services_json(const struct planner *p)
 {
 	json_t *out = json_array();
 	struct names services = {0};
 
-	runbook_services(p->document->root, true, &services);
+	for (size_t i = 0; i < p->documents.count; i++)
+		runbook_services(p->documents.rows[i]->root, true, &services);
 	for (size_t i = 0; i < services.count; i++)
 		json_array_append_new(out, service_json(p->workspace, services.rows[i]));
 	names_release(&services);
 	return out;
 }
 
-static enum err_code make(struct planner *p, json_t *params, json_t **plan, struct err *err)
+static json_t *plan_json(const struct planner *p)
 {
-	json_t *out = json_object(), *list = NULL, *targets = json_object();
-	struct steps steps;
+	const struct node *parallel = node_get(p->document->root, "parallel");
+	json_t *out = json_object(), *targets = json_object();
+	int64_t most;
 
-	steps_init(&steps, p->document->root);
-	p->modules = json_object();
-	p->params = params;
-	enum err_code code = plan_collect(p, err);
-	if (code == ERR_NONE)
-		code = plan_steps(p, &steps, &list, err);
-	steps_release(&steps);
-	add_param_targets(p);
-	if (code == ERR_NONE)
-		code = check_environments(p, err);
-	if (code != ERR_NONE) {
-		json_decref(out);
-		json_decref(list);
-		json_decref(targets);
-		return code;
-	}
 	for (size_t i = 0; i < p->targets.count; i++)
 		json_put(targets, p->targets.rows[i], target_json(p->workspace, p->targets.rows[i]));
 	json_put_str(out, "format", "plan/1");
@@ -286,37 +295,59 @@ static enum err_code make(struct planner *p, json_t *params, json_t **plan, stru
 	json_put(out, "services", services_json(p));
 	json_put(out, "environments", environments_json(p->workspace));
 	json_put(out, "targets", targets);
-	json_put(out, "params", json_incref(params));
+	json_put(out, "params", json_incref(p->params));
 	json_put(out, "modules", json_incref(p->modules));
-	json_put(out, "steps", list);
-	*plan = out;
+	if (parallel != NULL && node_int(parallel, &most))
+		json_put_int(out, "parallel", most);
+	if (json_object_size(p->scopes) > 0)
+		json_put(out, "scopes", json_incref(p->scopes));
+	json_put(out, "steps", json_incref(p->steps));
+	return out;
+}
+
+static enum err_code make(struct planner *p, json_t **plan, struct err *err)
+{
+	p->modules = json_object();
+	p->steps = json_array();
+	p->scopes = json_object();
+	TRY(plan_collect(p, err));
+	TRY(plan_steps(p, err));
+	plan_param_targets(p, p->document, p->params);
+	TRY(check_environments(p, err));
+	*plan = plan_json(p);
 	return ERR_NONE;
+}
+
+/* wanted->document is there, and everything it nests is on wanted->shelf. */
+static enum err_code plan_wanted(struct workspace *workspace, struct wanted *wanted, const char *mode,
+	const json_t *params, json_t **plan, struct problems *problems, struct err *err)
+{
+	struct planner planner = {.workspace = workspace, .shelf = &wanted->shelf,
+		.document = wanted->document, .mode = mode, .source = {workspace, wanted->shelf.commit}};
+
+	shelf_reach(&wanted->shelf, wanted->document, &planner.documents);
+	enum err_code code = check(workspace, wanted, &planner.documents, problems, err);
+	if (code == ERR_NONE)
+		code = params_resolve(workspace, wanted->document, params, &planner.params, err);
+	if (code == ERR_NONE)
+		code = make(&planner, plan, err);
+	json_decref(planner.params);
+	plan_release(&planner);
+	return code;
 }
 
 enum err_code workspace_plan(struct workspace *workspace, const char *name, const char *mode,
 	const json_t *params, json_t **plan, struct problems *problems, struct err *err)
 {
 	struct wanted wanted = {0};
-	json_t *resolved = NULL;
 
 	*plan = NULL;
 	enum err_code code = check_mode(mode, err);
 	if (code == ERR_NONE)
 		code = find_runbook(workspace, name, &wanted, err);
 	if (code == ERR_NONE)
-		code = check(workspace, &wanted, problems, err);
-	if (code == ERR_NONE)
-		code = params_resolve(workspace, wanted.document, params, &resolved, err);
-	if (code == ERR_NONE) {
-		struct planner planner = {.workspace = workspace, .document = wanted.document,
-			.mode = mode,
-			.source = {workspace, wanted.commit[0] != '\0' ? wanted.commit : NULL}};
-		code = make(&planner, resolved, plan, err);
-		plan_release(&planner);
-	}
-	json_decref(resolved);
-	if (wanted.owned)
-		document_free(wanted.document);
+		code = plan_wanted(workspace, &wanted, mode, params, plan, problems, err);
+	shelf_release(&wanted.shelf);
 	free(wanted.name);
 	return code;
 }

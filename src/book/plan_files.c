@@ -44,6 +44,9 @@ void plan_release(struct planner *planner)
 	}
 	free(planner->files);
 	json_decref(planner->modules);
+	json_decref(planner->steps);
+	json_decref(planner->scopes);
+	documents_release(&planner->documents);
 	names_release(&planner->targets);
 }
 
@@ -115,16 +118,16 @@ static enum err_code collect_modules(
 	return code;
 }
 
-static enum err_code collect_step(
-	struct planner *planner, const struct node *step, struct err *err)
+static enum err_code collect_step(struct planner *planner, struct document *document,
+	const struct node *step, struct err *err)
 {
 	struct script script;
 
 	for (const char *const *key = script_keys; *key != NULL; key++) {
-		const struct node *node = node_get(step, *key);
+		const struct node *node = step_script(step, *key);
 		if (node == NULL)
 			continue;
-		TRY(script_open(&script, planner->document, &planner->source, node, err));
+		TRY(script_open(&script, document, &planner->source, node, err));
 		enum err_code code = ERR_NONE;
 		if (script.from_file)
 			code = plan_add_file(planner, script.file, &script.bytes,
@@ -137,22 +140,36 @@ static enum err_code collect_step(
 	return ERR_NONE;
 }
 
+static enum err_code collect_document(
+	struct planner *planner, struct document *document, struct err *err)
+{
+	enum err_code code = ERR_NONE;
+	struct steps steps;
+
+	steps_init(&steps, document->root);
+	for (size_t i = 0; i < steps.node_count && code == ERR_NONE; i++)
+		code = collect_step(planner, document, steps.nodes[i], err);
+	steps_release(&steps);
+	return code;
+}
+
 enum err_code plan_collect(struct planner *planner, struct err *err)
 {
 	const struct workspace *w = planner->workspace;
-	const struct node *steps = node_get(planner->document->root, "steps");
+	const struct documents *all = &planner->documents;
 	static const enum kind kinds[] = {DOC_DRILLBOOK, DOC_SERVICES, DOC_TARGETS};
 
-	TRY(plan_add_file(planner, planner->document->path, &planner->document->bytes,
-		planner->source.commit != NULL, false, err));
+	for (size_t i = 0; i < all->count; i++)
+		TRY(plan_add_file(planner, all->rows[i]->path, &all->rows[i]->bytes,
+			planner->source.commit != NULL, all->rows[i]->made_up, err));
 	for (size_t i = 0; i < COUNT_OF(kinds); i++)
 		if (w->docs[kinds[i]] != NULL)
 			TRY(plan_add_file(planner, w->docs[kinds[i]]->path,
 				&w->docs[kinds[i]]->bytes, false, false, err));
 	if (w->env_used)
 		TRY(plan_add_file(planner, w->env->path, &w->env->bytes, false, true, err));
-	for (const struct node *s = steps->first; s != NULL; s = s->next)
-		TRY(collect_step(planner, s, err));
+	for (size_t i = 0; i < all->count; i++)
+		TRY(collect_document(planner, all->rows[i], err));
 	return ERR_NONE;
 }
 

@@ -12,7 +12,7 @@ struct check {
 	const char *subject; /* the key that is being checked */
 };
 
-enum { KEYS_MAX = 32, NAME_MAX_BYTES = 64 };
+enum { KEYS_MAX = 64, NAME_MAX_BYTES = 64 };
 
 static struct place place_of(const struct check *c, const struct node *node)
 {
@@ -125,7 +125,7 @@ static void check_date(struct check *c, const struct key *key, const struct node
 		wrong(c, node, "a day such as 2026-10-01");
 }
 
-static size_t count_words(const char *const *words)
+size_t count_words(const char *const *words)
 {
 	size_t count = 0;
 
@@ -182,6 +182,13 @@ static void check_scalar(struct check *c, const struct key *key, const struct no
 		wrong(c, node, "one value");
 }
 
+static void check_decimal(struct check *c, const struct key *key, const struct node *node)
+{
+	(void)key;
+	if (!is_scalar(node) || !decimal_valid(node->text))
+		wrong(c, node, "a number such as 2.5");
+}
+
 static void check_any(struct check *c, const struct key *key, const struct node *node)
 {
 	(void)c;
@@ -211,6 +218,14 @@ static void check_each(
 static void check_texts(struct check *c, const struct key *key, const struct node *node)
 {
 	check_each(c, key, node, check_text);
+}
+
+static void check_scalars(struct check *c, const struct key *key, const struct node *node)
+{
+	if (node->kind == NODE_MAP)
+		wrong(c, node, "one value, or a list");
+	else
+		check_each(c, key, node, check_scalar);
 }
 
 static void check_names(struct check *c, const struct key *key, const struct node *node)
@@ -291,6 +306,49 @@ static void check_one_of(struct check *c, const struct shape *shape, const struc
 		report_none_of(c, shape, map);
 }
 
+/* One of the keys a key goes with; NULL when none of them is there. */
+static const struct node *companion(const struct key *key, const struct node *map)
+{
+	for (const char *const *w = key->with; *w != NULL; w++)
+		if (node_get(map, *w) != NULL)
+			return node_get(map, *w);
+	return NULL;
+}
+
+static void report_alone(
+	struct check *c, const struct shape *shape, const struct key *key, const struct node *node)
+{
+	char all[128] = "";
+	size_t len = 0;
+
+	for (const char *const *w = key->with; *w != NULL && len < sizeof(all); w++)
+		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s\"%s\"",
+			w == key->with ? "" : w[1] == NULL ? " or " : ", ", *w);
+	problems_add(c->problems, RULE_STEP_KIND, place_of_key(c, node),
+		"\"%s\" belongs to %s with %s", key->name, shape->name, all);
+}
+
+/* Keys that have to be there, and keys that go with others. */
+static void check_presence(
+	struct check *c, const struct shape *shape, const struct node *map, uint64_t seen)
+{
+	for (const struct key *k = shape->keys; k->name != NULL; k++) {
+		const bool here = seen >> (k - shape->keys) & 1;
+		if (!here && k->required)
+			problems_add(c->problems, RULE_MISSING_KEY, place_of(c, map),
+				"%s needs \"%s\": %s", shape->name, k->name, k->help);
+		if (k->with == NULL || (!here && !k->with_required))
+			continue;
+		const bool partner = companion(k, map) != NULL;
+		if (here && !partner)
+			report_alone(c, shape, k, node_get(map, k->name));
+		else if (!here && partner)
+			problems_add(c->problems, RULE_MISSING_KEY, place_of(c, map),
+				"%s with \"%s\" needs \"%s\": %s", shape->name, k->with[0], k->name,
+				k->help);
+	}
+}
+
 static void check_shape(struct check *c, const struct shape *shape, const struct node *map)
 {
 	uint64_t seen = 0;
@@ -309,22 +367,7 @@ static void check_shape(struct check *c, const struct shape *shape, const struct
 		seen |= (uint64_t)1 << (key - shape->keys);
 		check_value(c, key, node);
 	}
-	for (const struct key *k = shape->keys; k->name != NULL; k++) {
-		const bool here = seen >> (k - shape->keys) & 1;
-		if (!here && k->required)
-			problems_add(c->problems, RULE_MISSING_KEY, place_of(c, map),
-				"%s needs \"%s\": %s", shape->name, k->name, k->help);
-		if (k->with == NULL || (!here && !k->with_required))
-			continue;
-		const bool partner = node_get(map, k->with) != NULL;
-		if (here && !partner)
-			problems_add(c->problems, RULE_STEP_KIND, place_of_key(c, node_get(map, k->name)),
-				"\"%s\" belongs to %s with \"%s\"", k->name, shape->name, k->with);
-		else if (!here && partner)
-			problems_add(c->problems, RULE_MISSING_KEY, place_of(c, map),
-				"%s with \"%s\" needs \"%s\": %s", shape->name, k->with, k->name,
-				k->help);
-	}
+	check_presence(c, shape, map, seen);
 	if (shape->one_of != NULL)
 		check_one_of(c, shape, map);
 }
@@ -376,16 +419,39 @@ static void check_open(struct check *c, const struct key *key, const struct node
 
 static void check_script(struct check *c, const struct key *key, const struct node *node)
 {
-	static const struct key file_keys[] = {
-		{.name = "file", .type = VALUE_TEXT, .required = true, .help = "a path in the workspace"},
-		{.name = NULL}};
-	static const struct shape file = {.name = "a script", .keys = file_keys};
-
 	(void)key;
 	if (node->kind == NODE_MAP)
-		check_shape(c, &file, node);
+		check_shape(c, &script_shape, node);
 	else if (!is_scalar(node))
 		wrong(c, node, "Lua after |, or {file: lua/NAME.lua}");
+}
+
+static void check_wait(struct check *c, const struct key *key, const struct node *node)
+{
+	const struct node *until = node_get(node, "until");
+
+	if (node->kind != NODE_MAP) {
+		check_duration(c, key, node);
+		return;
+	}
+	check_shape(c, &wait_shape, node);
+	c->subject = "until";
+	if (until != NULL && is_scalar(until) && !until_valid(until->text))
+		wrong(c, until, "a time of day such as \"22:00\" or a moment such as 2026-11-25T22:00:00Z");
+}
+
+/* Only its form: what it refers to is for lint (condition.c). */
+static void check_condition(struct check *c, const struct key *key, const struct node *node)
+{
+	(void)key;
+	if (node->kind == NODE_SCALAR)
+		wrong(c, node, "a condition such as {param: NAME, equals: VALUE}");
+}
+
+static void check_steps(struct check *c, const struct key *key, const struct node *node)
+{
+	(void)key;
+	check_list(c, shape_key(c->schema->shape, "steps"), node);
 }
 
 static void check_uses(struct check *c, const struct key *key, const struct node *node)
@@ -421,8 +487,12 @@ static check_fn *const checks[VALUE_TYPES] = {
 	[VALUE_CHOICE] = check_choice,
 	[VALUE_LEVEL] = check_level,
 	[VALUE_SCALAR] = check_scalar,
+	[VALUE_SCALARS] = check_scalars,
+	[VALUE_DECIMAL] = check_decimal,
 	[VALUE_ANY] = check_any,
 	[VALUE_SCRIPT] = check_script,
+	[VALUE_WAIT] = check_wait,
+	[VALUE_CONDITION] = check_condition,
 	[VALUE_TEXTS] = check_texts,
 	[VALUE_NAMES] = check_names,
 	[VALUE_CHOICES] = check_choices,
@@ -430,6 +500,7 @@ static check_fn *const checks[VALUE_TYPES] = {
 	[VALUE_OPEN] = check_open,
 	[VALUE_SHAPE] = check_nested,
 	[VALUE_LIST] = check_list,
+	[VALUE_STEPS] = check_steps,
 	[VALUE_MAP] = check_map,
 };
 

@@ -16,8 +16,12 @@ enum value_type {
 	VALUE_CHOICE,   /* choices */
 	VALUE_LEVEL,    /* 0..3 or the name of an effect */
 	VALUE_SCALAR,   /* anything but a map or a list */
+	VALUE_SCALARS,  /* that, or a list of it */
+	VALUE_DECIMAL,  /* a number, which may have a fraction */
 	VALUE_ANY,
-	VALUE_SCRIPT,   /* Lua text, or {file: …} */
+	VALUE_SCRIPT,   /* Lua text, {file: …} or {run: …}, the maps with a tolerance */
+	VALUE_WAIT,     /* a duration, {until: …} or {every: …, run: …} */
+	VALUE_CONDITION, /* condition.h */
 	VALUE_TEXTS,    /* a list, or one for a list of one */
 	VALUE_NAMES,
 	VALUE_CHOICES,
@@ -25,6 +29,7 @@ enum value_type {
 	VALUE_OPEN,     /* a map of anything: checked elsewhere */
 	VALUE_SHAPE,    /* a map as shape says */
 	VALUE_LIST,     /* a list of such maps, at most max */
+	VALUE_STEPS,    /* a list of what "steps" at the top of the file is a list of */
 	VALUE_MAP,      /* names of the author's choice, each with such a map */
 	VALUE_TYPES
 };
@@ -38,8 +43,8 @@ struct key {
 	const struct shape *shape;
 	const char *const *choices; /* NULL-terminated */
 	int64_t min, max;           /* both 0 = unlimited */
-	const char *with;           /* only beside this key … */
-	bool with_required;         /* … and then it must be there */
+	const char *const *with;    /* only beside one of these keys … */
+	bool with_required;         /* … and then it must be there; with has one key */
 	const char *fallback;       /* shown, not applied */
 	const char *help;
 };
@@ -63,7 +68,10 @@ const struct schema *config_schema(const char *kind);
 
 extern const char *const effect_words[]; /* "read" "change" "costly" "irreversible", NULL */
 extern const char *const param_types[];
-extern const char *const run_modes[];    /* "probe" "drill" "live", NULL */
+extern const char *const run_modes[];    /* "probe" "drill" "live", NULL: what an environment may allow */
+extern const char *const plan_modes[];   /* those, and what touches no target: "simulate" "tabletop" */
+
+extern const struct shape script_shape, wait_shape; /* the maps VALUE_SCRIPT and VALUE_WAIT take */
 
 const struct key *shape_key(const struct shape *shape, const char *name);
 /* Everything that is wrong with a document, as far as one file can tell. */
@@ -73,6 +81,13 @@ void schema_check(const struct schema *schema, const char *file, const struct no
 int level_of(const struct node *node);
 bool name_valid(const char *name);
 bool date_valid(const char *text);
+/* "-12.50": digits, and a fraction if need be. */
+bool decimal_valid(const char *text);
+/* Less than, equal to or greater than 0, exactly. */
+int decimal_compare(const char *a, const char *b);
+/* What wait: {until: …} takes: "22:00", or a moment with its zone. */
+bool until_valid(const char *text);
+size_t count_words(const char *const *words);
 
 /* The tables of docs/writing-runbooks.md, as Markdown: of one kind of file; of the rules. */
 void schema_markdown(const struct schema *schema, struct buf *out);

@@ -1,10 +1,13 @@
 /* schema_json.c: the tables of keys as JSON Schema (draft 2020-12) for editors, and as Markdown. */
+#include "condition.h"
 #include "schema.h"
 
 #include <string.h>
 
 #define NAME_PATTERN "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$"
 #define DURATION_PATTERN "^(0|([0-9]+(ms|s|m|h|d))+)$"
+
+#define DECIMAL_PATTERN "^-?[0-9]{1,30}([.][0-9]{1,30})?$"
 
 static json_t *of_shape(const struct shape *shape);
 
@@ -28,10 +31,12 @@ static const char *const fixed[VALUE_TYPES] = {
 			   "\"" DURATION_PATTERN "\"}]}",
 	[VALUE_DATE] = "{\"type\": \"string\", \"pattern\": \"^[0-9]{4}-[0-9]{2}-[0-9]{2}$\"}",
 	[VALUE_SCALAR] = "{\"type\": [\"string\", \"number\", \"boolean\"]}",
+	[VALUE_SCALARS] = "{\"anyOf\": [{\"type\": [\"string\", \"number\", \"boolean\"]}, {\"type\": "
+			  "\"array\", \"items\": {\"type\": [\"string\", \"number\", \"boolean\"]}}]}",
+	[VALUE_DECIMAL] = "{\"type\": [\"number\", \"string\"], \"pattern\": \"" DECIMAL_PATTERN "\"}",
 	[VALUE_ANY] = "{}",
-	[VALUE_SCRIPT] = "{\"anyOf\": [{\"type\": \"string\"}, {\"type\": \"object\", \"properties\": "
-			 "{\"file\": {\"type\": \"string\"}}, \"required\": [\"file\"], "
-			 "\"additionalProperties\": false}]}",
+	[VALUE_CONDITION] = "{\"$ref\": \"#/$defs/condition\"}",
+	[VALUE_STEPS] = "{\"$ref\": \"#/properties/steps\"}",
 	[VALUE_TEXTS] = "{\"anyOf\": [{\"type\": [\"string\", \"number\", \"boolean\"]}, {\"type\": "
 			"\"array\", \"items\": {\"type\": [\"string\", \"number\", \"boolean\"]}}]}",
 	[VALUE_NAMES] = "{\"anyOf\": [{\"type\": [\"string\", \"integer\"], \"pattern\": \"" NAME_PATTERN
@@ -80,6 +85,10 @@ static json_t *typed(const struct key *key)
 		json_put_str(out, "type", "object");
 		json_put(out, "propertyNames", json_pack("{s:s}", "pattern", NAME_PATTERN));
 		json_put(out, "additionalProperties", of_shape(key->shape));
+	} else if (key->type == VALUE_SCRIPT) {
+		json_put(out, "anyOf", json_pack("[{s:s}, o]", "type", "string", of_shape(&script_shape)));
+	} else if (key->type == VALUE_WAIT) {
+		json_put(out, "anyOf", json_pack("[o, o]", parsed(fixed[VALUE_DURATION]), of_shape(&wait_shape)));
 	} else {
 		json_decref(out);
 		out = of_shape(key->shape);
@@ -87,10 +96,20 @@ static json_t *typed(const struct key *key)
 	return out;
 }
 
+/* {"anyOf": [{"required": ["run"]}, {"required": ["wait"]}]} */
+static json_t *one_of_these(const char *const *names)
+{
+	json_t *list = json_array();
+
+	for (; *names != NULL; names++)
+		json_array_append_new(list, json_pack("{s:[s]}", "required", *names));
+	return json_pack("{s:o}", "anyOf", list);
+}
+
 static json_t *of_shape(const struct shape *shape)
 {
 	json_t *out = json_object(), *properties = json_object(), *required = json_array();
-	json_t *together = json_object();
+	json_t *together = json_object(), *either = json_object();
 
 	for (const struct key *k = shape->keys; k->name != NULL; k++) {
 		json_t *value = typed(k);
@@ -98,10 +117,12 @@ static json_t *of_shape(const struct shape *shape)
 		json_put(properties, k->name, value);
 		if (k->required)
 			json_array_append_new(required, json_string(k->name));
-		if (k->with != NULL)
-			json_put(together, k->name, json_pack("[s]", k->with));
+		if (k->with != NULL && k->with[1] == NULL)
+			json_put(together, k->name, json_pack("[s]", k->with[0]));
+		else if (k->with != NULL)
+			json_put(either, k->name, one_of_these(k->with));
 		if (k->with_required)
-			json_put(together, k->with, json_pack("[s]", k->name));
+			json_put(together, k->with[0], json_pack("[s]", k->name));
 	}
 	json_put_str(out, "type", "object");
 	json_put(out, "properties", properties);
@@ -110,6 +131,9 @@ static json_t *of_shape(const struct shape *shape)
 	if (json_object_size(together) > 0)
 		json_put(out, "dependentRequired", json_incref(together));
 	json_decref(together);
+	if (json_object_size(either) > 0)
+		json_put(out, "dependentSchemas", json_incref(either));
+	json_decref(either);
 	if (shape->one_of != NULL) {
 		json_t *list = json_array();
 		for (const char *const *w = shape->one_of; *w != NULL; w++)
@@ -128,6 +152,8 @@ json_t *schema_json(const char *kind)
 	if (schema == NULL)
 		return NULL;
 	json_t *out = of_shape(schema->shape);
+	if (str_eq(kind, "runbook"))
+		json_put(out, "$defs", json_pack("{s:o}", "condition", condition_schema()));
 	json_put_str(out, "$schema", "https://json-schema.org/draft/2020-12/schema");
 	json_put_str(out, "title", schema->file != NULL ? schema->file : "a runbook of drillbook");
 	return out;
@@ -144,14 +170,19 @@ static const char *const type_words[VALUE_TYPES] = {
 	[VALUE_DATE] = "day",
 	[VALUE_LEVEL] = "0 to 3, or an effect",
 	[VALUE_SCALAR] = "one value",
+	[VALUE_SCALARS] = "one value, or a list",
+	[VALUE_DECIMAL] = "number",
 	[VALUE_ANY] = "anything",
-	[VALUE_SCRIPT] = "Lua, or {file: …}",
+	[VALUE_SCRIPT] = "Lua, {file: …} or {run: …}",
+	[VALUE_WAIT] = "duration, or a map",
+	[VALUE_CONDITION] = "condition",
 	[VALUE_TEXTS] = "list of texts",
 	[VALUE_NAMES] = "list of names",
 	[VALUE_USES] = "operation: targets",
 	[VALUE_OPEN] = "map",
 	[VALUE_SHAPE] = "map, see below",
 	[VALUE_LIST] = "list, see below",
+	[VALUE_STEPS] = "list of steps",
 	[VALUE_MAP] = "NAME: map, see below",
 };
 
@@ -203,11 +234,11 @@ static void markdown_shape(struct buf *out, const struct shape *shape, const cha
 		add(out, k->required ? "must be there" : k->fallback != NULL ? k->fallback : "");
 		add(out, " | ");
 		add_cell(out, k->help);
-		if (k->with != NULL) {
-			add(out, " (with `");
-			add(out, k->with);
-			add(out, "`)");
+		for (const char *const *w = k->with; w != NULL && *w != NULL; w++) {
+			add(out, w == k->with ? " (with `" : w[1] == NULL ? "` or `" : "`, `");
+			add(out, *w);
 		}
+		add(out, k->with != NULL ? "`)" : "");
 		add(out, " |\n");
 	}
 	if (shape->one_of != NULL) {
@@ -232,6 +263,10 @@ static void markdown_shape(struct buf *out, const struct shape *shape, const cha
 void schema_markdown(const struct schema *schema, struct buf *out)
 {
 	markdown_shape(out, schema->shape, schema->file != NULL ? schema->file : "runbook");
+	if (str_eq(schema->kind, "runbook")) {
+		markdown_shape(out, &wait_shape, "wait: {…}");
+		markdown_shape(out, &script_shape, "a script: {…}");
+	}
 }
 
 void rules_markdown(struct buf *out)

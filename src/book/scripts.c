@@ -54,9 +54,10 @@ static void take_step(struct gather *gather, struct document *document, const st
 	struct err ignored;
 
 	for (const char *const *key = script_keys; *key != NULL; key++) {
-		const struct node *node = node_get(step, *key);
+		const struct node *node = step_script(step, *key);
 		if (node == NULL || node_is_null(node) || node->kind == NODE_LIST ||
-			(node->kind == NODE_MAP && node_text(node, "file") == NULL))
+			(node->kind == NODE_MAP && node_text(node, "file") == NULL &&
+				node_text(node, "run") == NULL))
 			continue;
 		if (script_open(&script, document, &gather->source, node, &ignored) != ERR_NONE)
 			continue;
@@ -80,12 +81,11 @@ json_t *workspace_scripts(struct workspace *workspace, const char *runbook)
 		if (document->root == NULL || document->root->kind != NODE_MAP ||
 			(runbook != NULL && !str_eq(runbook, document->name)))
 			continue;
-		const struct node *steps = node_get(document->root, "steps");
-		if (steps == NULL || steps->kind != NODE_LIST)
-			continue;
-		for (const struct node *step = steps->first; step != NULL; step = step->next)
-			if (step->kind == NODE_MAP)
-				take_step(&gather, document, step);
+		struct steps steps;
+		steps_init(&steps, document->root);
+		for (size_t k = 0; k < steps.node_count; k++)
+			take_step(&gather, document, steps.nodes[k]);
+		steps_release(&steps);
 	}
 	json_decref(gather.seen);
 	return gather.list;

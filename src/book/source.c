@@ -104,6 +104,9 @@ enum err_code script_open(struct script *script, struct document *document,
 		return ERR_NONE;
 	}
 	const char *file = node_text(node, "file");
+	const struct node *inner = node_get(node, "run");
+	if (file == NULL && inner != NULL && inner->kind == NODE_SCALAR)
+		return script_open(script, document, source, inner, err);
 	if (file == NULL)
 		return err_set(err, ERR_USAGE, "a script is Lua or {file: PATH}");
 	TRY(source_read(source, file, SCRIPT_MAX_BYTES, &script->bytes, err));

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As many as a plan may have: more are not counted. */
+enum { TALLY_MAX = 10000 };
+
 static json_t *services_json(const struct workspace *workspace)
 {
 	json_t *out = json_array();
@@ -67,34 +70,48 @@ static json_t *drills_json(const struct workspace *workspace)
 
 static bool is_valid(struct workspace *workspace, struct document *document)
 {
+	struct shelf shelf = {.workspace = workspace};
 	struct problems found;
+	struct documents all;
 
 	problems_init(&found);
-	problems_merge(&found, &document->problems);
-	lint_runbook(workspace, document, NULL, &found);
+	shelf_reach(&shelf, document, &all);
+	for (size_t i = 0; i < all.count; i++) {
+		problems_merge(&found, &all.rows[i]->problems);
+		lint_runbook(workspace, all.rows[i], &shelf, &found);
+	}
+	documents_release(&all);
 	const bool valid = document->root != NULL && problems_errors(&found) == 0;
 	problems_release(&found);
 	return valid;
 }
 
-static void count_levels(
-	struct workspace *workspace, struct document *document, json_t *into)
+struct tally {
+	int64_t steps, dangerous;
+	int64_t walked; /* runbooks may nest each other in a circle */
+	int level;
+};
+
+/* What is done itself: a group and a nested runbook count as their steps, once, whatever a for_each makes of them. */
+static void count_levels(struct workspace *workspace, struct document *document, int depth, struct tally *tally)
 {
+	struct shelf shelf = {.workspace = workspace};
 	const struct source source = {.workspace = workspace};
 	struct steps steps;
-	int most = 0;
-	size_t dangerous = 0;
 
 	steps_init(&steps, document->root);
-	for (size_t i = 0; i < steps.count; i++) {
-		const int level =
-			step_level(workspace, document, &source, steps.rows[i].node, NULL);
-		dangerous += level >= 2;
-		most = level > most ? level : most;
+	for (size_t i = 0; i < steps.count && tally->walked < TALLY_MAX; i++, tally->walked++) {
+		const struct node *step = steps.rows[i].node;
+		struct document *inner = shelf_runbook(&shelf, node_text(step, "runbook"));
+		if (inner != NULL && depth < NESTING_MAX)
+			count_levels(workspace, inner, depth + 1, tally);
+		if (steps.rows[i].watch || node_get(step, "steps") != NULL || node_get(step, "runbook") != NULL)
+			continue;
+		const int level = step_level(workspace, document, &source, step, NULL);
+		tally->steps++;
+		tally->dangerous += level >= 2;
+		tally->level = level > tally->level ? level : tally->level;
 	}
-	json_put_int(into, "steps", (int64_t)steps.count);
-	json_put_int(into, "dangerous", (int64_t)dangerous);
-	json_put_int(into, "level", most);
 	steps_release(&steps);
 }
 
@@ -102,6 +119,7 @@ static json_t *runbook_json(struct workspace *workspace, struct document *docume
 {
 	const struct node *version = node_get(document->root, "version");
 	struct names services = {0};
+	struct tally tally = {0};
 	json_t *out = json_object(), *list = json_array();
 	char hex[SHA256_HEX];
 	int64_t number = 0;
@@ -120,7 +138,10 @@ static json_t *runbook_json(struct workspace *workspace, struct document *docume
 	json_put_str(out, "digest", hex);
 	json_put_str(out, "service", services.count > 0 ? services.rows[0] : NULL);
 	json_put(out, "services", list);
-	count_levels(workspace, document, out);
+	count_levels(workspace, document, 0, &tally);
+	json_put_int(out, "steps", tally.steps);
+	json_put_int(out, "dangerous", tally.dangerous);
+	json_put_int(out, "level", tally.level);
 	json_put_flag(out, "valid", is_valid(workspace, document));
 	names_release(&services);
 	return out;

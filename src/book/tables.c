@@ -5,18 +5,21 @@
 
 const char *const effect_words[] = {"read", "change", "costly", "irreversible", NULL};
 const char *const run_modes[] = {"probe", "drill", "live", NULL};
-const char *const param_types[] = {
-	"string", "int", "duration", "bytes", "choice", "bool", "target", "service", NULL};
-static const char *const failure_words[] = {"ask", "stop", "continue", NULL};
+const char *const plan_modes[] = {"probe", "simulate", "tabletop", "drill", "live", NULL};
+const char *const param_types[] = {"string", "strings", "int", "duration", "bytes", "choice", "bool",
+	"target", "service", "secret", NULL};
+static const char *const failure_words[] = {"ask", "stop", "continue", "undo", NULL};
+static const char *const backoff_words[] = {"fixed", "double", NULL};
 static const char *const standby_words[] = {"hot", "warm", "pilot-light", "cold", NULL};
 static const char *const reached_words[] = {"restored", "verified", "normal", NULL};
 static const char *const time_words[] = {"machine", "human", "world", "verification", NULL};
-static const char *const drill_modes[] = {"probe", "drill", NULL};
+static const char *const drill_modes[] = {"probe", "simulate", "tabletop", "drill", NULL};
 static const char *const output_words[] = {"text", "json", "lines", NULL};
 static const char *const secret_ways[] = {"stdin", "file", NULL};
 static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", NULL};
 
 #define END { .name = NULL }
+#define WITH(...) (const char *const[]){__VA_ARGS__, NULL}
 
 /* ------------------------------------------------------------------ drillbook.yaml */
 
@@ -67,6 +70,9 @@ static const struct key service_keys[] = {
 	{.name = "compliance", .type = VALUE_TEXTS, .fallback = "[]",
 		.help = "regimes its drills are evidence for: dora, gdpr, iso22301, …"},
 	{.name = "cost", .type = VALUE_TEXT, .help = "what an hour without it costs"},
+	{.name = "recover", .type = VALUE_NAME, .help = "the runbook that recovers it: run --services"},
+	{.name = "recover_params", .type = VALUE_OPEN, .with = WITH("recover"), .fallback = "{}",
+		.help = "for that runbook"},
 	END};
 static const struct shape service = {.name = "a service", .keys = service_keys};
 
@@ -181,7 +187,8 @@ static const struct shape drills = {.name = "drills.yaml", .keys = drills_keys};
 
 static const struct key param_keys[] = {
 	{.name = "type", .type = VALUE_CHOICE, .choices = param_types, .fallback = "string", .help = "what it holds"},
-	{.name = "default", .type = VALUE_SCALAR, .help = "without one it must be given"},
+	{.name = "default", .type = VALUE_SCALARS,
+		.help = "without one it must be given; a secret has none, a person types it"},
 	{.name = "required", .type = VALUE_BOOL, .help = "false: may be left out, also without a default"},
 	{.name = "choices", .type = VALUE_TEXTS, .help = "of a choice"},
 	{.name = "min", .type = VALUE_SCALAR, .help = "least int, duration or size"},
@@ -194,6 +201,11 @@ static const struct key retry_keys[] = {
 	{.name = "attempts", .type = VALUE_INT, .required = true, .min = 1, .max = 100,
 		.help = "how often in all; an UNKNOWN outcome is never tried again"},
 	{.name = "wait", .type = VALUE_DURATION, .fallback = "0", .help = "between two attempts"},
+	{.name = "backoff", .type = VALUE_CHOICE, .choices = backoff_words, .fallback = "fixed",
+		.help = "double: each wait is twice the one before"},
+	{.name = "max_wait", .type = VALUE_DURATION, .help = "no wait is longer"},
+	{.name = "jitter", .type = VALUE_INT, .min = 0, .max = 100, .fallback = "0",
+		.help = "percent by which a wait is made longer or shorter, at random"},
 	END};
 static const struct shape retry = {.name = "retry", .keys = retry_keys};
 
@@ -213,39 +225,106 @@ static const struct key mark_keys[] = {
 	END};
 static const struct shape mark = {.name = "a mark", .keys = mark_keys};
 
+static const struct key script_keys_of_map[] = {
+	{.name = "file", .type = VALUE_TEXT, .help = "a path in the workspace"},
+	{.name = "run", .type = VALUE_TEXT, .help = "Lua"},
+	{.name = "tolerance", .type = VALUE_CONDITION, .help = "what must hold of the value it returns"},
+	END};
+static const char *const script_forms[] = {"file", "run", NULL};
+const struct shape script_shape = {.name = "a script", .keys = script_keys_of_map, .one_of = script_forms};
+
+static const struct key wait_keys[] = {
+	{.name = "until", .type = VALUE_TEXT,
+		.help = "the next time the clock shows \"22:00\", or a moment such as 2026-11-25T22:00:00Z"},
+	{.name = "every", .type = VALUE_DURATION, .help = "between two looks"},
+	{.name = "run", .type = VALUE_SCRIPT, .with = WITH("every"), .with_required = true,
+		.help = "Lua that returns true when the waiting is over"},
+	{.name = "tolerance", .type = VALUE_CONDITION, .with = WITH("every"),
+		.help = "what must hold of the value it returns, instead of true"},
+	END};
+static const char *const wait_forms[] = {"until", "every", NULL};
+const struct shape wait_shape = {.name = "a wait", .keys = wait_keys, .one_of = wait_forms};
+
+static const struct key measure_keys[] = {
+	{.name = "name", .type = VALUE_NAME, .required = true, .help = "outputs.STEP.NAME holds it"},
+	{.name = "unit", .type = VALUE_TEXT, .help = "of the value"},
+	{.name = "min", .type = VALUE_DECIMAL, .help = "least value that is accepted"},
+	{.name = "max", .type = VALUE_DECIMAL, .help = "largest value that is accepted"},
+	END};
+static const struct shape measure = {.name = "a measure", .keys = measure_keys};
+
+static const struct key loop_keys[] = {
+	{.name = "in", .type = VALUE_ANY, .required = true,
+		.help = "a list, or {param: NAME} of a parameter of type strings"},
+	{.name = "as", .type = VALUE_NAME, .help = "what Lua and conditions call the one it is the turn of; item without it"},
+	END};
+static const struct shape loop = {.name = "for_each", .keys = loop_keys};
+
+static const struct key invariant_keys[] = {
+	{.name = "id", .type = VALUE_NAME, .required = true, .help = "unique in the runbook"},
+	{.name = "title", .type = VALUE_TEXT, .help = "what is shown; the id without one"},
+	{.name = "every", .type = VALUE_DURATION, .required = true, .help = "between two looks"},
+	{.name = "uses", .type = VALUE_USES, .help = "every operation it may use: reads only"},
+	{.name = "run", .type = VALUE_SCRIPT, .required = true, .help = "Lua that fails when it does not hold"},
+	{.name = "tolerance", .type = VALUE_CONDITION, .help = "what must hold of the value that run returns"},
+	END};
+static const struct shape invariant = {.name = "an invariant", .keys = invariant_keys};
+
 static const struct key step_keys[] = {
 	{.name = "id", .type = VALUE_NAME, .required = true, .help = "unique in the runbook"},
 	{.name = "title", .type = VALUE_TEXT, .help = "what is shown; the id without one"},
 	{.name = "run", .type = VALUE_SCRIPT, .help = "Lua"},
 	{.name = "manual", .type = VALUE_TEXT, .help = "what a person has to do"},
 	{.name = "decide", .type = VALUE_TEXT, .help = "what a person has to decide"},
-	{.name = "wait", .type = VALUE_DURATION, .help = "time that has to pass"},
-	{.name = "uses", .type = VALUE_USES, .with = "run",
+	{.name = "wait", .type = VALUE_WAIT,
+		.help = "time that has to pass: 5m, {until: \"22:00\"}, or {every: 2s, run: Lua} until it holds"},
+	{.name = "approve", .type = VALUE_TEXT, .help = "what somebody else has to agree to"},
+	{.name = "steps", .type = VALUE_STEPS, .help = "a group: steps that belong together"},
+	{.name = "runbook", .type = VALUE_NAME, .help = "another runbook of the workspace, done here"},
+	{.name = "uses", .type = VALUE_USES, .with = WITH("run", "wait"),
 		.help = "every operation the step may use, and on which targets; anything else is refused"},
 	{.name = "needs", .type = VALUE_NAMES, .fallback = "the step above",
 		.help = "steps that come first; [] = none"},
-	{.name = "check", .type = VALUE_SCRIPT, .with = "run", .help = "Lua before run: fails when run must not start"},
-	{.name = "verify", .type = VALUE_SCRIPT, .with = "run", .help = "Lua after run: fails when it did not work"},
-	{.name = "undo", .type = VALUE_SCRIPT, .with = "run", .help = "Lua that takes it back"},
-	{.name = "checklist", .type = VALUE_TEXTS, .with = "manual", .help = "points to tick"},
-	{.name = "choices", .type = VALUE_LIST, .shape = &choice, .with = "decide", .with_required = true,
+	{.name = "when", .type = VALUE_CONDITION, .help = "the step is left out unless this holds"},
+	{.name = "for_each", .type = VALUE_SHAPE, .shape = &loop, .with = WITH("run", "manual", "steps", "runbook"),
+		.help = "the step once for each of a list"},
+	{.name = "parallel", .type = VALUE_INT, .min = 1, .max = 1000, .with = WITH("steps", "runbook", "for_each"),
+		.help = "at most so many of its steps at once"},
+	{.name = "params", .type = VALUE_OPEN, .with = WITH("runbook"),
+		.help = "for it: a value, {param: NAME}, {output: STEP.NAME} or {item: NAME}"},
+	{.name = "invariant", .type = VALUE_LIST, .shape = &invariant, .min = 1, .max = 50,
+		.with = WITH("steps", "runbook"), .help = "what must hold while its steps run; they stop when it does not"},
+	{.name = "check", .type = VALUE_SCRIPT, .with = WITH("run"), .help = "Lua before run: fails when run must not start"},
+	{.name = "verify", .type = VALUE_SCRIPT, .with = WITH("run"), .help = "Lua after run: fails when it did not work"},
+	{.name = "undo", .type = VALUE_SCRIPT, .with = WITH("run"), .help = "Lua that takes it back"},
+	{.name = "checklist", .type = VALUE_TEXTS, .with = WITH("manual"), .help = "points to tick"},
+	{.name = "measure", .type = VALUE_SHAPE, .shape = &measure, .with = WITH("manual"),
+		.help = "a value that the person reads off and enters"},
+	{.name = "from", .type = VALUE_TEXTS, .with = WITH("approve"),
+		.fallback = "anybody but who started the run", .help = "people, and groups as @NAME"},
+	{.name = "count", .type = VALUE_INT, .min = 1, .max = 100, .with = WITH("approve"), .fallback = "1",
+		.help = "how many of them must agree"},
+	{.name = "choices", .type = VALUE_LIST, .shape = &choice, .with = WITH("decide"), .with_required = true,
 		.min = 1, .max = 20, .help = "the answers"},
 	{.name = "marks", .type = VALUE_LIST, .shape = &mark, .max = 100, .fallback = "[]",
 		.help = "what is reached for a service when the step is done"},
 	{.name = "expect", .type = VALUE_DURATION, .help = "how long it should take; later it is shown as late"},
 	{.name = "timeout", .type = VALUE_DURATION, .help = "when it is ended; none = only by a person"},
 	{.name = "on_failure", .type = VALUE_CHOICE, .choices = failure_words, .fallback = "ask",
-		.help = "ask a person, stop the run, or continue"},
-	{.name = "retry", .type = VALUE_SHAPE, .shape = &retry, .with = "run", .help = "after a known failure"},
+		.help = "ask a person, stop the run, continue, or undo what was done"},
+	{.name = "retry", .type = VALUE_SHAPE, .shape = &retry, .with = WITH("run"), .help = "after a known failure"},
+	{.name = "expires", .type = VALUE_DURATION, .with = WITH("run"),
+		.help = "how long what the step creates may stay"},
 	{.name = "level", .type = VALUE_LEVEL, .fallback = "from uses",
 		.help = "raises how it is confirmed; never lowers it"},
 	{.name = "owner", .type = VALUE_TEXT, .fallback = "of the runbook", .help = "who does it"},
 	{.name = "time", .type = VALUE_CHOICE, .choices = time_words,
-		.fallback = "machine; human for manual and decide; world for wait; verification with a "
-			    "mark verified",
+		.fallback = "machine; human for manual and decide; approval for approve; world for wait; "
+			    "verification with a mark verified",
 		.help = "what its time counts as"},
 	END};
-static const char *const step_kinds[] = {"run", "manual", "decide", "wait", NULL};
+static const char *const step_kinds[] = {
+	"run", "manual", "decide", "wait", "approve", "steps", "runbook", NULL};
 static const struct shape step = {.name = "a step", .keys = step_keys, .one_of = step_kinds};
 
 static const struct key runbook_keys[] = {
@@ -257,6 +336,10 @@ static const struct key runbook_keys[] = {
 	{.name = "description", .type = VALUE_TEXT, .help = "for people"},
 	{.name = "owner", .type = VALUE_TEXT, .fallback = "of the first service", .help = "of its steps"},
 	{.name = "params", .type = VALUE_MAP, .shape = &param, .fallback = "{}", .help = "what is asked at the start"},
+	{.name = "outputs", .type = VALUE_OPEN, .fallback = "{}",
+		.help = "what it gives to a runbook that nests it: NAME: STEP.NAME"},
+	{.name = "parallel", .type = VALUE_INT, .min = 1, .max = 1000, .fallback = "as many as the server takes",
+		.help = "at most so many steps at once"},
 	{.name = "steps", .type = VALUE_LIST, .required = true, .shape = &step, .min = 1, .max = 10000,
 		.help = "what is done"},
 	END};

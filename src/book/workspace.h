@@ -14,6 +14,7 @@ struct document {
 	struct buf bytes;
 	struct arena arena;
 	struct node *root;           /* NULL when it could not be read */
+	bool made_up;                /* no file of the workspace: written for a plan (waves.c) */
 	struct problems problems;    /* found while loading */
 	size_t *lines;               /* offsets of the lines; NULL until somebody asks */
 	size_t line_count;
@@ -98,26 +99,46 @@ const struct provider *target_provider(const struct workspace *workspace, const 
 void runbook_services(const struct node *root, bool with_marks, struct names *out);
 /* The service a mark is for; NULL when it cannot be told. */
 const char *mark_service(const struct node *root, const struct node *mark);
-extern const char *const script_keys[]; /* "check" "run" "verify" "undo", NULL */
 
 /* Milliseconds of a duration; fallback when absent or wrong. */
 int64_t duration_of(const struct node *map, const char *key, int64_t fallback);
 
+/* ------------------------------------------------------------------ steps (steps.c) */
+
+extern const char *const script_keys[]; /* "check" "run" "verify" "undo", NULL */
+/* A script of a step, of an invariant or of a wait (its "run"); NULL when it has none. */
+const struct node *step_script(const struct node *step, const char *key);
+/* What must hold of the value that script returns; NULL when it has no tolerance. */
+const struct node *step_tolerance(const struct node *step, const char *key);
+
+enum { NO_STEP = -1 };
+
+/* A step, a group or an invariant: a group shares the ids of its runbook with its members. */
 struct step_row {
 	const struct node *node;
 	const char *id;
-	size_t *needs;      /* indices; unknown names are left out */
+	bool watch;         /* an invariant of its parent */
+	long parent;        /* the group it is a member of; NO_STEP = none */
+	long loop;          /* the innermost group with for_each around it */
+	long above;         /* the member before it in the same group */
+	size_t *entry;      /* what it waits for before it begins: its own needs, or those of its group */
+	size_t entry_count; /* indices; unknown names are left out */
+	size_t *needs;      /* that, and of a group all its members: what has to be done for it to be done */
 	size_t need_count;
 };
 struct steps {
 	struct arena arena;
-	struct step_row *rows; /* in the order of the file; only maps with an id */
+	struct step_row *rows; /* in the order of the file, a group before its members; only maps with an id */
 	size_t count;
 	struct step_row **sorted; /* by id */
+	const struct node **nodes; /* the same, and those without an id */
+	size_t node_count;
 };
 void steps_init(struct steps *steps, const struct node *root);
 void steps_release(struct steps *steps);
 struct step_row *steps_find(const struct steps *steps, const char *id);
+/* True when step is group or lies in it. */
+bool steps_inside(const struct steps *steps, long step, long group);
 
 /* What the scripts of a step say, for lint and for its level. */
 struct step_scan {
@@ -138,9 +159,11 @@ int step_level(const struct workspace *workspace, struct document *document,
 
 /* ------------------------------------------------------------------ lint (lint*.c) */
 
+struct shelf;
 struct lint {
 	struct workspace *workspace;
 	struct source source;
+	struct shelf *shelf;       /* where nested runbooks come from */
 	struct document *document; /* the runbook */
 	struct steps steps;
 	struct problems *problems;
@@ -150,8 +173,8 @@ void lint_services(struct workspace *workspace, struct problems *problems);
 void lint_drills(struct workspace *workspace, struct problems *problems);
 /* One target, or all (NULL). */
 void lint_targets(struct workspace *workspace, const char *only, struct problems *problems);
-/* One runbook; nothing here runs Git. */
-void lint_runbook(struct workspace *workspace, struct document *document, const char *commit,
+/* One runbook by itself: those it nests are looked into, not judged.  shelf NULL = that of the directory. */
+void lint_runbook(struct workspace *workspace, struct document *document, struct shelf *shelf,
 	struct problems *problems);
 void lint_graph(struct lint *lint);
 void lint_uses(struct lint *lint, const struct node *step);
@@ -160,6 +183,11 @@ void lint_scripts(struct lint *lint, const struct node *step);
 /* ------------------------------------------------------------------ parameters (params.c) */
 
 void lint_params(struct lint *lint);
+/* A value as its declaration reads it; owned.  ERR_USAGE. */
+enum err_code param_read(const struct workspace *workspace, const struct node *declaration, const json_t *given,
+	json_t **out, struct err *err) MUST_CHECK;
+/* True when it has no default and may not be left out. */
+bool param_needed(const struct node *declaration);
 /* The checked and completed parameters; owned.  ERR_USAGE. */
 enum err_code params_resolve(const struct workspace *workspace, const struct document *document,
 	const json_t *given, json_t **out, struct err *err) MUST_CHECK;

@@ -1,0 +1,15 @@
+/* lint_steps.h: between the files that look at one step of a runbook. */
+#ifndef BOOK_LINT_STEPS_H
+#define BOOK_LINT_STEPS_H
+
+#include "refs.h"
+
+/* How row sees the others; NULL = the runbook's own outputs:. */
+struct ref_view lint_view(struct lint *lint, const struct step_row *row);
+/* What one step may not be: conditions, groups, for_each, approvals, measures, probes. */
+void lint_step(struct lint *lint, const struct step_row *row);
+/* A step that does another runbook. */
+void lint_nested(struct lint *lint, const struct step_row *row);
+void lint_outputs(struct lint *lint);
+
+#endif
