@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
+#include <wctype.h>
 
 void cells_init(struct cells *cells, int width, int height)
 {
@@ -38,7 +39,8 @@ void cells_release(struct cells *cells)
 
 static bool cell_equal(const struct cell *a, const struct cell *b)
 {
-	return a->ch == b->ch && a->mark == b->mark && a->style == b->style;
+	return a->ch == b->ch && a->mark == b->mark && a->style == b->style &&
+	       a->paint == b->paint;
 }
 
 bool cells_equal(const struct cells *a, const struct cells *b)
@@ -149,12 +151,14 @@ static void put(struct cells *cells, int x, int y, enum style style, uint32_t ch
 	}
 }
 
-static int put_clean(
-	struct cells *cells, int x, int y, int max, enum style style, const char *clean)
+/* paint: one byte per byte of clean, or NULL. */
+static int put_clean(struct cells *cells, int x, int y, int max, enum style style,
+	const char *clean, const uint8_t *paint)
 {
 	int used = 0;
 
-	while (*clean != '\0') {
+	for (const char *begin = clean; *clean != '\0';) {
+		const uint8_t own = paint != NULL ? paint[clean - begin] : 0;
 		uint32_t ch = utf8_next(&clean);
 		if (!showable(ch))
 			ch = '?';
@@ -174,6 +178,9 @@ static int put_clean(
 			return used + 1;
 		}
 		put(cells, x + used, y, style, ch);
+		for (int i = 0; own != 0 && i < columns; i++)
+			if (cell_at(cells, x + used + i, y) != NULL)
+				cell_at(cells, x + used + i, y)->paint = own;
 		used += columns;
 	}
 	return used;
@@ -199,9 +206,42 @@ int cells_text(struct cells *cells, int x, int y, int max, enum style style, con
 	if (text == NULL || max <= 0 || y < 0 || y >= cells->height || x < 0)
 		return 0;
 	char *clean = clean_copy(text, (size_t)max * 16 + 64);
-	const int used = put_clean(cells, x, y, max, style, clean);
+	const int used = put_clean(cells, x, y, max, style, clean, NULL);
 	free(clean);
 	return used;
+}
+
+int cells_painted(struct cells *cells, int x, int y, int max, enum style style,
+	const struct painted *line, size_t from, size_t to)
+{
+	if (x + max > cells->width)
+		max = cells->width - x;
+	if (max <= 0 || y < 0 || y >= cells->height || x < 0 || from >= to || to > line->len)
+		return 0;
+	char *part = xasprintf("%.*s", (int)(to - from), line->text + from);
+	const int used = put_clean(cells, x, y, max, style, part,
+		line->paint != NULL ? line->paint + from : NULL);
+	free(part);
+	return used;
+}
+
+void cells_mark(struct cells *cells, int x, int y, int count, const char *words)
+{
+	const int columns = words[0] != '\0' ? text_columns(words) : 0;
+
+	for (int at = x; columns > 0 && at + columns <= x + count; at++) {
+		const char *w = words;
+		int i = 0;
+		while (*w != '\0') {
+			const struct cell *cell = cell_at(cells, at + i, y);
+			const uint32_t ch = utf8_next(&w);
+			if (cell == NULL || towlower((wint_t)cell->ch) != towlower((wint_t)ch))
+				break;
+			i += code_columns(ch) > 0 ? code_columns(ch) : 1;
+			if (*w == '\0')
+				cells_style(cells, at, y, i, STYLE_SELECTED);
+		}
+	}
 }
 
 int cells_textf(
@@ -308,7 +348,7 @@ static void add_row(
 
 /* Bytes of clean that fit into width: up to the last blank when a word would be cut, else as
  * many as fit. */
-static size_t fold_at(const char *clean, int width)
+size_t text_fold(const char *clean, int width)
 {
 	const char *at = clean, *blank = NULL;
 	int used = 0;
@@ -333,7 +373,7 @@ static void fold(
 	int margin = 0;
 
 	do {
-		const size_t take = fold_at(clean, width - margin);
+		const size_t take = text_fold(clean, width - margin);
 		add_row(lines, style, margin, clean, take);
 		clean += take;
 		while (*clean == ' ')

@@ -7,7 +7,7 @@
 #ifndef DRILLBOOK_TUI_CELLS_H
 #define DRILLBOOK_TUI_CELLS_H
 
-#include "drillbook/base.h"
+#include "paint.h"
 
 /* What a cell means; the painter turns it into colour, bold and reverse. */
 enum style {
@@ -29,6 +29,7 @@ struct cell {
 	uint32_t ch;   /* code point; 0 = right half of the wide character before it */
 	uint32_t mark; /* one combining mark on ch, 0 = none; further marks are dropped */
 	uint8_t style;
+	uint8_t paint; /* PAINT_… of a program's own colours, over the style */
 };
 
 struct cells {
@@ -50,8 +51,13 @@ int cells_textf(struct cells *cells, int x, int y, int max, enum style style, co
 /* The same, ending at column x + max. */
 void cells_right(
 	struct cells *cells, int x, int y, int max, enum style style, const char *text);
+/* Bytes [from, to) of a painted line. */
+int cells_painted(struct cells *cells, int x, int y, int max, enum style style,
+	const struct painted *line, size_t from, size_t to);
 void cells_fill(struct cells *cells, int x, int y, int count, enum style style, uint32_t ch);
 void cells_style(struct cells *cells, int x, int y, int count, enum style style);
+/* Reverses every place that holds the words, whatever their case, in a part of a row. */
+void cells_mark(struct cells *cells, int x, int y, int count, const char *words);
 /* One row as UTF-8 without trailing blanks; owned. */
 char *cells_row(const struct cells *cells, int y);
 
@@ -62,6 +68,9 @@ int text_columns(const char *text); /* of the sanitised text */
 /* The code point at *s, moved on behind it; U+FFFD for a malformed byte; 0 at the end. */
 uint32_t utf8_next(const char **s);
 size_t utf8_put(char out[4], uint32_t ch);
+
+/* Bytes of clean that fit into width: up to the last blank when a word would be cut. */
+size_t text_fold(const char *clean, int width);
 
 /* Lines of a dialog, a help page: text with one style per line. */
 struct lines {

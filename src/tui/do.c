@@ -79,20 +79,6 @@ void do_run_view(struct screen *screen, const char *argument)
 
 /* ------------------------------------------------------------------ moving about */
 
-static void scroll_output(struct screen *screen, int by)
-{
-	struct output_view *out = &screen->out;
-	int lines = 0;
-
-	for (size_t i = 0; i < out->len; i++)
-		lines += out->text[i] == '\n';
-	out->scroll -= by;
-	if (out->scroll > lines - 1)
-		out->scroll = lines - 1;
-	if (out->scroll < 0)
-		out->scroll = 0;
-}
-
 static void move(struct screen *screen, int by)
 {
 	if (screen->overlay == OVERLAY_HELP) {
@@ -111,7 +97,7 @@ static void move(struct screen *screen, int by)
 	} else if (screen->view != VIEW_RUN) {
 		view_move(screen, by);
 	} else if (screen->pane == PANE_OUTPUT) {
-		scroll_output(screen, by);
+		output_move(&screen->out, by, output_rows(screen));
 	} else if (screen->run != NULL && screen->run->step_count > 0) {
 		const int64_t at = (int64_t)screen->cursor + by,
 			      last = (int64_t)screen->run->step_count - 1;
@@ -154,16 +140,28 @@ void do_page_down(struct screen *screen, const char *argument)
 	page(screen, 1);
 }
 
+static bool in_output(const struct screen *screen)
+{
+	return screen->view == VIEW_RUN && screen->overlay == OVERLAY_NONE &&
+	       screen->pane == PANE_OUTPUT;
+}
+
 void do_top(struct screen *screen, const char *argument)
 {
 	(void)argument;
-	move(screen, -100000);
+	if (in_output(screen))
+		output_begin(&screen->out);
+	else
+		move(screen, -100000);
 }
 
 void do_bottom(struct screen *screen, const char *argument)
 {
 	(void)argument;
-	move(screen, 100000);
+	if (in_output(screen))
+		output_end(&screen->out);
+	else
+		move(screen, 100000);
 }
 
 void do_pane(struct screen *screen, const char *argument)
@@ -205,7 +203,8 @@ void do_follow(struct screen *screen, const char *argument)
 {
 	(void)argument;
 	screen->follow = !screen->follow;
-	screen->out.scroll = 0;
+	if (screen->follow)
+		output_end(&screen->out);
 	screen_say(screen, screen->follow ? "the cursor follows the running step"
 					  : "the cursor stays where it is");
 	screen_follow(screen);

@@ -1,5 +1,6 @@
 /* do_view.c: what actions do: turning to screens, comparing, searching. */
 #include "doing.h"
+#include "keymap.h"
 #include "view.h"
 
 #include <stdlib.h>
@@ -63,6 +64,11 @@ void do_step_view(struct screen *screen, const char *argument)
 void do_view_back(struct screen *screen, const char *argument)
 {
 	(void)argument;
+	if (screen->out.looking != 0) {
+		screen->out.looking = 0;
+		screen_say(screen, "searching was given up");
+		return;
+	}
 	view_turn(screen, view_rows[screen->view].back);
 }
 
@@ -145,13 +151,43 @@ void do_search(struct screen *screen, const char *argument)
 {
 	(void)argument;
 	field_clear(&screen->search);
+	screen->out.looking = 0;
+	screen->out.found = -1;
 	screen->overlay = OVERLAY_SEARCH;
+}
+
+/* Of the run's two panes the one that has the keys is searched. */
+static bool search_steps(struct screen *screen, int by)
+{
+	const struct run *run = screen->run;
+	const size_t count = run != NULL ? run->step_count : 0;
+
+	for (size_t i = 1; i <= count; i++) {
+		const size_t at =
+			(by > 0 ? screen->cursor + i : screen->cursor + count - i) % count;
+		if (strcasestr(run->steps[at].id, screen->search.text) != NULL ||
+			strcasestr(run->steps[at].title, screen->search.text) != NULL) {
+			screen->cursor = at;
+			screen->follow = false;
+			return true;
+		}
+	}
+	return false;
 }
 
 void do_search_now(struct screen *screen, int by)
 {
+	if (screen->view == VIEW_RUN && screen->pane == PANE_OUTPUT) {
+		screen_look(screen, by);
+		return;
+	}
+	if (screen->view == VIEW_RUN && search_steps(screen, by))
+		return;
+	char more[96] = "";
+	if (screen->view == VIEW_RUN)
+		text_with_keys(screen, "; {pane} turns to the output", more, sizeof(more));
 	if (!view_search(screen, by))
-		screen_refuse(screen, "\"%.60s\" is not here", screen->search.text);
+		screen_refuse(screen, "\"%.60s\" is not here%s", screen->search.text, more);
 }
 
 void do_search_next(struct screen *screen, const char *argument)

@@ -1,6 +1,7 @@
 /* draw_output.c: the pane that shows what a step does: its calls and the tail of its output;
  * and the third column. */
-#include "screen.h"
+#include "keymap.h"
+#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,47 +55,60 @@ static void op_lines(const struct screen *screen, const struct step *step, struc
 
 /* ------------------------------------------------------------------ output */
 
-/* Lines of the fetched window from its end, newest last; what precedes the first newline of a
- * cut window is left out. */
-static void tail_lines(const struct screen *screen, struct lines *lines, int width, int rows)
+static int draw_line(const struct screen *screen, struct cells *cells, struct box box, int y,
+	const char *line, size_t len, bool draw)
+{
+	struct painted painted;
+	int rows = 0;
+
+	if (len > 0 && line[len - 1] == '\r')
+		len--; /* CR LF is an end of line, not an overwrite */
+	paint_line(line, len, &painted);
+	size_t at = 0;
+	do {
+		size_t to = screen->wrap ? at + text_fold(painted.text + at, box.width)
+					 : painted.len;
+		if (draw && y + rows >= box.y && y + rows < box.y + box.height)
+			cells_painted(cells, box.x, y + rows, box.width, STYLE_TEXT, &painted, at,
+				to);
+		rows++;
+		at = to;
+		while (screen->wrap && at < painted.len && painted.text[at] == ' ')
+			at++;
+	} while (at < painted.len);
+	painted_release(&painted);
+	return rows;
+}
+
+/* From the first line that is shown on; when the end is followed and lines are folded, the last
+ * row stands at the bottom. */
+static void draw_lines(const struct screen *screen, struct cells *cells, struct box box)
 {
 	const struct output_view *out = &screen->out;
-	const int wanted = rows + out->scroll;
+	const char *end, *begin = output_shown(out, box.height, &end);
+	int y = box.y;
 
-	if (out->len == 0)
+	if (begin == end)
 		return;
-	const char *text = out->text, *end = text + out->len;
 	if (end[-1] == '\n')
 		end--;
-	const char *begin = end;
-	int count = 0;
-	while (begin > text) {
-		if (begin[-1] == '\n' && ++count >= wanted)
-			break;
-		begin--;
+	for (int pass = out->held || !screen->wrap ? 1 : 0; pass < 2; pass++) {
+		int rows = 0;
+		for (const char *at = begin; at <= end;) {
+			const char *newline =
+				at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+			const char *stop = newline != NULL ? newline : end;
+			if (pass == 1 && y + rows >= box.y + box.height)
+				break;
+			rows += draw_line(screen, cells, box, y + rows, at, (size_t)(stop - at),
+				pass == 1);
+			at = stop + 1;
+		}
+		if (pass == 0 && rows > box.height)
+			y -= rows - box.height;
 	}
-	if (begin == text && out->from > 0) {
-		const char *newline = memchr(text, '\n', (size_t)(end - text));
-		begin = newline != NULL ? newline + 1 : begin;
-	}
-	while (begin < end) {
-		const char *newline = memchr(begin, '\n', (size_t)(end - begin));
-		const char *stop = newline != NULL ? newline : end;
-		size_t len = (size_t)(stop - begin);
-		if (len > 0 && begin[len - 1] == '\r')
-			len--; /* CR LF is an end of line, not an overwrite */
-		/* by length, not as a string: a NUL is shown like every other control */
-		struct buf clean;
-		struct err err = { 0 };
-		buf_init(&clean, len * 16 + 64);
-		if (text_sanitise(begin, len, &clean, &err) == ERR_NONE)
-			lines_add(lines, STYLE_TEXT, screen->wrap ? width : 4000, 0,
-				clean.data != NULL ? clean.data : "");
-		buf_release(&clean);
-		if (newline == NULL)
-			break;
-		begin = newline + 1;
-	}
+	for (int row = 0; row < box.height && screen->search.len > 0; row++)
+		cells_mark(cells, box.x, box.y + row, box.width, screen->search.text);
 }
 
 static void output_title(
@@ -107,13 +121,17 @@ static void output_title(
 	if (step->attempt > 1)
 		snprintf(out + strlen(out), size - strlen(out), "  attempt %lld",
 			(long long)step->attempt);
-	if (step->state != STEP_RUNNING || view == NULL)
+	if (step->state != STEP_RUNNING || view == NULL || step->kind != KIND_SCRIPT ||
+		run_step_ask(screen->run, screen->cursor) != NULL)
 		return;
 	if (view->per_mille >= 0)
 		snprintf(out + strlen(out), size - strlen(out), "  %lld %%",
 			(long long)view->per_mille / 10);
 	const int64_t quiet_ms = (screen->now.ns - view->grown.ns) / 1000000;
-	if (quiet_ms >= SILENT_FROM_MS)
+	if (screen->out.held && screen->out.size > 0)
+		snprintf(out + strlen(out), size - strlen(out), "  held at %lld %%",
+			(long long)(screen->out.top * 100 / screen->out.size));
+	else if (quiet_ms >= SILENT_FROM_MS)
 		snprintf(out + strlen(out), size - strlen(out), "  silent %s",
 			format_clock(silent, sizeof(silent), quiet_ms));
 }
@@ -132,11 +150,17 @@ static void state_lines(
 			step->error_text);
 	if (step->reason != NULL && step->reason[0] != '\0' && step->state != STEP_RUNNING)
 		lines_addf(lines, STYLE_WARN, width, 2, "reason: %s", step->reason);
+	const struct ask *ask = run_step_ask(screen->run, screen->cursor);
+	if (ask != NULL) {
+		char text[128];
+		lines_add(lines, STYLE_WARN, width, 2,
+			text_with_keys(screen, "?? asks; {open} answers:", text, sizeof(text)));
+		ask_text(screen->run, ask, lines, width);
+	}
 	if (lines->count > 0)
 		return;
 	if (step->attempt == 0)
-		lines_add(lines, STYLE_DIM, width, 0,
-			step->title[0] ? step->title : "has not begun");
+		step_preview(screen->run, step, lines, width);
 }
 
 static void show(struct cells *cells, struct box box, const struct lines *lines, int first,
@@ -147,12 +171,37 @@ static void show(struct cells *cells, struct box box, const struct lines *lines,
 			cells, box.x, *y, box.width, lines->rows[i].style, lines->rows[i].text);
 }
 
+/* The step's calls and state above its output: at most half of the pane. */
+static int head_of(const struct screen *screen, struct box box, struct lines *head, int *skip)
+{
+	const struct step *step = screen_step(screen);
+	const int most = step->attempt == 0 ? box.height - 1 : (box.height - 1) / 2 + 1;
+
+	op_lines(screen, step, head, box.width, box.height / 3);
+	state_lines(screen, step, head, box.width);
+	*skip = step->attempt > 0 && (int)head->count > most ? (int)head->count - most : 0;
+	return (int)head->count - *skip > most ? most : (int)head->count - *skip;
+}
+
+int output_rows(const struct screen *screen)
+{
+	const struct box box = output_box(screen);
+	struct lines head;
+	int skip, used = 0;
+
+	lines_init(&head);
+	if (screen_step(screen) != NULL)
+		used = head_of(screen, box, &head, &skip);
+	lines_release(&head);
+	return box.height - 1 - used > 1 ? box.height - 1 - used : 1;
+}
+
 void draw_output(const struct screen *screen, struct cells *cells, struct box box)
 {
 	const struct step *step = screen_step(screen);
-	struct lines head, tail;
+	struct lines head;
 	char title[160];
-	int y = box.y + 1;
+	int y = box.y + 1, skip;
 
 	if (step == NULL)
 		return;
@@ -160,20 +209,13 @@ void draw_output(const struct screen *screen, struct cells *cells, struct box bo
 	cells_text(cells, box.x, box.y, box.width,
 		screen->pane == PANE_OUTPUT ? STYLE_BOLD : STYLE_TEXT, title);
 	lines_init(&head);
-	lines_init(&tail);
-	op_lines(screen, step, &head, box.width, box.height / 3);
-	state_lines(screen, step, &head, box.width);
-	const int most = (box.height - 1) / 2 + 1;
-	const int skip = (int)head.count > most ? (int)head.count - most : 0;
+	head_of(screen, box, &head, &skip);
 	show(cells, box, &head, skip, &y, box.y + box.height);
-	const int rows = box.y + box.height - y;
-	if (screen->out.step == screen->cursor && screen->out.attempt == step->attempt &&
-		rows > 0)
-		tail_lines(screen, &tail, box.width, rows);
-	int first = (int)tail.count - rows - screen->out.scroll;
-	show(cells, box, &tail, first < 0 ? 0 : first, &y, box.y + box.height);
 	lines_release(&head);
-	lines_release(&tail);
+	const struct box rest = { box.x, y, box.width, box.y + box.height - y };
+	if (screen->out.step == screen->cursor && screen->out.attempt == step->attempt &&
+		rest.height > 0)
+		draw_lines(screen, cells, rest);
 }
 
 /* ------------------------------------------------------------------ the third column */

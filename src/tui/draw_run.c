@@ -224,6 +224,19 @@ static void step_clocks(
 		spent[0] && expected[0] && elapsed > step->expect_ms ? "+" : " ");
 }
 
+/* Lanes beside the steps, where there is more than one; returns the columns they take. */
+static int draw_graph(const struct screen *screen, struct cells *cells, int x, int y, size_t at,
+	bool wide)
+{
+	const int most = wide ? GRAPH_LANES + 1 : 3;
+	const int width = screen->graph.width < most ? screen->graph.width : most;
+
+	if (screen->graph.rows == NULL || screen->graph.width < 2)
+		return 0;
+	cells_text(cells, x, y, width, STYLE_DIM, screen->graph.rows[at]);
+	return width + 1;
+}
+
 static void draw_step(
 	const struct screen *screen, struct cells *cells, struct box box, int y, size_t at)
 {
@@ -243,6 +256,7 @@ static void draw_step(
 		here ? '>' : ' ', digits, at + 1);
 	cells_text(cells, x, y, 4, step_style(screen->run, at), step_word(screen->run, at));
 	x += 5;
+	x += draw_graph(screen, cells, x, y, at, wide);
 	const int room = box.x + box.width - clock_width - 1 - x;
 	const enum style style = here ? STYLE_SELECTED : STYLE_TEXT;
 	const char *mark = level_mark(step->level);
@@ -346,10 +360,39 @@ static void draw_note(const struct screen *screen, struct cells *cells, int y)
 	cells_right(cells, cells->width - right - 1, y, right, STYLE_DIM, count);
 }
 
+/* Steps, output, people; one pane below 80 columns, the third from 160. */
+static void split(const struct screen *screen, struct box *left, struct box *middle,
+	struct box *right)
+{
+	const int width = screen->width;
+	const struct box body = { 0, 4, width, screen->height - 7 };
+	const bool side = width >= SIDE_FROM;
+	const int third = side ? 44 : 0;
+	const int steps = side ? (width - third) * 2 / 5 : width * 38 / 80;
+
+	*left = *middle = *right = body;
+	right->width = 0;
+	if (screen_narrow(screen))
+		return;
+	left->width = steps;
+	middle->x = steps + 2;
+	middle->width = width - third - steps - 2;
+	right->x = width - third + 1;
+	right->width = third > 0 ? third - 2 : 0;
+}
+
+struct box output_box(const struct screen *screen)
+{
+	struct box left, middle, right;
+
+	split(screen, &left, &middle, &right);
+	return middle;
+}
+
 void draw_run(const struct screen *screen, struct cells *cells)
 {
 	const int width = cells->width, height = cells->height;
-	const struct box body = { 0, 4, width, height - 7 };
+	struct box left, middle, right;
 
 	draw_header(screen, cells);
 	if (screen->run == NULL || !screen->run->started) {
@@ -361,31 +404,19 @@ void draw_run(const struct screen *screen, struct cells *cells)
 	draw_clock(screen, cells, 1);
 	cells_fill(cells, 0, 3, width, STYLE_DIM, '-');
 	cells_fill(cells, 0, height - 3, width, STYLE_DIM, '-');
-	if (screen_narrow(screen)) {
-		if (screen->pane == PANE_STEPS)
-			draw_steps(screen, cells, body);
-		else
-			draw_output(screen, cells, body);
-	} else {
-		const bool side = width >= SIDE_FROM;
-		const int third = side ? 44 : 0;
-		const int steps = side ? (width - third) * 2 / 5 : width * 38 / 80;
-		struct box left = body, middle = body, right = body;
-		left.width = steps;
-		middle.x = steps + 2;
-		middle.width = width - third - steps - 2;
-		right.x = width - third + 1;
-		right.width = third - 2;
+	split(screen, &left, &middle, &right);
+	const bool both = !screen_narrow(screen);
+	if (both || screen->pane == PANE_STEPS)
 		draw_steps(screen, cells, left);
+	if (both || screen->pane == PANE_OUTPUT)
 		draw_output(screen, cells, middle);
-		for (int y = body.y; y < body.y + body.height; y++) {
-			cells_text(cells, steps, y, 1, STYLE_DIM, "|");
-			if (side)
-				cells_text(cells, width - third - 1, y, 1, STYLE_DIM, "|");
-		}
-		if (side)
-			draw_side(screen, cells, right);
+	for (int y = left.y; both && y < left.y + left.height; y++) {
+		cells_text(cells, middle.x - 2, y, 1, STYLE_DIM, "|");
+		if (right.width > 0)
+			cells_text(cells, right.x - 2, y, 1, STYLE_DIM, "|");
 	}
+	if (right.width > 0)
+		draw_side(screen, cells, right);
 	draw_note(screen, cells, height - 2);
 	draw_footer(screen, cells, height - 1);
 }

@@ -74,14 +74,14 @@ const char *text_with_keys(
 	size_t len = 0;
 	char name[32], key[16];
 
-	while (*text != '\0' && len + 40 < size) {
+	while (*text != '\0' && len + 1 < size) {
 		const size_t inner = *text == '{' ? strcspn(text, "}") : 0;
 		const struct action *action = NULL;
 		if (inner > 1 && inner < sizeof(name) && text[inner] == '}') {
 			snprintf(name, sizeof(name), "%.*s", (int)inner - 1, text + 1);
 			action = action_by_name(name);
 		}
-		if (action == NULL) {
+		if (action == NULL || len + sizeof(name) + sizeof(key) > size) {
 			out[len++] = *text++;
 			continue;
 		}

@@ -1,5 +1,6 @@
 /* pager.c: a step's whole output, sanitised, in $PAGER. */
 #include "pager.h"
+#include "paint.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static enum err_code write_lines(FILE *to, struct buf *held, bool last, struct e
 			len--;
 		struct buf clean;
 		buf_init(&clean, len * 16 + 64);
-		const enum err_code code = text_sanitise(held->data, len, &clean, err);
+		const enum err_code code = text_plain(held->data, len, &clean, err);
 		if (code == ERR_NONE) {
 			fwrite(clean.data, 1, clean.len, to);
 			fputc('\n', to);

@@ -1,6 +1,7 @@
 /* plain_print.c: events, output and results as lines.  Every line is one sentence with its
  * time; nothing is ever overwritten. */
 #include "pager.h"
+#include "paint.h"
 #include "plain.h"
 
 #include <inttypes.h>
@@ -59,13 +60,17 @@ static void put_output(struct plain *plain, size_t step, const char *text, size_
 {
 	const char *id = plain->run->steps[step].id;
 
+	struct buf line;
+	struct err err = { 0 };
+
 	if (len > 0 && text[len - 1] == '\r')
 		len--;
-	char *line = xmalloc(strlen(id) + len + 8);
-	const int prefix = sprintf(line, "%s | ", id);
-	memcpy(line + prefix, text, len);
-	put_line(plain, wall_now(), line, (size_t)prefix + len);
-	free(line);
+	buf_init(&line, len * 16 + 256);
+	/* colours mean nothing in lines that are read, searched and spoken */
+	if (buf_addf(&line, &err, "%s | ", id) == ERR_NONE &&
+		text_plain(text, len, &line, &err) == ERR_NONE)
+		put_line(plain, wall_now(), line.data, line.len);
+	buf_release(&line);
 }
 
 static void put_whole_lines(struct plain *plain, size_t step, bool last)

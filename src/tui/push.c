@@ -65,6 +65,7 @@ static void event_push(struct screen *screen, const json_t *json)
 		screen->views = xrealloc(
 			screen->views, (screen->view_count + 1) * sizeof(*screen->views));
 		memset(screen->views, 0, screen->view_count * sizeof(*screen->views));
+		graph_make(&screen->graph, screen->run);
 	} else if (event.kind == EVENT_STEP_STARTED) {
 		new_attempt(screen, &event);
 	}
@@ -193,42 +194,74 @@ static void attach_answer(struct screen *screen, json_t *message)
 			json_str(message, "lead", ""));
 }
 
-static void drop_front(struct output_view *out)
-{
-	if (out->len <= OUTPUT_WINDOW)
-		return;
-	const size_t excess = out->len - OUTPUT_WINDOW;
-	memmove(out->text, out->text + excess, out->len - excess);
-	out->len -= excess;
-	out->from += (int64_t)excess;
-}
-
 static void output_answer(struct screen *screen, json_t *message)
 {
 	struct output_view *out = &screen->out;
 	size_t len = 0;
 	struct step_view *view = screen_view(screen, out->step);
 	unsigned char *data = base64_decode(json_str(message, "data", ""), &len);
-	const int64_t offset = json_int(message, "offset", 0);
 
 	out->waiting = false;
 	out->asked = true;
 	out->empty = len == 0;
-	if (view != NULL && view->attempt == out->attempt &&
-		json_int(message, "size", 0) > view->size)
-		view->size = json_int(message, "size", 0);
-	if (data == NULL)
-		return;
-	if (offset != out->upto) {
-		out->len = 0;
-		out->from = out->upto = offset;
-	}
-	out->text = xrealloc(out->text, out->len + len + 1);
-	memcpy(out->text + out->len, data, len);
-	out->len += len;
-	out->upto += (int64_t)len;
-	drop_front(out);
+	out->size = json_int(message, "size", 0);
+	if (view != NULL && view->attempt == out->attempt && out->size > view->size)
+		view->size = out->size;
+	if (data != NULL)
+		output_take(out, json_int(message, "offset", 0), (const char *)data, len);
 	free(data);
+}
+
+static void look_on(struct screen *screen)
+{
+	struct output_view *out = &screen->out;
+	const struct step *step = screen_step(screen);
+	int64_t offset, max;
+	json_t *body;
+
+	if (out->looking == 0 || step == NULL)
+		return;
+	body = json_object();
+	output_look_piece(out, &offset, &max);
+	json_put_int(body, "run", screen->run_id);
+	json_put_str(body, "step", step->id);
+	json_put_int(body, "attempt", out->attempt);
+	json_put_int(body, "offset", offset);
+	json_put_int(body, "max", max);
+	screen_request(screen, TAG_SEARCH, "output", body);
+}
+
+void screen_look(struct screen *screen, int by)
+{
+	output_look(&screen->out, by, output_rows(screen));
+	screen_say(screen, "searching; Esc stops");
+	look_on(screen);
+}
+
+static void search_answer(struct screen *screen, json_t *message)
+{
+	struct output_view *out = &screen->out;
+	size_t len = 0;
+	const int64_t offset = json_int(message, "offset", 0), size = json_int(message, "size", 0);
+
+	if (out->looking == 0)
+		return; /* given up */
+	unsigned char *data = base64_decode(json_str(message, "data", ""), &len);
+	out->size = size;
+	out->found = out->looking != 0 ? out->found : -1;
+	const bool ended = data == NULL || output_looked(out, offset, (const char *)data, len, size,
+						   screen->search.text);
+	free(data);
+	if (!ended) {
+		if (size > 0)
+			screen_say(screen, "searching, %lld %%; Esc stops",
+				(long long)(out->look_at * 100 / size));
+		look_on(screen);
+	} else if (out->held && out->top <= out->found && out->found >= 0 && !out->looking) {
+		screen->message[0] = '\0';
+	} else {
+		screen_refuse(screen, "\"%.60s\" is not in this output", screen->search.text);
+	}
 }
 
 static void runs_answer(struct screen *screen, json_t *message)
@@ -256,6 +289,7 @@ void screen_answered(struct screen *screen, enum tag tag, json_t *message)
 	static void (*const takes[])(struct screen *, json_t *) = { [TAG_NONE] = nothing,
 		[TAG_ATTACH] = attach_answer,
 		[TAG_OUTPUT] = output_answer,
+		[TAG_SEARCH] = search_answer,
 		[TAG_RUNS] = runs_answer,
 		[TAG_ACT] = nothing,
 		[TAG_ANSWER] = nothing };
@@ -271,6 +305,8 @@ void screen_answered(struct screen *screen, enum tag tag, json_t *message)
 		screen->out.asked = screen->out.empty = true;
 		return; /* no file yet, or erased: the pane says that there is none */
 	}
+	if (tag == TAG_SEARCH)
+		screen->out.looking = 0;
 	if (tag == TAG_RUNS) {
 		screen->runs_asked = false;
 		screen->runs_at_ms = screen->mono_ms;
@@ -287,26 +323,32 @@ static void ask_output(struct screen *screen)
 	struct output_view *out = &screen->out;
 	const struct step *step = screen_step(screen);
 	const struct step_view *view = screen_view(screen, screen->cursor);
+	int64_t offset;
 
-	if (step == NULL || view == NULL || step->attempt == 0 || out->waiting)
+	if (step == NULL || view == NULL || step->attempt == 0)
 		return;
 	if (out->step != screen->cursor || out->attempt != step->attempt) {
-		free(out->text);
-		*out = (struct output_view){ .step = screen->cursor, .attempt = step->attempt };
+		if (out->waiting)
+			return; /* that answer would be taken for this one's */
+		output_open(out, screen->cursor, step->attempt);
 	}
 	const int64_t recorded =
 		step->state != STEP_RUNNING ? json_int(step->output, "bytes", 0) : 0;
 	const int64_t size = view->size > recorded ? view->size : recorded;
-	if (out->asked && (out->upto >= size || (out->empty && size == out->asked_size)))
+	if (!output_wants(out, size, output_rows(screen), &offset))
 		return;
 	out->asked_size = size;
 	json_t *body = json_object();
 	json_put_int(body, "run", screen->run_id);
 	json_put_str(body, "step", step->id);
 	json_put_int(body, "attempt", step->attempt);
-	json_put_int(body, "offset",
-		!out->asked || size - out->upto > OUTPUT_WINDOW ? -OUTPUT_WINDOW : out->upto);
-	json_put_int(body, "max", OUTPUT_WINDOW);
+	json_put_int(body, "offset", offset);
+	/* what stands before the window must end where it begins */
+	json_put_int(body, "max",
+		out->owed > 0 && offset >= 0 && offset < out->from &&
+				out->from - offset < OUTPUT_PIECE
+			? out->from - offset
+			: OUTPUT_PIECE);
 	out->waiting = true;
 	screen_request(screen, TAG_OUTPUT, "output", body);
 }

@@ -20,13 +20,13 @@ static void forget_run(struct screen *screen)
 {
 	run_free(screen->run);
 	free(screen->views);
-	free(screen->out.text);
 	json_decref(screen->forecast);
+	output_open(&screen->out, 0, 0);
+	graph_release(&screen->graph);
 	screen->run = NULL;
 	screen->forecast = NULL;
 	screen->views = NULL;
 	screen->view_count = 0;
-	screen->out = (struct output_view){ 0 };
 	screen->attached = screen->caught_up = screen->broken = screen->lead_is_you = false;
 	screen->watching = screen->seen_ask = screen->run_id = 0;
 	screen->lead[0] = '\0';
@@ -38,6 +38,7 @@ static void forget_run(struct screen *screen)
 void screen_release(struct screen *screen)
 {
 	forget_run(screen);
+	output_release(&screen->out);
 	keymap_release(screen);
 	lines_release(&screen->text.lines);
 	for (size_t i = 0; i < DOCUMENT_COUNT; i++)

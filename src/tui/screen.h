@@ -6,6 +6,8 @@
 #define DRILLBOOK_TUI_SCREEN_H
 
 #include "cells.h"
+#include "graph.h"
+#include "output.h"
 #include "drillbook/record.h"
 
 /* ------------------------------------------------------------------ input */
@@ -35,6 +37,7 @@ enum tag {
 	TAG_NONE,
 	TAG_ATTACH,
 	TAG_OUTPUT,
+	TAG_SEARCH,
 	TAG_RUNS,
 	TAG_ACT,
 	TAG_ANSWER,
@@ -168,21 +171,6 @@ struct step_view {
 	char progress[96];
 };
 
-/* The tail of one attempt's output. */
-struct output_view {
-	size_t step;
-	int64_t attempt;
-	char *text;
-	size_t len;
-	int64_t from, upto;  /* the text is bytes [from, upto) of the file */
-	bool waiting, asked; /* a request is out; at least one was answered */
-	int64_t asked_size;  /* what the file was said to hold at the last request: an empty
-				answer is not asked again */
-	bool empty;	     /* the last answer held nothing */
-	int scroll;	     /* lines up from the end */
-};
-enum { OUTPUT_WINDOW = 32 * 1024 };
-
 /* A document asked of tui_options.look. */
 struct document {
 	char about[160]; /* what it was asked about; "" = nothing yet */
@@ -233,6 +221,7 @@ struct screen {
 	struct step_view *views;
 	size_t view_count;
 	struct output_view out;
+	struct graph graph;
 	int64_t seen_ask; /* asks up to here have opened their dialog by themselves */
 	size_t queue_cursor;
 	int help_scroll;
@@ -309,6 +298,7 @@ void screen_answered(struct screen *screen, enum tag tag, json_t *message);
 void screen_follow(struct screen *screen);
 /* What the forecast says of a service: a row of its "services", or NULL.  Borrowed. */
 const json_t *screen_forecast(const struct screen *screen, const char *service);
+void screen_look(struct screen *screen, int by); /* searches the output */
 struct step_view *screen_view(const struct screen *screen, size_t step);
 
 /* field */
@@ -371,6 +361,9 @@ void draw_head(
 /* What was just said or refused; false when nothing was. */
 bool draw_message(const struct screen *screen, struct cells *cells, int y);
 void draw_footer(const struct screen *screen, struct cells *cells, int y);
+/* Where the output pane stands, and how many lines of output show in it. */
+struct box output_box(const struct screen *screen);
+int output_rows(const struct screen *screen);
 void draw_output(const struct screen *screen, struct cells *cells, struct box box);
 void draw_side(const struct screen *screen, struct cells *cells, struct box box);
 void draw_box(struct cells *cells, struct box box, enum style style, const char *title,

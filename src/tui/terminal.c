@@ -20,6 +20,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
+enum { PAINT_PAIRS = STYLE_COUNT + 1 }; /* colour pairs of PAINT_COLOR 0…8 */
+
 struct terminal {
 	SCREEN *curses;
 	struct cells shown;
@@ -170,6 +172,10 @@ static void make_styles(struct terminal *term)
 		[STYLE_KEY] = { COLOR_CYAN, 0, A_BOLD },
 	};
 
+	/* what a program printed in the background's own colour would not be seen: it gets none */
+	static const short painted[] = { -1, COLOR_RED, COLOR_GREEN, COLOR_YELLOW, COLOR_BLUE,
+		COLOR_MAGENTA, COLOR_CYAN, -1, -1 };
+
 	if (term->color && (!has_colors() || start_color() != OK || use_default_colors() != OK))
 		term->color = false;
 	for (short i = 0; i < STYLE_COUNT; i++) {
@@ -180,6 +186,8 @@ static void make_styles(struct terminal *term)
 			term->pairs[i] = (short)(i + 1);
 		}
 	}
+	for (short i = 0; term->color && i < (short)COUNT_OF(painted); i++)
+		init_pair((short)(PAINT_PAIRS + i), painted[i], -1);
 }
 
 /* ------------------------------------------------------------------ opening and closing */
@@ -309,7 +317,7 @@ static bool row_differs(const struct cells *a, const struct cells *b, int y)
 
 	for (int x = 0; x < a->width; x++)
 		if (one[x].ch != two[x].ch || one[x].mark != two[x].mark ||
-			one[x].style != two[x].style)
+			one[x].style != two[x].style || one[x].paint != two[x].paint)
 			return true;
 	return false;
 }
@@ -328,7 +336,17 @@ static void paint_cell(const struct terminal *term, int x, int y, const struct c
 	}
 	if (text[1] != L'\0' && wcwidth(text[1]) != 0)
 		text[1] = L'\0';
-	setcchar(&glyph, text, term->attrs[cell->style], term->pairs[cell->style], NULL);
+	attr_t attrs = term->attrs[cell->style];
+	short pair = term->pairs[cell->style];
+	if (cell->paint & PAINT_BOLD)
+		attrs |= A_BOLD;
+	if (cell->paint & PAINT_UNDERLINE)
+		attrs |= A_UNDERLINE;
+	if (cell->paint & PAINT_REVERSE)
+		attrs |= A_REVERSE;
+	if (term->color && (cell->paint & PAINT_COLOR) != 0)
+		pair = (short)(PAINT_PAIRS + (cell->paint & PAINT_COLOR));
+	setcchar(&glyph, text, attrs, pair, NULL);
 	mvadd_wch(y, x, &glyph);
 	if (wide == 2 && text[0] == L'?')
 		mvadd_wch(y, x + 1, &glyph);

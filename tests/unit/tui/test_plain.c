@@ -167,7 +167,7 @@ static void a_run_as_lines(void **state)
 		"step 1/2 fence: started, expected 0:15 (Fence it)");
 	assert_order(&fake, "fence -> failover.fence db",
 		"fence <- failover.fence db: done after 1.4s");
-	assert_order(&fake, "fence | one\n", "fence | ^[[31mtwo\n");
+	assert_order(&fake, "fence | one\n", "fence | two\n");
 	assert_order(&fake, "fence | <U+202E>flip\n", "step 1/2 fence: ok 0:0");
 	assert_order(&fake, "step 1/2 fence: ok", "clock orders: 0:0");
 	assert_non_null(strstr(fake.said, "note by op1: done ^G it"));

@@ -580,7 +580,7 @@ static void output_is_asked_for_at_frames(void **state)
 	const struct request *request = scene_request(&scene, "output");
 	assert_non_null(request);
 	assert_string_equal(json_str(request->body, "step", ""), "promote-standby");
-	assert_int_equal(json_int(request->body, "offset", 0), -OUTPUT_WINDOW);
+	assert_int_equal(json_int(request->body, "offset", 0), -OUTPUT_PIECE);
 	scene_forget_requests(&scene);
 	screen_frame(&scene.screen);
 	assert_null(scene_request(&scene, "output")); /* one at a time */
@@ -624,12 +624,12 @@ static void a_flood_is_skipped(void **state)
 	scene_forget_requests(&scene);
 	screen_frame(&scene.screen);
 	assert_int_equal(
-		json_int(scene_request(&scene, "output")->body, "offset", 0), -OUTPUT_WINDOW);
+		json_int(scene_request(&scene, "output")->body, "offset", 0), -OUTPUT_PIECE);
 	scene_answer(&scene, TAG_OUTPUT,
 		"{\"ok\":true,\"offset\":1999999996,\"size\":2000000000,\"data\":\"dHdvCg=="
 		"\"}");
 	assert_hides(&scene, "first");
-	assert_true(scene.screen.out.len <= OUTPUT_WINDOW);
+	assert_true(scene.screen.out.len <= OUTPUT_PIECE);
 	scene_release(&scene);
 }
 
