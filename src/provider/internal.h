@@ -8,6 +8,7 @@
 /* One per provider file; a row in provider.c puts each into the build's table. */
 extern const struct provider alertmanager_provider;
 extern const struct provider ansible_provider;
+extern const struct provider borg_provider;
 extern const struct provider command_provider;
 extern const struct provider dns_provider;
 extern const struct provider haproxy_provider;

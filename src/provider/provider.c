@@ -8,6 +8,7 @@ const struct provider *const providers[] = {
 #ifdef HAVE_LIBCURL
 	&alertmanager_provider,
 #endif
+	&borg_provider,
 	&command_provider,
 	&dns_provider,
 	&haproxy_provider,

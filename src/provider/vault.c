@@ -185,7 +185,8 @@ static enum err_code pick(struct call *call, const json_t *points, json_t **out,
 	json_array_foreach((json_t *)points, i, point)
 	{
 		const char *id = json_str(point, "id", "");
-		const bool exact = str_eq(id, wanted);
+		const bool exact =
+			str_eq(id, wanted) || str_eq(json_str(point, "name", NULL), wanted);
 
 		if (latest ? before != 0 && json_int(point, "time_ms", 0) > before
 			   : !exact && (strlen(wanted) < ID_LEAST || !str_starts(id, wanted)))
