@@ -481,20 +481,26 @@ static int64_t quantile(const struct weighed *sorted, size_t count, double sum, 
 	return count > 0 ? sorted[count - 1].ms : 0;
 }
 
-/* Whether most of what is still to come is known; *guessed: the steps of which nothing is. */
+/* Whether most of the time still to come is known; *guessed: the steps of which nothing is. */
 static bool well_known(const struct forecast *forecast, size_t service, int64_t *guessed)
 {
-	int64_t todo = 0;
+	double known_ms = 0, guessed_ms = 0;
+	bool todo = false;
 
 	*guessed = 0;
 	for (size_t i = 0; i < forecast->step_count; i++) {
 		if (!forecast->matters[service * forecast->step_count + i] ||
 			forecast->doing[i] == DOING_NOTHING)
 			continue;
-		todo++;
-		*guessed += forecast->draws.basis[i] == BASIS_GUESS;
+		todo = true;
+		if (forecast->draws.basis[i] == BASIS_GUESS) {
+			++*guessed;
+			guessed_ms += forecast->draws.middle_ms[i];
+		} else {
+			known_ms += forecast->draws.middle_ms[i];
+		}
 	}
-	return todo > 0 && *guessed * 2 <= todo;
+	return todo && guessed_ms <= known_ms;
 }
 
 static void sum_up_service(

@@ -19,6 +19,7 @@ struct draws {
 	size_t draw_count, step_count;
 	int32_t *ms;	   /* [draw * step_count + step] */
 	enum basis *basis; /* per step */
+	double *middle_ms; /* per step: the middle of what was drawn from */
 	int64_t runs;	   /* of history that took part */
 };
 

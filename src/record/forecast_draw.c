@@ -265,22 +265,26 @@ static void find_spread(struct model *model, size_t step)
 	model->noise_other[step] = hypot(model->noise[step], version_sigma);
 }
 
-static double median_centre(const struct model *model, const size_t *counts)
+static int by_value(const void *a, const void *b)
 {
-	double known[64];
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The median of what is known of the steps, for those of which nothing is. */
+static double guess(const struct draws *draws, size_t steps)
+{
+	double *known = xmalloc((steps + 1) * sizeof(*known));
 	size_t count = 0;
 
-	for (size_t i = 0; i < model->steps && count < COUNT_OF(known); i++) {
-		const double expect = (double)model->run->steps[i].expect_ms;
-		if (counts[i] == 0 && expect <= 0)
-			continue;
-		const double value = counts[i] > 0 ? model->centre[i] : log(expect + small_ms);
-		size_t at = count++;
-		for (; at > 0 && known[at - 1] > value; at--)
-			known[at] = known[at - 1];
-		known[at] = value;
-	}
-	return count > 0 ? known[count / 2] : log(guess_ms);
+	for (size_t i = 0; i < steps; i++)
+		if (draws->basis[i] != BASIS_GUESS && draws->middle_ms[i] > 0)
+			known[count++] = draws->middle_ms[i];
+	qsort(known, count, sizeof(*known), by_value);
+	const double median = count > 0 ? known[count / 2] : guess_ms;
+	free(known);
+	return median;
 }
 
 /* ------------------------------------------------------------------ drawing */
@@ -348,13 +352,6 @@ static double draw_history(
 static double draw_around(struct model *model, double centre, double common, double sigma)
 {
 	return exp(centre + sigma * (common + dice_normal(&model->dice))) - small_ms;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 /* Factors by which a sample of so many degrees of freedom may have come out too narrow, sorted.
@@ -463,30 +460,33 @@ static size_t pass_count(const struct model *model, size_t step)
 
 static void find_centres(struct model *model, struct draws *draws, const json_t *rows)
 {
-	size_t *counts = xmalloc((model->steps + 1) * sizeof(*counts));
-
 	for (size_t i = 0; i < model->steps; i++)
-		counts[i] = find_centre(model, i);
-	take_out_drifts(model);
-	for (size_t i = 0; i < model->steps; i++) {
 		find_centre(model, i);
-		for (size_t k = 0; k < model->runs; k++)
-			model->log_ms[i * model->runs + k] -= model->centre[i];
-		find_spread(model, i);
-	}
-	const double guess = median_centre(model, counts);
+	take_out_drifts(model);
 	for (size_t i = 0; i < model->steps; i++) {
 		const struct step *step = &model->run->steps[i];
 		const json_t *row = json_array_get(rows, i);
+		const size_t measures = find_centre(model, i);
+		for (size_t k = 0; k < model->runs; k++)
+			model->log_ms[i * model->runs + k] -= model->centre[i];
+		find_spread(model, i);
 		draws->basis[i] = basis_of(step, row, pass_count(model, i));
 		if (draws->basis[i] == BASIS_WAIT)
-			model->centre[i] = (double)json_int(row, "wait_ms", 0);
+			draws->middle_ms[i] = (double)json_int(row, "wait_ms", 0);
 		else if (draws->basis[i] == BASIS_EXPECT)
-			model->centre[i] = log((double)step->expect_ms + small_ms);
-		else if (draws->basis[i] == BASIS_GUESS || counts[i] == 0)
-			model->centre[i] = guess;
+			draws->middle_ms[i] = (double)step->expect_ms;
+		else if (measures > 0)
+			draws->middle_ms[i] = exp(model->centre[i]) - small_ms;
 	}
-	free(counts);
+	const double unknown_ms = guess(draws, model->steps);
+	for (size_t i = 0; i < model->steps; i++) {
+		if (draws->basis[i] == BASIS_GUESS)
+			draws->middle_ms[i] = unknown_ms;
+		if (draws->basis[i] == BASIS_EXPECT || draws->basis[i] == BASIS_GUESS)
+			model->centre[i] = log(draws->middle_ms[i] + small_ms);
+		else if (draws->basis[i] == BASIS_WAIT)
+			model->centre[i] = draws->middle_ms[i];
+	}
 }
 
 void draws_make(struct draws *draws, const struct run *run, const json_t *rows,
@@ -505,6 +505,7 @@ void draws_make(struct draws *draws, const struct run *run, const json_t *rows,
 	};
 	draws->ms = xmalloc((count * run->step_count + 1) * sizeof(*draws->ms));
 	draws->basis = xmalloc((run->step_count + 1) * sizeof(*draws->basis));
+	draws->middle_ms = xmalloc((run->step_count + 1) * sizeof(*draws->middle_ms));
 	find_centres(&model, draws, rows);
 	draw_all(&model, draws);
 	model_release(&model);
@@ -514,4 +515,5 @@ void draws_release(struct draws *draws)
 {
 	free(draws->ms);
 	free(draws->basis);
+	free(draws->middle_ms);
 }

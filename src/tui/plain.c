@@ -259,7 +259,7 @@ enum err_code plain_run(const struct plain_options *options, int *exit_status, s
 	struct plain plain = { .options = options,
 		.run = run_new(),
 		.asked_server = true,
-		.words = json_object() };
+		.told = json_object() };
 	struct sigaction interrupt = { .sa_handler = on_interrupt }, before;
 	struct err why = { 0 };
 
@@ -276,7 +276,7 @@ enum err_code plain_run(const struct plain_options *options, int *exit_status, s
 		buf_release(&plain.steps[i].held);
 	free(plain.steps);
 	buf_release(&plain.in);
-	json_decref(plain.words);
+	json_decref(plain.told);
 	run_free(plain.run);
 	return code;
 }

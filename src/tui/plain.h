@@ -42,7 +42,7 @@ struct plain {
 			      it */
 	struct prompt prompt;
 	struct buf in;
-	json_t *words; /* {"service": the word its forecast was last printed with}; owned */
+	json_t *told; /* {"service": {"word", "miss"} its forecast was last printed with}; owned */
 };
 
 /* Lines: "14:02:31 text", sanitised.  plain_line stamps with a moment of the record, plain_say
@@ -55,7 +55,7 @@ enum err_code plain_event(
 /* Prints output of a step from where printing stopped: one piece, or all there is. */
 enum err_code plain_output(
 	struct plain *plain, size_t step, bool all, struct err *err) MUST_CHECK;
-/* Prints a forecast when its word is another one than before. */
+/* Prints a forecast when its word is another one than before, and not by a hair. */
 void plain_forecast(struct plain *plain, const json_t *forecast);
 void plain_still(struct plain *plain);
 void plain_summary(struct plain *plain);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FETCH = 64 * 1024 };
+enum { FETCH = 64 * 1024, FORECAST_HAIR = 50 /* per mille */ };
 
 /* ------------------------------------------------------------------ lines */
 
@@ -437,27 +437,42 @@ static void put_forecast(struct plain *plain, const struct service_clock *clock,
 		json_str(row, "service", ""), p50, p90, rto, miss, word, unsure);
 }
 
+/* A chance that sways around the border of two words is not told each time. */
+static bool told_already(const struct plain *plain, const char *name, const char *word, int64_t miss)
+{
+	const json_t *told = json_object_get(plain->told, name);
+	const int64_t before = json_int(told, "miss", -1000);
+
+	return str_eq(json_str(told, "word", ""), word) ||
+	       (miss >= before - FORECAST_HAIR && miss <= before + FORECAST_HAIR);
+}
+
+static void tell_forecast(struct plain *plain, const struct service *service, const json_t *row)
+{
+	const struct service_clock clock = run_clock(plain->run, service, wall_now());
+	const int64_t miss = json_int(row, "miss_per_mille", -1);
+	const char *word = forecast_word(&clock, true, miss);
+
+	if (clock.rto_ms < 0 || told_already(plain, service->name, word, miss))
+		return;
+	if (!plain->options->quiet)
+		put_forecast(plain, &clock, row, word);
+	json_t *told = json_object();
+	json_put_str(told, "word", word);
+	json_put_int(told, "miss", miss);
+	json_put(plain->told, service->name, told);
+}
+
 void plain_forecast(struct plain *plain, const json_t *forecast)
 {
 	const struct run *run = plain->run;
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(forecast, "services"), i, row) {
-		const char *name = json_str(row, "service", "");
-		for (size_t k = 0; k < run->service_count; k++) {
-			const struct service_clock clock =
-				run_clock(run, &run->services[k], wall_now());
-			if (!str_eq(run->services[k].name, name) || clock.rto_ms < 0)
-				continue;
-			const char *word =
-				forecast_word(&clock, true, json_int(row, "miss_per_mille", -1));
-			if (!plain->options->quiet &&
-				!str_eq(json_str(plain->words, name, ""), word))
-				put_forecast(plain, &clock, row, word);
-			json_put_str(plain->words, name, word);
-		}
-	}
+	json_array_foreach(json_object_get(forecast, "services"), i, row)
+		for (size_t k = 0; k < run->service_count; k++)
+			if (str_eq(run->services[k].name, json_str(row, "service", "")))
+				tell_forecast(plain, &run->services[k], row);
 }
 
 /* ------------------------------------------------------------------ silence */

@@ -233,6 +233,10 @@ static void what_nobody_knows_is_said_to_be_guessed(void **state)
 	const struct seen seen = look(t.run, NULL, 8, 0, 0);
 	assert_true(seen.service.known);
 	assert_int_equal(seen.service.guessed, 1);
+	near(seen.service.p50_ms, 66000); /* the other as long as the one */
+	TELL(&t, 0, EVENT_STEP_STARTED, "{'step':'a','attempt':1}");
+	TELL(&t, 30000, EVENT_STEP_FINISHED, "{'step':'a','attempt':1,'outcome':'ok'}");
+	assert_false(look(t.run, NULL, 8, 30000, 0).service.known); /* what is left nobody knows */
 	run_free(t.run);
 	/* a service that no step marks has no forecast */
 	begin(&t, "{'id':'a','kind':'script','expect_ms':30000,'marks':[{'service':'s','reached':'restored'}]}");
