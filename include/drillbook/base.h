@@ -210,9 +210,9 @@ struct condition_world {
 	const char *mode;
 	const json_t *params, *outputs; /* outputs: {step id: {name: value}} */
 	const json_t *item, *value;
-	/* Whether text matches a POSIX extended regular expression.  NULL = not here: the pattern is
-	 * somebody else's and may take for ever, so the server leaves it to a worker. */
-	bool (*matches)(const char *text, const char *pattern);
+	/* Whether text matches a POSIX extended regular expression: 1, 0, -1 = no such pattern.  NULL = not
+	 * here: the pattern is somebody else's and may take for ever, so the server leaves it to a worker. */
+	int (*matches)(const char *text, const char *pattern);
 };
 /* Whether it holds (docs/protocol.md, "conditions"); NULL always does.  ERR_UNSUPPORTED when it needs
  * `matches` and there is none, ERR_USAGE when it is malformed. */

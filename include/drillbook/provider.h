@@ -70,6 +70,8 @@ struct operation {
 	 * run would have returned.  An error means that it could not look (unreachable, …). */
 	enum err_code (*verify)(struct call *call, json_t *evidence, enum verdict *verdict, struct err *err);
 	const char *undo;            /* "capability.verb" of the compensating operation; NULL = none */
+	bool creates;                /* leaves something behind that undo takes away: registered in the debris
+	                              * ledger before it is created.  prepare may say so of one call: before["creates"] */
 	const char *cancel_help;     /* how a stop is taken: "between polls", …; NULL = only by ending the worker */
 	bool idempotent;             /* may be sent again with the same key after UNKNOWN */
 	int64_t timeout_ms;          /* default deadline of one call */

@@ -11,31 +11,36 @@
 #define EVENT_LIST(X)                                                                                    \
 	X(SERVER_STARTED, "server.started", L, "epoch, version, pid")                                    \
 	X(SERVER_STOPPED, "server.stopped", L, "epoch, reason")                                          \
+	X(DRILLS_STOPPED, "drills.stopped", L, "workspace (root directory), reason, who, runs[] (that were open)")  \
+	X(DRILLS_ALLOWED, "drills.allowed", L, "workspace, reason, who")                                 \
 	X(RUN_SEALED, "run.sealed", L, "run, events, head (hex hash of the run chain's last event)")     \
 	X(RUN_STARTED, "run.started", R,                                                                 \
 		"plan (sha256 of the kept plan), runbook{name,title,version,digest,path}, workspace{name,root,commit,dirty}, "  \
 		"mode, services[{name,rto_ms,rpo_ms,tier,owner}], params{}, files[{path,sha256}], "             \
-		"steps[{id,title,kind,needs[],uses{},level,expect_ms,wait_ms,marks[],owner}]")                \
+		"steps[{id,title,kind,needs[],within[],uses{},level,expect_ms,wait_ms,marks[],owner,parallel}], parallel")  \
 	X(RUN_RESUMED, "run.resumed", R, "epoch, reason, boot_changed")                                  \
 	X(RUN_PAUSED, "run.paused", R, "reason")                                                         \
 	X(RUN_CONTINUED, "run.continued", R, "")                                                         \
-	X(RUN_ABORTING, "run.aborting", R, "reason, undo")                                               \
-	X(RUN_ENDED, "run.ended", R, "status (done failed aborted), reason")                             \
+	X(RUN_ABORTING, "run.aborting", R, "reason, undo (what was done is taken back first), failed (it ends as failed)")  \
+	X(RUN_ENDED, "run.ended", R, "status (done failed aborted), reason, debris (entries left in the ledger)")    \
 	X(LEAD_TAKEN, "lead.taken", R, "who, from")                                                      \
 	X(CLOCK_SET, "clock.set", R, "clock (t0 t1 t2 t6), at_ns (wall), basis (scenario stated observed), note")  \
-	X(STEP_STARTED, "step.started", R, "step, attempt, iteration (grows with a retry after a known failure)")  \
+	X(STEP_STARTED, "step.started", R,                                                               \
+		"step, attempt, iteration (grows with a retry after a known failure), undo (this attempt takes the step back), debris (only what it created)")  \
 	X(STEP_PHASE, "step.phase", R, "step, attempt, phase (check run verify undo)")                   \
 	X(STEP_ASKED, "step.asked", R,                                                                   \
-		"ask, step, attempt, kind (confirm manual decide failed unknown diverged), level, title, text, digest, "    \
+		"ask, step, attempt, kind (confirm manual decide approve failed unknown diverged debris), level, title, text, digest, "    \
 		"word (to be typed, level 3), choices[{id,label}], detail{}")                                 \
+	X(STEP_APPROVED, "step.approved", R, "ask, step, word (approve reject), note; the question stays open")  \
 	X(STEP_ANSWERED, "step.answered", R, "ask, step, answer, value, note, digest")                   \
 	X(STEP_FINISHED, "step.finished", R,                                                             \
-		"step, attempt, outcome (ok failed skipped stopped interrupted unknown), outputs{}, "           \
+		"step, attempt, outcome (ok failed skipped stopped interrupted unknown undone), outputs{}, "           \
 		"error{code,text,world,hint}, reason, output{file,bytes,sha256,cut}")                         \
 	X(OP_READ, "op.read", R,                                                                         \
 		"step, attempt, ordinal, op, target, args{}, digest, ok, result{} or error{}, began_ns, ended_ns (wall)")    \
 	X(OP_INTENT, "op.intent", R,                                                                     \
-		"step, attempt, ordinal, key, op, target, effect, args{}, digest, before{}, undo{op,target,args}, idempotent, declared, allowed (no confirmation needed)")    \
+		"step, attempt, ordinal, key, op, target, effect, args{}, digest, before{}, undo{op,target,args}, idempotent, declared, allowed (no confirmation needed), creates (registered in the debris ledger), expires_ns (wall), "  \
+		"compensates (key of the operation this one takes back)")                                 \
 	X(OP_ALLOWED, "op.allowed", R, "step, attempt, ordinal, key, digest (of the intent that was confirmed)")    \
 	X(OP_REFUSED, "op.refused", R, "step, attempt, ordinal, key, reason")                            \
 	X(OP_RESULT, "op.result", R,                                                                     \
@@ -46,9 +51,10 @@
 	X(SERVICE_MARKED, "service.marked", R, "service, reached (restored verified normal), step")      \
 	X(RECOVERY_MEASURED, "recovery.measured", R,                                                     \
 		"service, step, lost, unit, acknowledged, rpa_ms, recovery_point_ns, basis")                  \
+	X(DEBRIS_KEPT, "debris.kept", R, "step, attempt, ordinal, key, reason (a human says that it stays)")  \
 	X(NOTE_ADDED, "note.added", R, "text, step")                                                     \
 	X(DEVIATION_RECORDED, "deviation.recorded", R,                                                   \
-		"what (override skip force), rule (of the policy that was overridden, or \"\"), reason, step (\"\" = the run)")
+		"what (override skip force keep adopt), rule (of the policy that was overridden, or \"\"), reason, step (\"\" = the run)")
 
 enum event_kind {
 #define X(id, name, where, payload) EVENT_##id,
@@ -88,11 +94,14 @@ void event_release(struct event *event);
 /* ------------------------------------------------------------------ the state of a run */
 
 enum step_state {
-	STEP_PENDING, STEP_RUNNING, STEP_OK, STEP_FAILED, STEP_SKIPPED, STEP_STOPPED, STEP_INTERRUPTED, STEP_UNKNOWN
+	STEP_PENDING, STEP_RUNNING, STEP_OK, STEP_FAILED, STEP_SKIPPED, STEP_STOPPED, STEP_INTERRUPTED, STEP_UNKNOWN,
+	STEP_UNDONE, STEP_STATES
 };
 const char *step_state_name(enum step_state state); /* "pending" … ; the outcome words of step.finished */
 
-enum step_kind { KIND_SCRIPT, KIND_MANUAL, KIND_DECIDE, KIND_WAIT };
+/* group: the end of a group, a nested runbook or a for_each; watch: a probe that must hold while its group runs;
+ * approve: other people than who started the run say yes. */
+enum step_kind { KIND_SCRIPT, KIND_MANUAL, KIND_DECIDE, KIND_WAIT, KIND_GROUP, KIND_WATCH, KIND_APPROVE, STEP_KINDS };
 const char *step_kind_name(enum step_kind kind);
 bool step_kind_find(const char *name, enum step_kind *out);
 
@@ -110,6 +119,10 @@ struct op {
 	const char *key, *op, *target, *effect, *digest;
 	const json_t *args, *before, *undo, *result, *error; /* NULL when absent */
 	bool idempotent;
+	bool creates;           /* leaves something behind that its undo takes away: the debris ledger */
+	struct wall expires;    /* of what it creates; ns 0 = never */
+	const char *compensates; /* key of the operation it takes back; NULL = none */
+	bool undone, kept;      /* its compensation was done; a human said that what it created stays */
 	bool settled;           /* UNKNOWN was settled, by verify or by a human */
 	const char *settled_by;
 	struct wall began, ended;
@@ -132,6 +145,13 @@ struct ask {
 	struct wall asked;
 };
 
+struct approval { /* said by one person about an ask */
+	int64_t ask, uid;
+	const char *who, *note;
+	bool yes;
+	struct wall at;
+};
+
 struct step {
 	const char *id, *title, *owner;
 	enum step_kind kind;
@@ -139,7 +159,11 @@ struct step {
 	const json_t *needs;    /* array of ids */
 	const json_t *uses;     /* {"op": ["target", …]} */
 	size_t *needs_index; size_t needs_count;
+	size_t *within_index; size_t within_count; /* the groups around it, outermost first */
+	int64_t parallel;       /* of a group: members that may run at once; 0 = no limit of its own */
 	enum step_state state;
+	bool undoing;           /* the running, or the last, attempt takes the step back … */
+	bool undoing_debris;    /* … or only what it created; it stays done then */
 	int64_t attempt;        /* 0 = never started */
 	int64_t iteration;      /* part of the operations' keys; grows with a retry after a known failure */
 	int64_t iteration_attempt; /* the attempt with which the iteration began */
@@ -188,6 +212,8 @@ struct run {
 	int64_t id;
 	enum run_status status;
 	bool started, paused, aborting;
+	bool undo;                             /* aborting: what was done is taken back first */
+	bool undo_failed;                      /* of such an end: it is a failure, not an operator's wish */
 	const char *reason;                    /* of the end or the abort */
 	const char *runbook, *title, *path, *digest, *plan_sha, *mode, *workspace, *workspace_root, *commit;
 	bool dirty;
@@ -198,6 +224,7 @@ struct run {
 	struct service *services; size_t service_count;
 	struct ask *asks; size_t ask_count;    /* open ones, oldest first */
 	struct note *notes; size_t note_count;
+	int64_t parallel;                      /* steps that may run at once; 0 = no limit of its own */
 	struct deviation *deviations; size_t deviation_count;
 	struct wall t0, t1, t2, t3, t6;        /* ns 0 = not known; t4, t5 are per service */
 	bool t0_assumed;
@@ -223,7 +250,22 @@ enum err_code run_apply(struct run *run, const struct event *event, struct err *
 struct step *run_step(const struct run *run, const char *id);        /* NULL when there is none */
 struct ask *run_ask(const struct run *run, int64_t id);
 struct ask *run_step_ask(const struct run *run, size_t step);        /* its open ask, or NULL */
-bool run_step_ready(const struct run *run, size_t step);             /* pending, and all it needs is ok or skipped */
+/* Of a question of kind approve: how many said yes (or no), and what one person said (NULL = nothing yet). */
+size_t run_approvals(const struct run *run, const struct ask *ask, bool yes);
+const struct approval *run_approval(const struct run *run, const struct ask *ask, int64_t uid);
+/* Pending, all it needs is ok or skipped, and no group around it is held by an invariant that failed. */
+bool run_step_ready(const struct run *run, size_t step);
+/* Whether every member of a group is through (ok, skipped); invariants of the group do not count. */
+bool run_group_through(const struct run *run, size_t group);
+bool run_step_within(const struct run *run, size_t step, size_t group);
+/* Running members of a group. */
+size_t run_group_running(const struct run *run, size_t group);
+/* What a step did that could be taken back and was not: operations done (or not known) with a compensation. */
+bool op_outstanding(const struct op *op);
+bool step_outstanding(const struct step *step);
+/* An entry of the debris ledger that is still open. */
+bool op_debris(const struct op *op);
+size_t run_debris(const struct run *run);
 bool run_finished(const struct run *run);                            /* nothing can start and nothing is open */
 struct op *run_op(const struct run *run, const char *key);
 size_t run_unknown_count(const struct run *run);                     /* ops in OP_STATE_UNKNOWN */

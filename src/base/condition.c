@@ -162,7 +162,11 @@ static bool op_matches(struct test *t)
 			"a regular expression is not looked at here");
 		return false;
 	}
-	return text != NULL && t->world->matches(text, json_string_value(t->operand));
+	const int found = t->world->matches(text != NULL ? text : "", json_string_value(t->operand));
+	if (found < 0)
+		t->code = err_set(t->err, ERR_USAGE, "\"%s\" is not a regular expression",
+			json_string_value(t->operand) != NULL ? json_string_value(t->operand) : "");
+	return text != NULL && found > 0;
 }
 
 static const struct {
@@ -324,10 +328,27 @@ static enum err_code say_list(
 	return ERR_NONE;
 }
 
+static const char *const sources[] = {"mode", "param", "output", "value", "item"};
+
+static enum err_code say_member(
+	const json_t *condition, const char *name, struct buf *out, struct err *err)
+{
+	const json_t *value = json_object_get(condition, name);
+
+	if (value == NULL)
+		return ERR_NONE;
+	char *text = json_is_string(value) ? xstrdup(json_string_value(value))
+					   : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	const bool apart = out->len > 0 && out->data[out->len - 1] != ' ';
+	const enum err_code code = buf_addf(
+		out, err, "%s%s %s", apart ? " " : "", name, text != NULL ? text : "?");
+	free(text);
+	return code;
+}
+
 static enum err_code say(const json_t *condition, struct buf *out, struct err *err)
 {
-	const json_t *part, *row;
-	const char *key;
+	const json_t *part;
 
 	if (json_is_array(condition))
 		return say_list(condition, "and", out, err);
@@ -339,15 +360,10 @@ static enum err_code say(const json_t *condition, struct buf *out, struct err *e
 		TRY(buf_addf(out, err, "not "));
 		return say(part, out, err);
 	}
-	json_object_foreach((json_t *)(uintptr_t)condition, key, row) {
-		char *text = json_is_string(row) ? xstrdup(json_string_value(row))
-						 : json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY);
-		const enum err_code code =
-			buf_addf(out, err, "%s%s %s", out->len > 0 && out->data[out->len - 1] != ' ' ? " " : "",
-				key, text != NULL ? text : "?");
-		free(text);
-		TRY(code);
-	}
+	for (size_t i = 0; i < COUNT_OF(sources); i++)
+		TRY(say_member(condition, sources[i], out, err));
+	for (size_t i = 0; i < COUNT_OF(operators); i++)
+		TRY(say_member(condition, operators[i].name, out, err));
 	return ERR_NONE;
 }
 

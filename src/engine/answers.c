@@ -4,6 +4,7 @@
  * its own. */
 #include "internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 struct answer {
@@ -94,9 +95,32 @@ static void apply_confirm(struct answer *answer)
 	}
 }
 
+/* A measured value is a number in the range the book accepts; one outside is a failure and said so. */
+static enum err_code check_measure(const struct answer *answer, const json_t *measure, struct err *err)
+{
+	const char *value = json_str(answer->request, "value", "");
+	const char *low = json_str(measure, "min", NULL), *high = json_str(measure, "max", NULL);
+	char *end;
+	const double number = strtod(value, &end);
+
+	if (value[0] == '\0' || *end != '\0' || !isfinite(number))
+		return err_set(err, ERR_USAGE, "this needs the measured value of %s in %s, a number",
+			json_str(measure, "name", "it"), json_str(measure, "unit", "its unit"));
+	if ((low != NULL && number < strtod(low, NULL)) || (high != NULL && number > strtod(high, NULL)))
+		return err_set(err, ERR_PRECONDITION,
+			"%s %s is outside what is accepted (%s to %s): measure again, or answer \"failed\"",
+			value, json_str(measure, "unit", ""), low != NULL ? low : "any",
+			high != NULL ? high : "any");
+	return ERR_NONE;
+}
+
 static enum err_code check_manual(const struct answer *answer, struct err *err)
 {
-	return str_eq(answer->word, "failed") ? need_note(answer, err) : ERR_NONE;
+	const json_t *measure = json_object_get(answer->ask->detail, "measure");
+
+	if (str_eq(answer->word, "failed"))
+		return need_note(answer, err);
+	return measure != NULL ? check_measure(answer, measure, err) : ERR_NONE;
 }
 
 static void apply_manual(struct answer *answer)
@@ -106,8 +130,15 @@ static void apply_manual(struct answer *answer)
 
 	if (done) {
 		const char *value = json_str(answer->request, "value", NULL);
+		const json_t *measure = json_object_get(answer->detail, "measure");
 		if (value != NULL)
 			json_put_str(part, "value", value);
+		if (measure != NULL) {
+			json_put_str(part, "name", json_str(measure, "name", ""));
+			json_put_str(part, "unit", json_str(measure, "unit", ""));
+		}
+		if (json_is_array(json_object_get(answer->request, "ticked")))
+			json_object_set(part, "ticked", json_object_get(answer->request, "ticked"));
 		if (answer->note != NULL)
 			json_put_str(part, "note", answer->note);
 	} else {
@@ -118,6 +149,22 @@ static void apply_manual(struct answer *answer)
 	json_put(more, done ? "outputs" : "error", part);
 	step_finish(
 		answer->live, answer->step, done ? STEP_OK : STEP_FAILED, more, answer->actor);
+}
+
+/* A step that was not begun, or a group with all its members. */
+static void skip_pending(struct answer *answer, size_t index)
+{
+	struct live *live = answer->live;
+
+	for (size_t i = 0; i < live->run->step_count; i++) {
+		if (i != index && !run_step_within(live->run, i, index))
+			continue;
+		if (live->run->steps[i].state != STEP_PENDING)
+			continue;
+		json_t *why = json_object();
+		json_put_str(why, "reason", "decided so");
+		step_finish(live, i, STEP_SKIPPED, why, answer->actor);
+	}
 }
 
 static void apply_decide(struct answer *answer)
@@ -135,23 +182,27 @@ static void apply_decide(struct answer *answer)
 	step_finish(live, answer->step, STEP_OK, more, answer->actor);
 	json_array_foreach(json_object_get(chosen, "skip"), i, id) {
 		const struct step *other = run_step(live->run, json_string_value(id));
-		if (other == NULL || other->state != STEP_PENDING)
-			continue;
-		json_t *why = json_object();
-		json_put_str(why, "reason", "decided so");
-		step_finish(live, (size_t)(other - live->run->steps), STEP_SKIPPED, why,
-			answer->actor);
+		if (other != NULL)
+			skip_pending(answer, (size_t)(other - live->run->steps));
 	}
-	if (json_flag(chosen, "stop", false)) {
-		json_t *payload = json_object();
-		json_put_str(payload, "reason", "decided so");
-		live_emit(live, EVENT_RUN_ABORTING, payload, answer->actor);
-	}
+	if (json_flag(chosen, "stop", false))
+		run_abort(live, "decided so", false, false, answer->actor);
+}
+
+static bool is_undo(const struct step *step)
+{
+	return step->undoing && step->state != STEP_UNDONE;
 }
 
 static enum err_code check_failed(const struct answer *answer, struct err *err)
 {
-	return str_eq(answer->word, "skip") ? need_note(answer, err) : ERR_NONE;
+	const struct live *live = answer->live;
+
+	if (live->run->aborting && !is_undo(&live->run->steps[answer->step]))
+		return err_set(err, ERR_CONFLICT, "the run is being ended");
+	return str_eq(answer->word, "skip") || str_eq(answer->word, "force")
+		       ? need_note(answer, err)
+		       : ERR_NONE;
 }
 
 static void apply_failed(struct answer *answer)
@@ -162,11 +213,31 @@ static void apply_failed(struct answer *answer)
 	if (str_eq(answer->word, "retry")) {
 		step_restart(
 			live, answer->step, step->state != STEP_INTERRUPTED, answer->actor);
+	} else if (str_eq(answer->word, "force")) {
+		step_force(live, answer->step, answer->note, answer->actor);
+	} else if (str_eq(answer->word, "undo")) {
+		step_undo(live, answer->step, answer->actor);
 	} else if (str_eq(answer->word, "skip")) {
-		json_t *more = json_object();
-		json_put_str(more, "reason", answer->note);
-		step_finish(live, answer->step, STEP_SKIPPED, more, answer->actor);
+		step_pass_over(live, answer->step, answer->note, answer->actor);
 	} /* stop: nothing that needs it can start, the run ends as failed */
+}
+
+static enum err_code check_debris(const struct answer *answer, struct err *err)
+{
+	return str_eq(answer->word, "keep") ? need_note(answer, err) : ERR_NONE;
+}
+
+static void apply_debris(struct answer *answer)
+{
+	struct live *live = answer->live;
+
+	if (str_eq(answer->word, "undo")) {
+		debris_remove(live, answer->step, answer->actor);
+		return;
+	}
+	live_deviate(live, "keep", NULL, answer->note, live->run->steps[answer->step].id,
+		answer->actor);
+	debris_keep(live, answer->step, answer->note, answer->actor);
 }
 
 static enum err_code check_unknown(const struct answer *answer, struct err *err)
@@ -192,6 +263,28 @@ static void apply_unknown(struct answer *answer)
 			answer->actor);
 }
 
+static enum err_code check_approve(const struct answer *answer, struct err *err)
+{
+	return approve_check(
+		answer->live, answer->ask, answer->word, answer->note, answer->actor, err);
+}
+
+static void apply_approve(struct answer *answer)
+{
+	json_t *more = json_object(), *part = json_object();
+	const bool yes = str_eq(answer->word, "approve");
+
+	if (!yes) {
+		json_put_str(part, "code", "REFUSED");
+		char *text = xasprintf("rejected by %s: %s", answer->actor->name, answer->note);
+		json_put_str(part, "text", text);
+		json_put_str(part, "world", world_name(WORLD_UNCHANGED));
+		free(text);
+	}
+	json_put(more, yes ? "outputs" : "error", part);
+	step_finish(answer->live, answer->step, yes ? STEP_OK : STEP_FAILED, more, answer->actor);
+}
+
 static const struct {
 	const char *kind;
 	enum err_code (*check)(const struct answer *answer, struct err *err);
@@ -203,6 +296,8 @@ static const struct {
 	{ "failed", check_failed, apply_failed },
 	{ "diverged", check_failed, apply_failed },
 	{ "unknown", check_unknown, apply_unknown },
+	{ "approve", check_approve, apply_approve },
+	{ "debris", check_debris, apply_debris },
 };
 
 static bool offered(const struct ask *ask, const char *word)
@@ -240,6 +335,12 @@ enum err_code step_answer(
 			answer.ask->kind);
 	if (answer_kinds[kind].check != NULL)
 		TRY(answer_kinds[kind].check(&answer, err));
+	if (str_eq(answer.ask->kind, "approve")) {
+		const int64_t id = answer.ask->id;
+		if (!approve_say(live, answer.ask, answer.word, answer.note, actor))
+			return ERR_NONE; /* one voice more; the others are waited for */
+		answer.ask = run_ask(live->run, id);
+	}
 	json_t *payload = json_object();
 	json_put_int(payload, "ask", answer.ask->id);
 	json_put_str(payload, "step", live->run->steps[answer.step].id);

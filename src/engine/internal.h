@@ -5,6 +5,12 @@
  * request.c  the table of requests
  * live.c     open runs: events in, commits out, start and end
  * steps.c    which step may start, how it ends, what a human is asked
+ * settle.c   outcomes nobody knows
+ * conditions.c  what a step sees of the run; whether its `when` holds
+ * polls.c    steps that look again and again: waits, invariants
+ * approvals.c  steps that other people have to say yes to
+ * undo.c     taking back; what was left lying about
+ * halt.c     the kill switch for drills
  * answers.c  what the human said
  * ops.c      what a worker says: reads, intents, results, the end
  * workers.c  the zygote and the worker processes
@@ -120,7 +126,8 @@ struct conn {
 	bool caught_up, told_caught_up, watch;
 };
 
-enum job { JOB_STEP, JOB_VERIFY, JOB_SECRETS };
+enum job { JOB_STEP, JOB_VERIFY, JOB_SECRETS, JOB_CONDITION };
+enum judged { JUDGED_NOT, JUDGED_YES, JUDGED_NO }; /* a condition that a worker looked at */
 struct worker {
 	struct worker *next;
 	struct server *server;
@@ -148,6 +155,11 @@ struct live_step {
 	int64_t next_ordinal;
 	json_t *outputs;     /* of its run phase, kept until its verify has passed */
 	json_t *output;	     /* the output file as last reported */
+	bool polling;	     /* between two looks: a timer is armed */
+	char *seen;	     /* why the last look did not hold; owned */
+	bool judging;	     /* a worker looks at its condition */
+	enum judged judged;
+	bool forced;	     /* counted as done by a human's word */
 	bool previewed;	     /* a human saw the list of its changes and said yes */
 	char *confirmed;     /* digest a human said yes to */
 	const char *waiting; /* phase to be started once the secrets are there; static, NULL =
@@ -163,6 +175,7 @@ struct live {
 	struct live_step *steps;
 	size_t low;  /* no step before it can start any more */
 	int active;  /* steps that run now */
+	int watching; /* of them, invariants: they take no place from the others */
 	int waiting; /* of them, those that wait for the secrets */
 	bool dirty, ending, sealed;
 	int secrets_fd; /* sealed memfd, -1 = none yet */
@@ -206,6 +219,8 @@ struct server {
 	struct batch **failed; /* to be submitted again, in order */
 	size_t failed_count;
 	int64_t in_flight; /* batches with the writer */
+	json_t *halted;	   /* workspace root -> {reason, who, at_ns, by_file}: its drills are stopped */
+	uv_timer_t halt_timer;
 	struct live *lives;
 	struct conn *conns;
 	struct worker *workers;
@@ -256,10 +271,68 @@ void step_phase_done(struct live *live, size_t step, const json_t *done);
 void step_lost(struct live *live, size_t step, const char *reason, bool resuming);
 void step_restart(
 	struct live *live, size_t step, bool new_iteration, const struct actor *actor);
+void step_begin_attempt(
+	struct live *live, size_t step, json_t *payload, const struct actor *actor);
+void step_begin_failed(struct live *live, size_t step, const struct err *err);
+void step_run_phase(struct live *live, size_t step, const char *phase);
+void step_pass_over(struct live *live, size_t step, const char *reason, const struct actor *actor);
+void step_force(struct live *live, size_t step, const char *reason, const struct actor *actor);
+void step_stop(struct live *live, size_t step, const char *reason);
+void step_ask_failed(struct live *live, size_t step);
+json_t *choice_row(const char *id, const char *label);
 int64_t step_ask(struct live *live, size_t step, const char *kind, int64_t level, json_t *more);
 /* Says what became of an operation nobody knew about; evidence may be NULL. */
 void step_settle(struct live *live, size_t step, const struct op *op, const char *verdict,
 	const char *by, const char *reason, const json_t *evidence, const struct actor *actor);
+/* settle.c */
+const struct op *first_unknown(const struct step *step);
+
+/* conditions.c; JSON is owned by the caller */
+json_t *outputs_all(const struct live *live);
+json_t *outputs_seen(const struct live *live, size_t step);
+json_t *params_seen(const struct live *live, size_t step);
+json_t *group_outputs(const struct live *live, size_t group);
+/* ERR_UNSUPPORTED: it has a regular expression, a worker has to look. */
+enum err_code when_holds(const struct live *live, size_t step, bool *holds,
+	struct err *err) MUST_CHECK;
+json_t *job_condition(const struct live *live, size_t step);
+
+/* polls.c */
+bool step_polls(const struct live *live, size_t step);
+int64_t poll_timeout_ms(const struct live *live, size_t step);
+void poll_done(struct live *live, size_t step, const json_t *done);
+void polls_end(struct live *live);
+int64_t wait_left_ms(const struct live *live, size_t step);
+
+/* approvals.c */
+void approve_ask(struct live *live, size_t step);
+void approve_arm(struct live *live, size_t step); /* its timeout, after a restart */
+enum err_code approve_check(const struct live *live, const struct ask *ask, const char *word,
+	const char *note, const struct actor *actor, struct err *err) MUST_CHECK;
+bool approve_say(struct live *live, const struct ask *ask, const char *word, const char *note,
+	const struct actor *actor);
+
+/* undo.c */
+bool step_undoable(const struct live *live, size_t step);
+void step_undo(struct live *live, size_t step, const struct actor *actor);
+json_t *undo_list(const struct step *step);
+const struct op *undo_of(const struct step *step, const char *op, const char *target,
+	const json_t *args);
+void run_abort(struct live *live, const char *reason, bool undo, bool failed,
+	const struct actor *actor);
+bool run_undo_advance(struct live *live);
+bool debris_ask(struct live *live);
+void debris_remove(struct live *live, size_t step, const struct actor *actor);
+void debris_keep(struct live *live, size_t step, const char *reason, const struct actor *actor);
+
+/* halt.c */
+void halt_load(struct server *server);
+void halt_free(struct server *server);
+enum err_code halt_check(struct server *server, const json_t *plan, struct err *err) MUST_CHECK;
+enum err_code halt_set(struct server *server, const char *workspace, bool stopped,
+	const char *reason, const struct actor *actor, json_t *answer, struct err *err) MUST_CHECK;
+json_t *halt_list(const struct server *server); /* owned */
+
 /* answers.c */
 enum err_code step_answer(struct live *live, const json_t *request, const struct actor *actor,
 	struct err *err) MUST_CHECK;
@@ -329,6 +402,7 @@ enum err_code worker_run_phase(
 enum err_code worker_verify(
 	struct live *live, size_t step, const struct op *op, struct err *err) MUST_CHECK;
 enum err_code worker_secrets(struct live *live, struct err *err) MUST_CHECK;
+enum err_code worker_condition(struct live *live, size_t step, struct err *err) MUST_CHECK;
 void worker_stop(struct server *server, int64_t id);
 void spare_dismiss(struct server *server); /* when no run is open */
 void worker_tell(struct worker *worker, const char *what, int64_t ordinal, const char *code,

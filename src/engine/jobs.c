@@ -3,6 +3,7 @@
 #include "internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The digest of a call as docs/protocol.md defines it; an intent's own digest covers more. */
 static void put_digest(json_t *row, const struct op *op)
@@ -98,15 +99,41 @@ static json_t *job_base(const struct live *live, const char *what)
 	return job;
 }
 
-static json_t *outputs_so_far(const struct live *live)
+/* What may be used: the step's own list and, when it is taken back, the compensations. */
+static json_t *uses_of(const json_t *row, const json_t *undo)
 {
-	json_t *out = json_object();
+	json_t *uses = json_deep_copy(json_object_get(row, "uses"));
+	const json_t *one;
+	size_t i;
 
-	for (size_t i = 0; i < live->run->step_count; i++)
-		if (live->run->steps[i].outputs != NULL)
-			json_object_set(out, live->run->steps[i].id,
-				(json_t *)(uintptr_t)live->run->steps[i].outputs);
-	return out;
+	if (uses == NULL)
+		uses = json_object();
+	json_array_foreach(undo, i, one) {
+		const char *op = json_str(one, "op", "");
+		if (json_object_get(uses, op) == NULL)
+			json_put(uses, op, json_array());
+		json_array_append(json_object_get(uses, op), json_object_get(one, "target"));
+	}
+	return uses;
+}
+
+/* "check", "verify" and "undo" have a script of that name; a run and a look have the step's own. */
+static json_t *script_of(const json_t *row, const char *phase)
+{
+	const bool own = str_eq(phase, "run") || str_eq(phase, "probe");
+
+	return json_object_get(row, own ? "script" : phase);
+}
+
+/* The id without its scope's prefix: what the nested runbook itself calls it. */
+static const char *local_id(const struct live *live, size_t index)
+{
+	const char *scope = json_str(plan_step(live, index), "scope", "");
+	const char *prefix = json_str(
+		json_object_get(json_object_get(live->plan, "scopes"), scope), "prefix", "");
+	const char *id = live->run->steps[index].id;
+
+	return str_starts(id, prefix) ? id + strlen(prefix) : id;
 }
 
 json_t *job_step(const struct live *live, size_t index, const char *phase)
@@ -122,15 +149,26 @@ json_t *job_step(const struct live *live, size_t index, const char *phase)
 	json_put_int(job, "attempt", step->attempt);
 	json_put_str(job, "phase", phase);
 	json_put_str(job, "key", key);
-	json_object_set(
-		job, "script", json_object_get(row, str_eq(phase, "run") ? "script" : phase));
+	if (script_of(row, phase) != NULL)
+		json_object_set(job, "script", script_of(row, phase));
 	json_put(job, "modules", modules(live));
-	json_object_set(job, "params", json_object_get(live->plan, "params"));
-	json_put(job, "outputs", outputs_so_far(live));
+	json_put(job, "params", params_seen(live, index));
+	json_put(job, "outputs", outputs_seen(live, index));
 	if (own->outputs != NULL) /* the step's own, for its verify */
-		json_object_set(json_object_get(job, "outputs"), step->id, own->outputs);
-	json_object_set(job, "uses", json_object_get(row, "uses"));
-	json_put_int(job, "timeout_ms", json_int(row, "timeout_ms", 0));
+		json_object_set(json_object_get(job, "outputs"), local_id(live, index), own->outputs);
+	if (json_object_get(row, "item") != NULL) {
+		json_object_set(job, "item", json_object_get(row, "item"));
+		json_put_str(job, "item_name", json_str(row, "item_name", "item"));
+	}
+	json_t *undo = str_eq(phase, "undo") ? undo_list(step) : NULL;
+	json_put(job, "uses", uses_of(row, undo));
+	if (undo != NULL)
+		json_put(job, "compensate", undo);
+	if (str_eq(phase, "undo") && step->undoing_debris)
+		json_object_del(job, "script");
+	json_put_int(job, "timeout_ms",
+		str_eq(phase, "probe") ? poll_timeout_ms(live, index)
+				       : json_int(row, "timeout_ms", 0));
 	json_put_int(job, "first_ordinal", own->next_ordinal);
 	json_put(job, "replay", replay_list(step));
 	json_put_int(clock, "t0_ns", live->run->t0.ns);

@@ -263,8 +263,8 @@ static void keep_bytes(struct server *server, const char *bytes, size_t len, con
 
 /* ------------------------------------------------------------------ start and end */
 
-static const char *const step_members[] = { "id", "title", "owner", "kind", "needs", "uses",
-	"level", "expect_ms", "wait_ms", "marks", "time" };
+static const char *const step_members[] = { "id", "title", "owner", "kind", "needs", "within", "uses",
+	"level", "expect_ms", "wait_ms", "marks", "time", "parallel" };
 static const char *const service_members[] = { "name", "rto_ms", "rpo_ms", "tier", "owner" };
 
 static json_t *pick(const json_t *rows, const char *const *names, size_t count)
@@ -309,6 +309,8 @@ static json_t *started_payload(struct server *server, const json_t *plan)
 	json_object_set(payload, "workspace", json_object_get(plan, "workspace"));
 	json_object_set(payload, "mode", json_object_get(plan, "mode"));
 	json_object_set(payload, "params", json_object_get(plan, "params"));
+	if (json_object_get(plan, "parallel") != NULL)
+		json_object_set(payload, "parallel", json_object_get(plan, "parallel"));
 	json_put(payload, "services",
 		pick(json_object_get(plan, "services"), service_members,
 			COUNT_OF(service_members)));
@@ -320,7 +322,7 @@ static json_t *started_payload(struct server *server, const json_t *plan)
 /* Only what the engine itself relies on; the rest was checked where the plan was made. */
 static enum err_code check_plan(const json_t *plan, struct err *err)
 {
-	static const char *const modes[] = { "probe", "drill", "live" };
+	static const char *const modes[] = { "probe", "tabletop", "drill", "live" };
 	const char *mode = json_str(plan, "mode", "");
 	const json_t *file, *steps = json_object_get(plan, "steps");
 	bool known = false;
@@ -332,7 +334,7 @@ static enum err_code check_plan(const json_t *plan, struct err *err)
 		known = known || str_eq(mode, modes[i]);
 	if (!known)
 		return err_set(
-			err, ERR_USAGE, "unknown mode \"%s\": probe, drill or live", mode);
+			err, ERR_USAGE, "unknown mode \"%s\": probe, tabletop, drill or live", mode);
 	if (json_array_size(steps) == 0 || json_array_size(steps) > 10000)
 		return err_set(err, ERR_USAGE, "a plan has 1 to 10000 steps, this one has %zu",
 			json_array_size(steps));
@@ -342,15 +344,21 @@ static enum err_code check_plan(const json_t *plan, struct err *err)
 	return ERR_NONE;
 }
 
+/* Whether a run of this mode touches the world. */
+static bool acts(const char *mode)
+{
+	return str_eq(mode, "drill") || str_eq(mode, "live");
+}
+
 static enum err_code check_locks(struct server *server, const json_t *plan, struct err *err)
 {
 	const json_t *service;
 	size_t i;
 
-	if (str_eq(json_str(plan, "mode", ""), "probe"))
+	if (!acts(json_str(plan, "mode", "")))
 		return ERR_NONE;
 	for (const struct live *live = server->lives; live != NULL; live = live->next) {
-		if (live->ending || str_eq(live->run->mode, "probe"))
+		if (live->ending || !acts(live->run->mode))
 			continue;
 		json_array_foreach(json_object_get(plan, "services"), i, service)
 			for (size_t k = 0; k < live->run->service_count; k++)
@@ -387,7 +395,7 @@ struct live *live_adopt(struct server *server, struct run *run, json_t *plan)
 		.server = server, .id = run->id, .run = run, .plan = plan, .secrets_fd = -1
 	};
 	live->steps = xmalloc(count * sizeof(*live->steps));
-	live->secrets_needed = plan_has_secrets(plan);
+	live->secrets_needed = plan_has_secrets(plan) && !str_eq(json_str(plan, "mode", ""), "tabletop");
 	live->committed = run->next_pos;
 	live->next = server->lives;
 	server->lives = live;
@@ -404,6 +412,7 @@ enum err_code live_start(struct server *server, const json_t *plan, const struct
 		return err_set(
 			err, ERR_JOURNAL, "the journal cannot be written: no run starts");
 	TRY(check_plan(plan, err));
+	TRY(halt_check(server, plan, err));
 	TRY(check_locks(server, plan, err));
 	TRY(journal_next_run(server->reader, &id, err));
 	if (id < server->next_run)
@@ -438,6 +447,7 @@ void live_end(struct live *live, enum run_status status, const char *reason,
 	live->ending = true;
 	json_put_str(payload, "status", run_status_name(status));
 	json_put_str(payload, "reason", reason ? reason : "");
+	json_put_int(payload, "debris", (int64_t)run_debris(live->run));
 	live_emit(live, EVENT_RUN_ENDED, payload, actor);
 	run_seal(live->server, live->id);
 	batch_after(live->server, AFTER_FORGET)->run = live->id;
@@ -464,6 +474,7 @@ void live_free(struct live *live)
 		json_decref(live->steps[i].outputs);
 		json_decref(live->steps[i].output);
 		free(live->steps[i].confirmed);
+		free(live->steps[i].seen);
 	}
 	free(live->steps);
 	if (live->secrets_fd >= 0)

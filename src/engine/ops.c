@@ -74,6 +74,18 @@ static bool used(const struct live *live, size_t step, const char *op, const cha
 	return false;
 }
 
+/* The operation of the step that this intent of its undo takes back, or NULL. */
+static const struct op *takes_back(
+	const struct live *live, const struct worker *worker, const json_t *message)
+{
+	const struct step *step = &live->run->steps[worker->step];
+
+	return step->undoing ? undo_of(step, json_str(message, "op", ""),
+				       json_str(message, "target", ""),
+				       json_object_get(message, "args"))
+			     : NULL;
+}
+
 /* Why this intent may not be, or NULL; text of its own is put into policy. */
 static const char *forbidden(
 	struct live *live, const struct worker *worker, const json_t *message, struct err *policy)
@@ -82,11 +94,11 @@ static const char *forbidden(
 
 	if (str_eq(live->run->mode, "probe"))
 		return "mode probe changes nothing";
-	if (!used(live, worker->step, op, target))
+	if (!used(live, worker->step, op, target) && takes_back(live, worker, message) == NULL)
 		return "the step's uses: does not list it";
 	if (!plan_mode_allows(live, target))
 		return "the target's environment does not allow this mode";
-	if (live->run->aborting)
+	if (live->run->aborting && !live->run->steps[worker->step].undoing)
 		return "the run is being ended";
 	if (policy_intent(live, target, policy) != ERR_NONE)
 		return policy->text;
@@ -115,6 +127,20 @@ void op_refuse(struct live *live, size_t step, const struct op *op, const char *
 	live_emit(live, EVENT_OP_REFUSED, payload, actor);
 }
 
+/* No effect of the run before this one could not be taken back. */
+static bool first_irreversible(const struct run *run)
+{
+	for (size_t i = 0; i < run->step_count; i++)
+		for (size_t k = 0; k < run->steps[i].op_count; k++) {
+			const struct op *op = &run->steps[i].ops[k];
+			if (str_eq(op->effect, "irreversible") &&
+				(op->state == OP_STATE_DONE || op->state == OP_STATE_UNKNOWN ||
+					op->state == OP_STATE_ALLOWED))
+				return false;
+		}
+	return true;
+}
+
 static void ask_confirm(
 	struct live *live, struct worker *worker, const json_t *message, int64_t level)
 {
@@ -137,6 +163,7 @@ static void ask_confirm(
 		: live_mode && live->run->service_count > 0 ? live->run->services[0].name
 		: live_mode				    ? "live"
 							    : "drill");
+	json_put_flag(detail, "point_of_no_return", level >= 3 && first_irreversible(live->run));
 	json_put(more, "detail", detail);
 	row = json_object();
 	json_put_str(row, "id", "yes");
@@ -150,6 +177,19 @@ static void ask_confirm(
 	free(title);
 	worker->asked = mono_now();
 	step_ask(live, worker->step, "confirm", level, more);
+}
+
+/* What it creates is in the ledger, with the way to take it away, before it is created. */
+static void register_debris(
+	const struct live *live, size_t step, const json_t *message, json_t *payload)
+{
+	const int64_t expires = json_int(plan_step(live, step), "expires_ms", 0);
+
+	if (!json_flag(message, "creates", false))
+		return;
+	json_put_flag(payload, "creates", true);
+	if (expires > 0)
+		json_put_int(payload, "expires_ns", wall_now().ns + expires * 1000000);
 }
 
 static void on_intent(struct live *live, struct worker *worker, const json_t *message)
@@ -167,12 +207,19 @@ static void on_intent(struct live *live, struct worker *worker, const json_t *me
 
 	take(payload, message, names, COUNT_OF(names));
 	count_ordinal(live, worker, message);
-	if (json_int(row, "author_level", 0) > level)
+	const struct op *original = takes_back(live, worker, message);
+	const bool undoing = live->run->steps[worker->step].undoing;
+	if (original != NULL)
+		json_put_str(payload, "compensates", original->key);
+	register_debris(live, worker->step, message, payload);
+	if (undoing && level >= 3 && why == NULL) /* the consent for the effect does not go that far */
+		why = "it could only be taken back by what cannot be undone itself: a human has to";
+	if (!undoing && json_int(row, "author_level", 0) > level)
 		level = json_int(row, "author_level", 0);
 	const bool seen = own->confirmed != NULL &&
 			  str_eq(own->confirmed, json_str(message, "digest", ""));
 	const bool direct =
-		why == NULL && !seen && (level == 0 || (level == 1 && own->previewed));
+		why == NULL && !seen && (undoing || level == 0 || (level == 1 && own->previewed));
 	json_put_flag(payload, "allowed", direct);
 	live_emit(live, EVENT_OP_INTENT, payload, NULL);
 	if (why != NULL) {
@@ -292,6 +339,26 @@ static void on_verdict(struct live *live, struct worker *worker, const json_t *m
 	step_verdict(live, worker->step, json_str(worker->verifying, "key", ""), message);
 }
 
+static void on_condition(struct live *live, struct worker *worker, const json_t *message)
+{
+	struct live_step *own = &live->steps[worker->step];
+	struct err err = { 0 };
+
+	worker->done = true;
+	if (!own->judging)
+		return;
+	own->judging = false;
+	live->active--;
+	live->dirty = true;
+	if (json_flag(message, "ok", false)) {
+		own->judged = json_flag(message, "holds", false) ? JUDGED_YES : JUDGED_NO;
+		return;
+	}
+	err_set(&err, ERR_USAGE, "its condition: %s",
+		json_str(json_object_get(message, "error"), "text", "nobody could look at it"));
+	step_begin_failed(live, worker->step, &err);
+}
+
 static void on_secrets(struct live *live, struct worker *worker, const json_t *message)
 {
 	worker->done = true;
@@ -326,6 +393,7 @@ static const struct {
 	{ "done", JOB_STEP, on_done },
 	{ "verdict", JOB_VERIFY, on_verdict },
 	{ "secrets", JOB_SECRETS, on_secrets },
+	{ "condition", JOB_CONDITION, on_condition },
 };
 
 void worker_message(struct worker *worker, const json_t *message)

@@ -332,6 +332,12 @@ static json_t *reason_payload(const char *note)
 	return payload;
 }
 
+/* A step that came later and is not out of the way. */
+static bool step_blocks_undo(const struct step *step)
+{
+	return step->state != STEP_PENDING && step->state != STEP_SKIPPED && step->state != STEP_UNDONE;
+}
+
 static enum err_code act_pause(struct request *r, struct err *err)
 {
 	const char *note;
@@ -381,6 +387,11 @@ static enum err_code act_skip(struct request *r, struct err *err)
 	const bool preview = ask != NULL && r->live->run->steps[step].state == STEP_PENDING;
 	if (r->live->run->steps[step].state != STEP_PENDING || (ask != NULL && !preview))
 		return answer_failed(r, step, "skip", err);
+	live_deviate(r->live, "skip", NULL, note, r->live->run->steps[step].id, &r->conn->actor);
+	for (size_t i = 0; i < r->live->run->step_count; i++) /* a group goes with its members */
+		if (i != step && r->live->run->steps[i].state == STEP_PENDING &&
+			run_step_within(r->live->run, i, step))
+			step_finish(r->live, i, STEP_SKIPPED, reason_payload(note), &r->conn->actor);
 	step_finish(r->live, step, STEP_SKIPPED, reason_payload(note), &r->conn->actor);
 	return ERR_NONE;
 }
@@ -401,11 +412,7 @@ static enum err_code act_stop_step(struct request *r, struct err *err)
 	const struct step *row = &r->live->run->steps[step];
 	if (row->state != STEP_RUNNING)
 		return err_set(err, ERR_CONFLICT, "step \"%s\" is not running", row->id);
-	if (row->kind == KIND_SCRIPT)
-		worker_stop(r->server, r->live->steps[step].worker);
-	else
-		step_finish(r->live, step, STEP_STOPPED,
-			reason_payload("stopped by an operator"), &r->conn->actor);
+	step_stop(r->live, step, "stopped by an operator");
 	return ERR_NONE;
 }
 
@@ -414,17 +421,41 @@ static enum err_code act_abort(struct request *r, struct err *err)
 	const char *note;
 
 	TRY(reason_of(r, &note, err));
-	live_emit(r->live, EVENT_RUN_ABORTING, reason_payload(note), &r->conn->actor);
-	for (size_t i = 0; i < r->live->run->step_count; i++) {
-		if (r->live->run->steps[i].state != STEP_RUNNING)
-			continue;
-		if (r->live->run->steps[i].kind == KIND_SCRIPT)
-			worker_stop(r->server, r->live->steps[i].worker);
-		else
-			step_finish(r->live, i, STEP_STOPPED,
-				reason_payload("the run is being ended"), NULL);
-	}
+	run_abort(r->live, note, json_flag(r->body, "undo", false), false, &r->conn->actor);
 	return ERR_NONE;
+}
+
+/* Takes one step back; who needs it must not have begun. */
+static enum err_code act_undo(struct request *r, struct err *err)
+{
+	const struct run *run = r->live->run;
+	size_t step = 0;
+
+	TRY(step_of(r, &step, err));
+	if (run->aborting)
+		return err_set(err, ERR_CONFLICT, "the run is being ended");
+	if (!step_undoable(r->live, step))
+		return err_set(err, ERR_CONFLICT, "step \"%s\" is %s: there is nothing to take back",
+			run->steps[step].id, step_state_name(run->steps[step].state));
+	for (size_t i = 0; i < run->step_count; i++)
+		for (size_t k = 0; k < run->steps[i].needs_count; k++)
+			if (run->steps[i].needs_index[k] == step && step_blocks_undo(&run->steps[i]))
+				return err_set(err, ERR_CONFLICT,
+					"step \"%s\" came after it and is %s: take that back first",
+					run->steps[i].id, step_state_name(run->steps[i].state));
+	step_undo(r->live, step, &r->conn->actor);
+	return ERR_NONE;
+}
+
+/* Counts a failed step as done. */
+static enum err_code act_force(struct request *r, struct err *err)
+{
+	const char *note;
+	size_t step = 0;
+
+	TRY(reason_of(r, &note, err));
+	TRY(step_of(r, &step, err));
+	return answer_failed(r, step, "force", err);
 }
 
 static enum err_code act_note(struct request *r, struct err *err)
@@ -475,6 +506,8 @@ static const struct {
 	{ "retry", act_retry, false, false },
 	{ "stop_step", act_stop_step, false, true },
 	{ "abort", act_abort, false, true },
+	{ "undo", act_undo, false, false },
+	{ "force", act_force, false, false },
 	{ "note", act_note, true, false },
 	{ "clock", act_clock, false, false },
 };
@@ -494,6 +527,24 @@ static enum err_code do_act(struct request *r, struct err *err)
 		return acts[i].act(r, err);
 	}
 	return err_set(err, ERR_USAGE, "unknown action \"%s\"", name);
+}
+
+/* The kill switch: {"action": "stop" | "allow" | "list", "workspace": ROOT, "note"}. */
+static enum err_code do_drills(struct request *r, struct err *err)
+{
+	const char *action = json_str(r->body, "action", ""), *note;
+	const char *workspace = json_str(r->body, "workspace", "");
+
+	if (str_eq(action, "list")) {
+		json_put(r->answer, "halted", halt_list(r->server));
+		return ERR_NONE;
+	}
+	TRY(reason_of(r, &note, err));
+	if (workspace[0] != '/' || (!str_eq(action, "stop") && !str_eq(action, "allow")))
+		return err_set(err, ERR_USAGE, "stop, allow or list, with the directory of a workspace");
+	r->durable = true;
+	return halt_set(r->server, workspace, str_eq(action, "stop"), note, &r->conn->actor,
+		r->answer, err);
 }
 
 /* ------------------------------------------------------------------ the table */
@@ -523,6 +574,7 @@ static const struct {
 	{ "detach", do_detach, LOOK, false, false },
 	{ "lead", do_lead, ACT, true, true },
 	{ "answer", do_answer, SPEAK, true, true },
+	{ "drills", do_drills, ACT, false, true },
 	{ "act", do_act, SPEAK, true, true },
 	{ "output", do_output, LOOK, false, false },
 };

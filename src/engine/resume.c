@@ -97,10 +97,17 @@ static void resume_step(struct live *live, size_t index)
 
 	if (step->state == STEP_RUNNING) {
 		live->active++;
-		if (step->kind == KIND_SCRIPT)
+		live->watching += step->kind == KIND_WATCH;
+		if (str_eq(live->run->mode, "tabletop"))
+			return; /* its question is open */
+		if (step->kind == KIND_SCRIPT || step->undoing || step_polls(live, index))
 			look_again(live->server, live->id, (int64_t)index);
 		else if (step->kind == KIND_WAIT)
 			step_arm_wait(live, index);
+		else if (step->kind == KIND_APPROVE)
+			approve_arm(live, index);
+		else if (step->kind == KIND_GROUP)
+			step_finish(live, index, STEP_OK, NULL, NULL);
 	} else if (step->state == STEP_UNKNOWN && run_step_ask(live->run, index) == NULL) {
 		step_settle_unknown(live, index);
 	} else if (step->state == STEP_INTERRUPTED && run_step_ask(live->run, index) == NULL) {

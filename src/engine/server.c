@@ -355,6 +355,7 @@ static void close_all(struct server *server)
 		close(server->lock_fd);
 	free(server->socket_path);
 	free(server->stop_reason);
+	halt_free(server);
 	free(server->program);
 	settings_release(&server->team);
 	settings_release(&server->policy);
@@ -411,8 +412,10 @@ enum err_code server_run(const struct server_options *options, struct err *err)
 	}
 	if (code == ERR_NONE)
 		code = zygote_start(server, err);
-	if (code == ERR_NONE)
+	if (code == ERR_NONE) {
+		halt_load(server);
 		code = resume_all(server, err);
+	}
 	if (code == ERR_NONE)
 		code = listen_on(server, err);
 	if (code == ERR_NONE) {

@@ -33,7 +33,7 @@ int64_t step_ask(struct live *live, size_t step, const char *kind, int64_t level
 	return id;
 }
 
-static json_t *choice(const char *id, const char *label)
+json_t *choice_row(const char *id, const char *label)
 {
 	json_t *row = json_object();
 
@@ -42,20 +42,31 @@ static json_t *choice(const char *id, const char *label)
 	return row;
 }
 
-/* The question after a failure, an interruption or a divergence. */
+/* The question after a failure, an interruption, a divergence or an undo. */
 static void ask_failed(struct live *live, size_t index, const char *kind)
 {
 	const struct step *step = &live->run->steps[index];
+	const bool undo = step->undoing && step->state != STEP_UNDONE;
 	json_t *more = json_object(), *choices = json_array();
-	char *title = xasprintf("%s: %s", step->title, step_state_name(step->state));
+	char *title = xasprintf("%s: %s%s", step->title, undo ? "undo " : "",
+		step_state_name(step->state));
 
 	if (!str_eq(kind, "diverged"))
-		json_array_append_new(
-			choices, choice("retry", step->state == STEP_INTERRUPTED
-							 ? "go on from where it was"
-							 : "run the step again"));
-	json_array_append_new(choices, choice("skip", "pass over it (a reason is needed)"));
-	json_array_append_new(choices, choice("stop", "end the run here"));
+		json_array_append_new(choices,
+			choice_row("retry", undo ? "try to take it back once more"
+					    : step->state == STEP_INTERRUPTED
+						    ? "go on from where it was"
+						    : "run the step again"));
+	json_array_append_new(choices,
+		choice_row("skip", undo ? "leave it as it is (a reason is needed)"
+					: "pass over it (a reason is needed)"));
+	if (!undo && (step->state == STEP_FAILED || step->state == STEP_STOPPED))
+		json_array_append_new(choices,
+			choice_row("force", "count it as done all the same (a reason is needed)"));
+	if (!undo && step_undoable(live, index))
+		json_array_append_new(choices, choice_row("undo", "take back what it did"));
+	if (!live->run->aborting)
+		json_array_append_new(choices, choice_row("stop", "end the run here"));
 	json_put_str(more, "title", title);
 	json_put_str(more, "text",
 		step->error_text ? step->error_text
@@ -64,6 +75,11 @@ static void ask_failed(struct live *live, size_t index, const char *kind)
 	json_put(more, "choices", choices);
 	free(title);
 	step_ask(live, index, kind, 0, more);
+}
+
+void step_ask_failed(struct live *live, size_t index)
+{
+	ask_failed(live, index, "failed");
 }
 
 /* ------------------------------------------------------------------ phases */
@@ -86,7 +102,7 @@ const char *next_phase(const json_t *row, const char *phase)
 	return NULL;
 }
 
-static void run_phase(struct live *live, size_t step, const char *phase)
+void step_run_phase(struct live *live, size_t step, const char *phase)
 {
 	struct err err = { 0 };
 	json_t *payload = named(live, step);
@@ -121,13 +137,19 @@ static void ask_manual(struct live *live, size_t step, const char *kind)
 	json_put_str(more, "text", json_str(row, "text", ""));
 	if (json_object_get(row, "checklist") != NULL)
 		json_object_set(detail, "checklist", json_object_get(row, "checklist"));
+	if (json_object_get(row, "measure") != NULL)
+		json_object_set(detail, "measure", json_object_get(row, "measure"));
+	if (live->run->steps[step].kind == KIND_SCRIPT) { /* tabletop: talked through */
+		json_put_str(more, "text", "What would be done now, by whom, and what could go wrong?");
+		json_object_set(detail, "uses", json_object_get(row, "uses"));
+	}
 	json_put(more, "detail", detail);
 	if (str_eq(kind, "decide")) {
 		json_object_set(more, "choices", json_object_get(row, "choices"));
 	} else {
 		json_t *choices = json_array();
-		json_array_append_new(choices, choice("done", "it is done"));
-		json_array_append_new(choices, choice("failed", "it could not be done"));
+		json_array_append_new(choices, choice_row("done", "it is done"));
+		json_array_append_new(choices, choice_row("failed", "it could not be done"));
 		json_put(more, "choices", choices);
 	}
 	step_ask(live, step, kind, 0, more);
@@ -143,53 +165,110 @@ static void wait_over(struct server *server, int64_t run, int64_t step)
 
 void step_arm_wait(struct live *live, size_t index)
 {
-	const struct step *step = &live->run->steps[index];
-	const bool same_boot = strcmp(step->started_boot, boot_id()) == 0;
-	const int64_t gone = same_boot ? mono_ms_since(step->started_mono)
-				       : (wall_now().ns - step->started.ns) / 1000000;
-	int64_t left = json_int(plan_step(live, index), "wait_ms", 0) - gone;
+	const int64_t left = wait_left_ms(live, index);
 
 	timer_start(live->server, left > 0 ? left : 0, wait_over, live->id, (int64_t)index);
 }
 
-void step_restart(
-	struct live *live, size_t index, bool new_iteration, const struct actor *actor)
+/* payload: step, attempt, iteration and whether it is an undo; stolen. */
+void step_begin_attempt(
+	struct live *live, size_t index, json_t *payload, const struct actor *actor)
 {
-	struct step *step = &live->run->steps[index];
 	struct live_step *own = &live->steps[index];
-	json_t *payload = json_object();
 
-	json_put_str(payload, "step", step->id);
-	json_put_int(payload, "attempt", step->attempt + 1);
-	json_put_int(payload, "iteration",
-		step->attempt == 0 ? 0 : step->iteration + (new_iteration ? 1 : 0));
 	live_emit(live, EVENT_STEP_STARTED, payload, actor);
 	live->active++;
+	if (live->run->steps[index].kind == KIND_WATCH)
+		live->watching++;
 	own->next_ordinal = 0;
+	own->polling = false;
 	json_decref(own->outputs);
 	json_decref(own->output);
 	own->outputs = own->output = NULL;
 	free(own->confirmed);
 	own->confirmed = NULL;
-	switch (step->kind) {
-	case KIND_SCRIPT: {
-		const char *first = next_phase(plan_step(live, index), "");
-		if (first == NULL)
-			step_finish(live, index, STEP_OK, NULL, NULL);
-		else
-			run_phase(live, index, first);
-		break;
-	}
-	case KIND_MANUAL:
+}
+
+static void begin_script(struct live *live, size_t index)
+{
+	const char *first = next_phase(plan_step(live, index), "");
+
+	if (str_eq(live->run->mode, "tabletop"))
 		ask_manual(live, index, "manual");
-		break;
-	case KIND_DECIDE:
-		ask_manual(live, index, "decide");
-		break;
-	case KIND_WAIT:
+	else if (first == NULL)
+		step_finish(live, index, STEP_OK, NULL, NULL);
+	else
+		step_run_phase(live, index, first);
+}
+
+static void begin_manual(struct live *live, size_t index)
+{
+	ask_manual(live, index, "manual");
+}
+
+static void begin_decide(struct live *live, size_t index)
+{
+	ask_manual(live, index, "decide");
+}
+
+static void begin_wait(struct live *live, size_t index)
+{
+	if (str_eq(live->run->mode, "tabletop"))
+		ask_manual(live, index, "manual");
+	else if (step_polls(live, index))
+		step_run_phase(live, index, "probe");
+	else
 		step_arm_wait(live, index);
-		break;
+}
+
+static void begin_watch(struct live *live, size_t index)
+{
+	step_run_phase(live, index, "probe");
+}
+
+static void begin_group(struct live *live, size_t index)
+{
+	json_t *more = json_object();
+
+	json_put(more, "outputs", group_outputs(live, index));
+	step_finish(live, index, STEP_OK, more, NULL);
+}
+
+static void (*const beginnings[STEP_KINDS])(struct live *live, size_t index) = {
+	[KIND_SCRIPT] = begin_script,
+	[KIND_MANUAL] = begin_manual,
+	[KIND_DECIDE] = begin_decide,
+	[KIND_WAIT] = begin_wait,
+	[KIND_GROUP] = begin_group,
+	[KIND_WATCH] = begin_watch,
+	[KIND_APPROVE] = approve_ask,
+};
+
+/* Once more, in the direction it had: an undo that failed is tried again as an undo. */
+void step_restart(
+	struct live *live, size_t index, bool new_iteration, const struct actor *actor)
+{
+	const struct step *step = &live->run->steps[index];
+	const bool undo = step->undoing && step->state != STEP_UNDONE && step->attempt > 0;
+	const bool debris = step->undoing_debris;
+	json_t *payload = json_object();
+
+	/* a poll that is made again looks at the world, not at what was recorded of the last one */
+	if (step_polls(live, index) || step->state == STEP_UNDONE)
+		new_iteration = true;
+	json_put_str(payload, "step", step->id);
+	json_put_int(payload, "attempt", step->attempt + 1);
+	json_put_int(payload, "iteration",
+		step->attempt == 0 ? 0 : step->iteration + (new_iteration ? 1 : 0));
+	if (undo) {
+		json_put_flag(payload, "undo", true);
+		json_put_flag(payload, "debris", debris);
 	}
+	step_begin_attempt(live, index, payload, actor);
+	if (undo)
+		step_run_phase(live, index, "undo");
+	else
+		beginnings[step->kind](live, index);
 }
 
 static void ask_preview(struct live *live, size_t step)
@@ -200,25 +279,93 @@ static void ask_preview(struct live *live, size_t step)
 	json_put_str(more, "text", "This step changes something; what it may do is listed.");
 	json_object_set(detail, "uses", json_object_get(plan_step(live, step), "uses"));
 	json_put(more, "detail", detail);
-	json_array_append_new(choices, choice("yes", "do it"));
-	json_array_append_new(choices, choice("no", "not now: pause the run"));
+	json_array_append_new(choices, choice_row("yes", "do it"));
+	json_array_append_new(choices, choice_row("no", "not now: pause the run"));
 	json_put(more, "choices", choices);
 	step_ask(live, step, "confirm", 1, more);
+}
+
+static void skip(struct live *live, size_t index, const char *reason)
+{
+	json_t *more = json_object();
+
+	json_put_str(more, "reason", reason);
+	step_finish(live, index, STEP_SKIPPED, more, NULL);
+}
+
+/* Why this mode passes over the step, or NULL. */
+static const char *left_out(const struct live *live, const struct step *step)
+{
+	if (str_eq(live->run->mode, "tabletop"))
+		return step->kind == KIND_WATCH ? "tabletop: nothing is probed" : NULL;
+	if (!str_eq(live->run->mode, "probe"))
+		return NULL;
+	if (step->level > 0)
+		return "probe: it would change something";
+	if (step->kind == KIND_MANUAL || step->kind == KIND_DECIDE || step->kind == KIND_APPROVE)
+		return "probe: nobody is asked";
+	return NULL;
+}
+
+/* True when the condition is known; it is then in *holds. */
+static bool condition_known(struct live *live, size_t index, bool *holds)
+{
+	struct live_step *own = &live->steps[index];
+	struct err err = { 0 };
+	enum err_code code = ERR_NONE;
+
+	if (own->judged == JUDGED_NOT)
+		code = when_holds(live, index, holds, &err);
+	else
+		*holds = own->judged == JUDGED_YES;
+	if (code == ERR_NONE)
+		return true;
+	if (code == ERR_UNSUPPORTED && worker_condition(live, index, &err) == ERR_NONE) {
+		own->judging = true;
+		live->active++;
+		return false;
+	}
+	log_line(LOG_ERROR, "run %lld, step %s: %s", (long long)live->id,
+		live->run->steps[index].id, err.text);
+	step_begin_failed(live, index, &err);
+	return false;
+}
+
+/* A step that could not even be begun has failed like any other. */
+void step_begin_failed(struct live *live, size_t index, const struct err *err)
+{
+	json_t *payload = json_object(), *more = json_object(), *error = json_object();
+
+	json_put_str(payload, "step", live->run->steps[index].id);
+	json_put_int(payload, "attempt", live->run->steps[index].attempt + 1);
+	json_put_int(payload, "iteration", live->run->steps[index].iteration);
+	step_begin_attempt(live, index, payload, NULL);
+	json_put_str(error, "code", err_name(err->code));
+	json_put_str(error, "text", err->text);
+	json_put_str(error, "world", world_name(WORLD_UNCHANGED));
+	json_put(more, "error", error);
+	step_finish(live, index, STEP_FAILED, more, NULL);
 }
 
 static void begin(struct live *live, size_t index)
 {
 	const struct step *step = &live->run->steps[index];
+	const char *why = left_out(live, step);
+	bool holds;
 
-	if (str_eq(live->run->mode, "probe") &&
-		(step->level > 0 || step->kind == KIND_MANUAL || step->kind == KIND_DECIDE)) {
-		json_t *more = json_object();
-		json_put_str(more, "reason",
-			step->level > 0 ? "probe: it would change something"
-					: "probe: nobody is asked");
-		step_finish(live, index, STEP_SKIPPED, more, NULL);
+	if (why != NULL) {
+		skip(live, index, why);
+		return;
+	}
+	if (!condition_known(live, index, &holds))
+		return;
+	if (!holds) {
+		char text[400], reason[460];
+		condition_text(json_object_get(plan_step(live, index), "when"), text, sizeof(text));
+		snprintf(reason, sizeof(reason), "not this time: when %s", text);
+		skip(live, index, reason);
 	} else if (step->kind == KIND_SCRIPT && step->level == 1 &&
-		   !live->steps[index].previewed) {
+		   !str_eq(live->run->mode, "tabletop") && !live->steps[index].previewed) {
 		ask_preview(live, index);
 	} else {
 		step_restart(live, index, false, NULL);
@@ -233,6 +380,8 @@ static void mark_services(struct live *live, size_t index)
 	size_t i;
 
 	json_array_foreach(json_object_get(plan_step(live, index), "marks"), i, mark) {
+		if (live->steps[index].forced && str_eq(json_str(mark, "reached", ""), "verified"))
+			continue;
 		json_t *payload = json_object();
 		json_put_str(payload, "service", json_str(mark, "service", ""));
 		json_put_str(payload, "reached", json_str(mark, "reached", ""));
@@ -254,25 +403,52 @@ static void retry_due(struct server *server, int64_t run, int64_t step)
 		step_restart(live, (size_t)step, true, NULL);
 }
 
+/* The wait before the next try: fixed or doubled, at most max_wait_ms, spread by jitter_percent so that
+ * steps that failed together do not come back together. */
+static int64_t retry_wait(const json_t *retry, int64_t iteration)
+{
+	int64_t wait = json_int(retry, "wait_ms", 0);
+	const int64_t most = json_int(retry, "max_wait_ms", 3600000);
+	const int64_t jitter = json_int(retry, "jitter_percent", 0);
+	struct err ignored = { 0 };
+	uint32_t chance = 0;
+
+	if (str_eq(json_str(retry, "backoff", "fixed"), "double"))
+		for (int64_t i = 0; i < iteration && wait < most; i++)
+			wait *= 2;
+	if (wait > most)
+		wait = most;
+	if (jitter <= 0 || random_bytes(&chance, sizeof(chance), &ignored) != ERR_NONE)
+		return wait;
+	const int64_t spread = wait * jitter / 100;
+	return wait - spread + (int64_t)(chance % (uint64_t)(2 * spread + 1));
+}
+
 /* What happens after a known failure: retry:, then on_failure:. */
 static void after_failure(struct live *live, size_t index)
 {
 	const struct step *step = &live->run->steps[index];
 	const json_t *row = plan_step(live, index), *retry = json_object_get(row, "retry");
 	const char *policy = json_str(row, "on_failure", "ask");
+	const bool failed = step->state == STEP_FAILED;
 
-	if (live->run->aborting || live->ending)
+	if (live->ending || (live->run->aborting && !step->undoing))
 		return;
-	if (step->state == STEP_FAILED &&
-		step->iteration + 1 < json_int(retry, "attempts", 1)) {
+	if (step->undoing) {
+		ask_failed(live, index, "failed");
+	} else if (failed && step->iteration + 1 < json_int(retry, "attempts", 1)) {
 		live->active++;
-		timer_start(live->server, json_int(retry, "wait_ms", 0), retry_due, live->id,
+		timer_start(live->server, retry_wait(retry, step->iteration), retry_due, live->id,
 			(int64_t)index);
-	} else if (str_eq(policy, "continue") && step->state == STEP_FAILED) {
+	} else if (str_eq(policy, "continue") && failed) {
 		json_t *more = json_object();
 		json_put_str(more, "reason", "failed; on_failure: continue");
 		step_finish(live, index, STEP_SKIPPED, more, NULL);
-	} else if (str_eq(policy, "stop") && step->state == STEP_FAILED) {
+	} else if (str_eq(policy, "undo") && failed) {
+		char *reason = xasprintf("step %s failed; on_failure: undo", step->id);
+		run_abort(live, reason, true, true, NULL);
+		free(reason);
+	} else if (str_eq(policy, "stop") && failed) {
 		live->dirty =
 			true; /* nothing that needs it can start: the run ends by itself */
 	} else {
@@ -300,8 +476,11 @@ void step_finish(struct live *live, size_t index, enum step_state outcome, json_
 		if (step->ops[i].state == OP_STATE_PROPOSED)
 			op_refuse(live, index, &step->ops[i],
 				"the step ended before it was allowed", NULL);
-	if (step->state == STEP_RUNNING)
+	if (step->state == STEP_RUNNING) {
 		live->active--;
+		live->watching -= step->kind == KIND_WATCH;
+	}
+	own->polling = false;
 	if (own->waiting != NULL) {
 		own->waiting = NULL;
 		live->waiting--;
@@ -314,18 +493,51 @@ void step_finish(struct live *live, size_t index, enum step_state outcome, json_
 	json_decref(more);
 	own->worker = 0;
 	live_emit(live, EVENT_STEP_FINISHED, payload, actor);
-	if (outcome == STEP_OK)
+	if (outcome == STEP_OK && !step->undoing)
 		mark_services(live, index);
 	else if (outcome == STEP_FAILED || outcome == STEP_STOPPED)
 		after_failure(live, index);
+	else if (outcome == STEP_UNDONE && !live->run->aborting)
+		ask_failed(live, index, "failed");
 }
 
-static const struct op *first_unknown(const struct step *step)
+/* A human passes over a failed step, or leaves an undo that failed as it is. */
+void step_pass_over(struct live *live, size_t index, const char *reason, const struct actor *actor)
 {
-	for (size_t i = 0; i < step->op_count; i++)
-		if (step->ops[i].state == OP_STATE_UNKNOWN)
-			return &step->ops[i];
-	return NULL;
+	const struct step *step = &live->run->steps[index];
+	json_t *more = json_object();
+	enum step_state outcome = STEP_SKIPPED;
+
+	live_deviate(live, "skip", NULL, reason, step->id, actor);
+	json_put_str(more, "reason", reason);
+	if (step->undoing && step->state != STEP_UNDONE) {
+		outcome = step->undoing_debris ? STEP_OK : STEP_UNDONE;
+		if (step->undoing_debris)
+			debris_keep(live, index, reason, actor);
+	}
+	step_finish(live, index, outcome, more, actor);
+}
+
+/* A human counts it as done although it failed.  Nothing is verified by that. */
+void step_force(struct live *live, size_t index, const char *reason, const struct actor *actor)
+{
+	json_t *more = json_object();
+
+	live_deviate(live, "force", NULL, reason, live->run->steps[index].id, actor);
+	json_put_str(more, "reason", reason);
+	live->steps[index].forced = true;
+	step_finish(live, index, STEP_OK, more, actor);
+}
+
+void step_stop(struct live *live, size_t index, const char *reason)
+{
+	if (live->steps[index].worker != 0 && worker_find(live->server, live->steps[index].worker)) {
+		worker_stop(live->server, live->steps[index].worker);
+		return;
+	}
+	json_t *more = json_object();
+	json_put_str(more, "reason", reason);
+	step_finish(live, index, STEP_STOPPED, more, NULL);
 }
 
 void step_phase_done(struct live *live, size_t index, const json_t *done)
@@ -345,6 +557,14 @@ void step_phase_done(struct live *live, size_t index, const json_t *done)
 		free(name);
 	}
 	own->next_ordinal = json_int(done, "next_ordinal", own->next_ordinal);
+	if (str_eq(step->phase, "probe")) {
+		poll_done(live, index, done);
+		return;
+	}
+	if (json_flag(done, "ok", false) && step->undoing) {
+		step_finish(live, index, step->undoing_debris ? STEP_OK : STEP_UNDONE, NULL, NULL);
+		return;
+	}
 	if (json_flag(done, "ok", false)) {
 		if (str_eq(step->phase, "run") &&
 			json_is_object(json_object_get(done, "outputs"))) {
@@ -353,7 +573,7 @@ void step_phase_done(struct live *live, size_t index, const json_t *done)
 		}
 		const char *next = next_phase(plan_step(live, index), step->phase);
 		if (next != NULL) {
-			run_phase(live, index, next);
+			step_run_phase(live, index, next);
 			return;
 		}
 		more = json_object();
@@ -407,117 +627,6 @@ void step_lost(struct live *live, size_t index, const char *reason, bool resumin
 		ask_failed(live, index, "failed");
 }
 
-/* ------------------------------------------------------------------ unknown outcomes */
-
-static void ask_unknown(struct live *live, size_t index, const struct op *op, const char *why)
-{
-	json_t *more = json_object(), *choices = json_array(), *detail = json_object();
-	char *title = xasprintf("Did %s on %s happen?", op->op, op->target);
-
-	json_array_append_new(choices, choice("verify", "look again"));
-	if (op->idempotent)
-		json_array_append_new(
-			choices, choice("retry", "send it again with the same key"));
-	json_array_append_new(choices, choice("done", "it happened (say how you know)"));
-	json_array_append_new(
-		choices, choice("not_done", "it did not happen (say how you know)"));
-	json_put_str(detail, "key", op->key);
-	json_put_str(detail, "op", op->op);
-	json_put_str(detail, "target", op->target);
-	if (op->args != NULL)
-		json_object_set(detail, "args", (json_t *)(uintptr_t)op->args);
-	if (op->before != NULL)
-		json_object_set(detail, "before", (json_t *)(uintptr_t)op->before);
-	json_put_str(more, "title", title);
-	json_put_str(more, "text", why);
-	json_put(more, "choices", choices);
-	json_put(more, "detail", detail);
-	free(title);
-	step_ask(live, index, "unknown", 0, more);
-}
-
-/* Looks with the operation's own verify first; a human is asked when that cannot tell. */
-void step_settle_unknown(struct live *live, size_t index)
-{
-	struct err err = { 0 };
-	const struct op *op = first_unknown(&live->run->steps[index]);
-
-	if (op == NULL)
-		step_after_settled(live, index);
-	else if (worker_verify(live, index, op, &err) != ERR_NONE)
-		ask_unknown(live, index, op, err.text);
-}
-
-void step_settle(struct live *live, size_t index, const struct op *op, const char *verdict,
-	const char *by, const char *reason, const json_t *evidence, const struct actor *actor)
-{
-	json_t *payload = op_base(live, index, op->attempt, op->ordinal, op->key);
-
-	json_put_str(payload, "verdict", verdict);
-	json_put_str(payload, "by", by);
-	json_put_str(payload, "reason", reason);
-	if (evidence != NULL) {
-		json_object_set(payload, "evidence", (json_t *)(uintptr_t)evidence);
-		const json_t *result = json_object_get(evidence, "result");
-		if (json_is_object(result))
-			json_object_set(payload, "result", (json_t *)(uintptr_t)result);
-	}
-	live_emit(live, EVENT_OP_SETTLED, payload, actor);
-	step_after_settled(live, index);
-}
-
-void step_verdict(struct live *live, size_t index, const char *key, const json_t *message)
-{
-	const struct op *op = run_op(live->run, key);
-	const char *verdict = json_str(message, "verdict", "cannot_tell");
-	const json_t *evidence = json_object_get(message, "evidence");
-
-	if (op == NULL || op->state != OP_STATE_UNKNOWN)
-		return;
-	if (json_flag(message, "ok", false) && !str_eq(verdict, "cannot_tell")) {
-		step_settle(live, index, op, verdict, "verify",
-			json_str(evidence, "reason", ""), evidence, NULL);
-		return;
-	}
-	const json_t *error = json_object_get(message, "error");
-	char *why = xasprintf("verify cannot tell: %s",
-		json_str(error, "text", json_str(evidence, "reason", "no reason given")));
-	ask_unknown(live, index, op, why);
-	free(why);
-}
-
-/* An interrupted step is entered again and its recorded calls replayed; one that itself
- * reported a failure has failed, now that the world is known, unless what it did turned out to
- * be done. */
-void step_after_settled(struct live *live, size_t index)
-{
-	const struct step *step = &live->run->steps[index];
-	bool not_done = false;
-
-	if (step->state != STEP_UNKNOWN || live->ending)
-		return;
-	if (first_unknown(step) != NULL) {
-		step_settle_unknown(live, index);
-		return;
-	}
-	for (size_t i = 0; i < step->op_count; i++)
-		not_done = not_done ||
-			   (step->ops[i].attempt == step->attempt && step->ops[i].settled &&
-				   step->ops[i].state == OP_STATE_FAILED);
-	if (live->run->aborting) {
-		live->dirty = true;
-	} else if (step->error_code != NULL && not_done) {
-		json_t *more = json_object(), *error = json_object();
-		json_put_str(error, "code", step->error_code);
-		json_put_str(error, "text", step->error_text);
-		json_put_str(error, "world", world_name(WORLD_UNCHANGED));
-		json_put(more, "error", error);
-		step_finish(live, index, STEP_FAILED, more, NULL);
-	} else {
-		step_restart(live, index, false, NULL);
-	}
-}
-
 /* ------------------------------------------------------------------ going on */
 
 static bool done_with(const struct step *step)
@@ -535,34 +644,75 @@ static void end_if_over(struct live *live)
 	for (size_t i = live->low; i < run->step_count; i++)
 		if (!done_with(&run->steps[i]))
 			status = RUN_FAILED;
+	if (debris_ask(live))
+		return;
 	live_end(live, status,
 		status == RUN_DONE ? "" : "a step failed and the run was ended there", NULL);
+}
+
+static void end_aborted(struct live *live)
+{
+	if (live->active > 0)
+		return;
+	if (live->run->undo && run_undo_advance(live))
+		return;
+	live_end(live, live->run->undo_failed ? RUN_FAILED : RUN_ABORTED, live->run->reason, NULL);
+}
+
+/* Nothing may run before the secrets are there; false = not yet. */
+static bool have_secrets(struct live *live)
+{
+	struct err err = { 0 };
+
+	if (!live->secrets_needed || live->secrets_fd >= 0)
+		return true;
+	if (live->secrets_pending || live->run->paused)
+		return false;
+	live->secrets_pending = true;
+	if (worker_secrets(live, &err) == ERR_NONE)
+		return false;
+	live->secrets_pending = false;
+	json_t *payload = json_object();
+	json_put_str(payload, "reason", err.text);
+	live_emit(live, EVENT_RUN_PAUSED, payload, NULL);
+	return false;
+}
+
+/* Whether the groups around a step, and the run, have room for one more. */
+static bool has_room(const struct live *live, size_t index)
+{
+	const struct run *run = live->run;
+	const struct step *step = &run->steps[index];
+	const int acting = live->active - live->watching;
+
+	if (step->kind == KIND_WATCH || step->kind == KIND_GROUP)
+		return true;
+	if (acting >= PARALLEL_STEPS || (run->parallel > 0 && acting >= run->parallel))
+		return false;
+	for (size_t i = 0; i < step->within_count; i++) {
+		const size_t group = step->within_index[i];
+		if (run->steps[group].parallel > 0 &&
+			(int64_t)run_group_running(run, group) >= run->steps[group].parallel)
+			return false;
+	}
+	return true;
 }
 
 void live_advance(struct live *live)
 {
 	struct run *run = live->run;
-	struct err err = { 0 };
 	bool ready = false;
 
 	live->dirty = false;
 	if (live->ending)
 		return;
-	if (run->aborting) {
-		if (live->active == 0)
-			live_end(live, RUN_ABORTED, run->reason, NULL);
+	if (run->aborting && !run->undo) {
+		end_aborted(live);
 		return;
 	}
-	if (live->secrets_needed && live->secrets_fd < 0) {
-		if (live->secrets_pending || run->paused)
-			return;
-		live->secrets_pending = true;
-		if (worker_secrets(live, &err) == ERR_NONE)
-			return;
-		live->secrets_pending = false;
-		json_t *payload = json_object();
-		json_put_str(payload, "reason", err.text);
-		live_emit(live, EVENT_RUN_PAUSED, payload, NULL);
+	if (!have_secrets(live)) {
+		if (run->aborting && run->paused) /* what needs them cannot be taken back */
+			end_aborted(live);
 		return;
 	}
 	for (size_t i = 0; i < run->step_count && live->waiting > 0; i++) {
@@ -571,15 +721,20 @@ void live_advance(struct live *live)
 			continue;
 		live->steps[i].waiting = NULL;
 		live->waiting--;
-		run_phase(live, i, phase);
+		step_run_phase(live, i, phase);
 	}
+	if (run->aborting) {
+		end_aborted(live);
+		return;
+	}
+	polls_end(live);
 	while (live->low < run->step_count && done_with(&run->steps[live->low]))
 		live->low++;
-	for (size_t i = live->low; i < run->step_count && live->active < PARALLEL_STEPS; i++) {
-		if (!run_step_ready(run, i))
+	for (size_t i = live->low; i < run->step_count; i++) {
+		if (live->steps[i].judging || !run_step_ready(run, i))
 			continue;
 		ready = true;
-		if (!run->paused && run_step_ask(run, i) == NULL)
+		if (!run->paused && run_step_ask(run, i) == NULL && has_room(live, i))
 			begin(live, i);
 	}
 	if (!ready)

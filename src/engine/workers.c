@@ -15,7 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { OUTBOX_MAX = 64 << 20, EXIT_PATIENCE_MS = 5000, JOB_TIMEOUT_MS = 60000 };
+enum { OUTBOX_MAX = 64 << 20, EXIT_PATIENCE_MS = 5000, JOB_TIMEOUT_MS = 60000,
+	CONDITION_TIMEOUT_MS = 5000 };
 
 struct worker *worker_find(struct server *server, int64_t id)
 {
@@ -197,6 +198,19 @@ static bool outbox_in_use(const struct server *server, const char *path)
 	return false;
 }
 
+static void condition_lost(struct live *live, size_t step, const char *reason)
+{
+	struct live_step *own = &live->steps[step];
+	struct err err = { 0 };
+
+	if (!own->judging)
+		return;
+	own->judging = false;
+	live->active--;
+	err_set(&err, ERR_TIMEOUT, "its condition could not be looked at: %s", reason);
+	step_begin_failed(live, step, &err);
+}
+
 static void worker_ended(struct worker *worker)
 {
 	struct server *server = worker->server;
@@ -223,6 +237,8 @@ static void worker_ended(struct worker *worker)
 				message);
 		else if (worker->job == JOB_SECRETS)
 			live->secrets_pending = false, live->dirty = true;
+		else if (worker->job == JOB_CONDITION)
+			condition_lost(live, worker->step, reason);
 		else if (live->run->steps[worker->step].attempt == worker->attempt) {
 			read_outbox(live, worker);
 			step_lost(live, worker->step, reason, false);
@@ -368,8 +384,8 @@ static enum err_code open_files(
 	if (*output < 0)
 		return err->code != ERR_NONE ? err->code
 					     : err_errno(err, "cannot open /dev/null");
-	if (worker->job != JOB_STEP ||
-		json_int(plan_step(live, worker->step), "level", 3) == 0) {
+	if (worker->job != JOB_STEP || (!live->run->steps[worker->step].undoing &&
+					       json_int(plan_step(live, worker->step), "level", 3) == 0)) {
 		worker->outbox_fd = memfd_create("outbox", MFD_CLOEXEC);
 		return worker->outbox_fd >= 0 ? ERR_NONE
 					      : err_errno(err, "no memory for an outbox");
@@ -449,7 +465,9 @@ static void fence(struct worker *worker, int64_t timeout_ms)
 enum err_code worker_run_phase(
 	struct live *live, size_t index, const char *phase, struct err *err)
 {
-	const int64_t timeout = json_int(plan_step(live, index), "timeout_ms", 0);
+	const int64_t timeout = str_eq(phase, "probe")
+					? poll_timeout_ms(live, index)
+					: json_int(plan_step(live, index), "timeout_ms", 0);
 	json_t *job = job_step(live, index, phase);
 	struct worker *worker;
 
@@ -488,6 +506,18 @@ enum err_code worker_secrets(struct live *live, struct err *err)
 	json_decref(job);
 	if (code == ERR_NONE)
 		fence(worker, JOB_TIMEOUT_MS);
+	return code;
+}
+
+enum err_code worker_condition(struct live *live, size_t index, struct err *err)
+{
+	json_t *job = job_condition(live, index);
+	struct worker *worker;
+	const enum err_code code = worker_start(live, JOB_CONDITION, index, job, &worker, err);
+
+	json_decref(job);
+	if (code == ERR_NONE)
+		fence(worker, CONDITION_TIMEOUT_MS);
 	return code;
 }
 

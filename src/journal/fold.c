@@ -89,7 +89,8 @@ static void observe(struct folded *folded, const struct event *event)
 			memcpy(first->boot, event->boot, sizeof(first->boot));
 		}
 	}
-	if (event->kind == EVENT_STEP_FINISHED && step != NULL)
+	/* what taking back took says nothing about how long the step takes */
+	if (event->kind == EVENT_STEP_FINISHED && step != NULL && !step->undoing)
 		note_attempt(folded, (size_t)(step - run->steps), event);
 	if (changes_row[event->kind] || run->ask_count != folded->asks ||
 		(operation && folded->unknown > 0) ||

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const members[] = { "argv", "cwd", "effect", "env", "expect_status",
+static const char *const members[] = { "argv", "creates", "cwd", "effect", "env", "expect_status",
 	"fails_clean", "help", "output", "params", "secret", "stdin", "timeout", "undo",
 	"verify", NULL };
 static const struct program_style style = { .members = members };

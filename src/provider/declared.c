@@ -269,6 +269,8 @@ enum err_code declared_prepare(
 		json_put(before, "undo",
 			json_pack("{s:s, s:{s:s, s:O}}", "op", "action.run", "args", "name",
 				undo.name, "args", undo.args));
+	if (json_flag(d.action, "creates", false))
+		json_put_flag(before, "creates", true);
 out:
 	declared_release(&d);
 	declared_release(&undo);

@@ -23,6 +23,30 @@ static bool passed(const struct step *step)
 	return step->state == STEP_OK || step->state == STEP_SKIPPED;
 }
 
+bool run_step_within(const struct run *run, size_t index, size_t group)
+{
+	const struct step *step = &run->steps[index];
+
+	for (size_t i = 0; i < step->within_count; i++)
+		if (step->within_index[i] == group)
+			return true;
+	return false;
+}
+
+/* An invariant of a group that does not hold keeps its members from starting, until somebody passes over it. */
+static bool held(const struct run *run, const struct step *step)
+{
+	for (size_t i = 0; i < run->step_count && step->within_count > 0; i++) {
+		const struct step *watch = &run->steps[i];
+		if (watch->kind != KIND_WATCH || watch == step || watch->within_count == 0 ||
+			(watch->state != STEP_FAILED && watch->state != STEP_STOPPED))
+			continue;
+		if (run_step_within(run, (size_t)(step - run->steps), watch->within_index[watch->within_count - 1]))
+			return true;
+	}
+	return false;
+}
+
 bool run_step_ready(const struct run *run, size_t index)
 {
 	const struct step *step = &run->steps[index];
@@ -32,7 +56,60 @@ bool run_step_ready(const struct run *run, size_t index)
 	for (size_t i = 0; i < step->needs_count; i++)
 		if (!passed(&run->steps[step->needs_index[i]]))
 			return false;
+	return !held(run, step);
+}
+
+bool run_group_through(const struct run *run, size_t group)
+{
+	for (size_t i = 0; i < run->step_count; i++)
+		if (run->steps[i].kind != KIND_WATCH && run_step_within(run, i, group) && !passed(&run->steps[i]))
+			return false;
 	return true;
+}
+
+size_t run_group_running(const struct run *run, size_t group)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < run->step_count; i++)
+		count += run->steps[i].state == STEP_RUNNING && run->steps[i].kind != KIND_WATCH &&
+			 run_step_within(run, i, group);
+	return count;
+}
+
+/* ------------------------------------------------------------------ what could be taken back */
+
+static bool may_have_happened(const struct op *op)
+{
+	return op->state == OP_STATE_DONE || op->state == OP_STATE_UNKNOWN || op->state == OP_STATE_ALLOWED;
+}
+
+bool op_outstanding(const struct op *op)
+{
+	return may_have_happened(op) && json_is_object(op->undo) && !op->undone && op->compensates == NULL;
+}
+
+bool op_debris(const struct op *op)
+{
+	return op->creates && may_have_happened(op) && !op->undone && !op->kept;
+}
+
+bool step_outstanding(const struct step *step)
+{
+	for (size_t i = 0; i < step->op_count; i++)
+		if (op_outstanding(&step->ops[i]))
+			return true;
+	return false;
+}
+
+size_t run_debris(const struct run *run)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < run->step_count; i++)
+		for (size_t k = 0; k < run->steps[i].op_count; k++)
+			count += op_debris(&run->steps[i].ops[k]);
+	return count;
 }
 
 bool run_finished(const struct run *run)

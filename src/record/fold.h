@@ -8,6 +8,8 @@ struct run_private {
 	json_t *payloads; /* array: everything borrowed from lives here */
 	struct arena arena;
 	size_t ask_cap, note_cap, deviation_cap;
+	struct approval *approvals; /* in order of time */
+	size_t approval_count;
 	json_t *index;    /* step id -> position */
 	bool erased;      /* a payload is missing: what refers to it may refer to nothing */
 };
@@ -28,5 +30,6 @@ enum err_code fold_op_refused(struct fold *fold) MUST_CHECK;
 enum err_code fold_op_result(struct fold *fold) MUST_CHECK;
 enum err_code fold_op_unknown(struct fold *fold) MUST_CHECK;
 enum err_code fold_op_settled(struct fold *fold) MUST_CHECK;
+enum err_code fold_debris_kept(struct fold *fold) MUST_CHECK;
 
 #endif

@@ -18,9 +18,10 @@ const struct event_kind_row event_kinds[EVENT_COUNT] = {
 static const char *const step_states[] = {
 	[STEP_PENDING] = "pending", [STEP_RUNNING] = "running", [STEP_OK] = "ok", [STEP_FAILED] = "failed",
 	[STEP_SKIPPED] = "skipped", [STEP_STOPPED] = "stopped", [STEP_INTERRUPTED] = "interrupted",
-	[STEP_UNKNOWN] = "unknown"};
+	[STEP_UNKNOWN] = "unknown", [STEP_UNDONE] = "undone"};
 static const char *const step_kinds[] = {
-	[KIND_SCRIPT] = "script", [KIND_MANUAL] = "manual", [KIND_DECIDE] = "decide", [KIND_WAIT] = "wait"};
+	[KIND_SCRIPT] = "script", [KIND_MANUAL] = "manual", [KIND_DECIDE] = "decide", [KIND_WAIT] = "wait",
+	[KIND_GROUP] = "group", [KIND_WATCH] = "watch", [KIND_APPROVE] = "approve"};
 static const char *const time_kinds[] = {[TIME_DETECT] = "detect", [TIME_DECIDE] = "decide",
 	[TIME_MACHINE] = "machine", [TIME_HUMAN] = "human", [TIME_APPROVAL] = "approval",
 	[TIME_WORLD] = "world", [TIME_VERIFY] = "verification", [TIME_IDLE] = "idle"};

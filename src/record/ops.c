@@ -43,7 +43,19 @@ static void op_describe(struct op *op, const struct fold *fold)
 	op->before = json_object_get(data, "before");
 	op->undo = json_object_get(data, "undo");
 	op->idempotent = json_flag(data, "idempotent", false);
+	op->creates = json_flag(data, "creates", false);
+	op->expires.ns = json_int(data, "expires_ns", 0);
+	op->compensates = json_str(data, "compensates", NULL);
 	op->journaled = fold->event->wall;
+}
+
+/* What it was to take back is taken back. */
+static void op_compensated(const struct fold *fold, const struct op *op)
+{
+	struct op *original = op->compensates != NULL ? run_op(fold->run, op->compensates) : NULL;
+
+	if (original != NULL && op->state == OP_STATE_DONE)
+		original->undone = true;
 }
 
 static void op_outcome(struct op *op, const struct fold *fold, enum op_state state)
@@ -53,6 +65,7 @@ static void op_outcome(struct op *op, const struct fold *fold, enum op_state sta
 	op->error = json_object_get(fold->data, "error");
 	op->began.ns = json_int(fold->data, "began_ns", op->began.ns);
 	op->ended.ns = json_int(fold->data, "ended_ns", fold->event->wall.ns);
+	op_compensated(fold, op);
 }
 
 enum err_code fold_op_read(struct fold *fold)
@@ -133,5 +146,14 @@ enum err_code fold_op_settled(struct fold *fold)
 	op->settled_by = json_str(fold->data, "by", "");
 	op_outcome(op, fold, str_eq(json_str(fold->data, "verdict", ""), "done") ? OP_STATE_DONE
 										  : OP_STATE_FAILED);
+	return ERR_NONE;
+}
+
+enum err_code fold_debris_kept(struct fold *fold)
+{
+	struct op *op;
+
+	TRY(op_known(fold, &op));
+	op->kept = true;
 	return ERR_NONE;
 }

@@ -34,6 +34,7 @@ void run_free(struct run *run)
 	free(run->asks);
 	free(run->notes);
 	free(run->deviations);
+	free(run->private->approvals);
 	free(run->lead);
 	free(run->private);
 	free(run);
@@ -109,6 +110,7 @@ static enum err_code add_step(struct fold *fold, size_t at, const json_t *row)
 		.expect_ms = json_int(row, "expect_ms", 0),
 		.needs = json_object_get(row, "needs"),
 		.uses = json_object_get(row, "uses"),
+		.parallel = json_int(row, "parallel", 0),
 		.phase = "",
 	};
 	if (!step_kind_find(json_str(row, "kind", ""), &step->kind) || step->id[0] == '\0')
@@ -119,17 +121,18 @@ static enum err_code add_step(struct fold *fold, size_t at, const json_t *row)
 	return ERR_NONE;
 }
 
-static enum err_code link_needs(struct fold *fold, struct step *step)
+/* The positions of the steps a list of ids names. */
+static enum err_code link_ids(struct fold *fold, const struct step *step, const char *word, const json_t *ids,
+	size_t **index, size_t *count)
 {
-	const size_t count = json_array_size(step->needs);
+	const size_t size = json_array_size(ids);
 
-	step->needs_index = arena_alloc(&fold->run->private->arena, (count + 1) * sizeof(size_t));
-	for (size_t i = 0; i < count; i++) {
-		const char *id = json_string_value(json_array_get(step->needs, i));
-		const struct step *other = run_step(fold->run, id);
+	*index = arena_alloc(&fold->run->private->arena, (size + 1) * sizeof(size_t));
+	for (size_t i = 0; i < size; i++) {
+		const struct step *other = run_step(fold->run, json_string_value(json_array_get(ids, i)));
 		if (other == NULL)
-			return err_set(fold->err, ERR_PROTOCOL, "step \"%s\" needs an unknown step", step->id);
-		step->needs_index[step->needs_count++] = (size_t)(other - fold->run->steps);
+			return err_set(fold->err, ERR_PROTOCOL, "step \"%s\" %s an unknown step", step->id, word);
+		(*index)[(*count)++] = (size_t)(other - fold->run->steps);
 	}
 	return ERR_NONE;
 }
@@ -142,8 +145,12 @@ static enum err_code add_steps(struct fold *fold, const json_t *rows)
 	run->steps = xmalloc(run->step_count * sizeof(*run->steps));
 	for (size_t i = 0; i < run->step_count; i++)
 		TRY(add_step(fold, i, json_array_get(rows, i)));
-	for (size_t i = 0; i < run->step_count; i++)
-		TRY(link_needs(fold, &run->steps[i]));
+	for (size_t i = 0; i < run->step_count; i++) {
+		struct step *step = &run->steps[i];
+		const json_t *within = json_object_get(json_array_get(rows, i), "within");
+		TRY(link_ids(fold, step, "needs", step->needs, &step->needs_index, &step->needs_count));
+		TRY(link_ids(fold, step, "is within", within, &step->within_index, &step->within_count));
+	}
 	return ERR_NONE;
 }
 
@@ -181,6 +188,7 @@ static enum err_code started(struct fold *fold)
 	run->mode = json_str(data, "mode", "");
 	run->params = json_object_get(data, "params");
 	run->files = json_object_get(data, "files");
+	run->parallel = json_int(data, "parallel", 0);
 	run->lead = xstrdup(fold->event->actor.name);
 	run->started_by = fold->event->actor;
 	run->began = run->t2 = fold->event->wall;
@@ -220,6 +228,8 @@ static enum err_code continued(struct fold *fold)
 static enum err_code aborting(struct fold *fold)
 {
 	fold->run->aborting = true;
+	fold->run->undo = json_flag(fold->data, "undo", false);
+	fold->run->undo_failed = json_flag(fold->data, "failed", false);
 	fold->run->reason = json_str(fold->data, "reason", "");
 	return ERR_NONE;
 }
@@ -281,6 +291,8 @@ static enum err_code step_started(struct fold *fold)
 	struct step *step = fold->step;
 
 	step->state = STEP_RUNNING;
+	step->undoing = json_flag(fold->data, "undo", false);
+	step->undoing_debris = json_flag(fold->data, "debris", false);
 	step->attempt = json_int(fold->data, "attempt", 0);
 	if (step->iteration_attempt == 0 || json_int(fold->data, "iteration", 0) != step->iteration)
 		step->iteration_attempt = step->attempt;
@@ -294,7 +306,7 @@ static enum err_code step_started(struct fold *fold)
 		step->first_started = fold->event->wall;
 	if (fold->run->t3.ns == 0)
 		fold->run->t3 = fold->event->wall;
-	step->phase = "run";
+	step->phase = step->undoing ? "undo" : "run";
 	span_open(step, own_time(fold, step), fold->event->wall);
 	return ERR_NONE;
 }
@@ -331,9 +343,51 @@ static enum err_code step_asked(struct fold *fold)
 	};
 	if (run->last_ask < json_int(fold->data, "ask", 0))
 		run->last_ask = json_int(fold->data, "ask", 0);
-	const bool confirm = str_eq(json_str(fold->data, "kind", ""), "confirm");
+	const char *kind = json_str(fold->data, "kind", "");
+	const bool confirm = str_eq(kind, "confirm") || str_eq(kind, "approve");
 	span_open(fold->step, confirm ? TIME_APPROVAL : TIME_HUMAN, fold->event->wall);
 	return ERR_NONE;
+}
+
+/* One more voice; the question itself is answered when enough have spoken. */
+static enum err_code step_approved(struct fold *fold)
+{
+	struct run_private *own = fold->run->private;
+	struct ask *ask = run_ask(fold->run, json_int(fold->data, "ask", 0));
+
+	if (ask == NULL)
+		return own->erased ? ERR_NONE
+				   : err_set(fold->err, ERR_PROTOCOL, "an approval of a question that is not open");
+	own->approvals = xrealloc(own->approvals, (own->approval_count + 1) * sizeof(*own->approvals));
+	own->approvals[own->approval_count++] = (struct approval){
+		.ask = ask->id,
+		.uid = fold->event->actor.uid,
+		.who = arena_strdup(&own->arena, fold->event->actor.name),
+		.note = json_str(fold->data, "note", ""),
+		.yes = str_eq(json_str(fold->data, "word", ""), "approve"),
+		.at = fold->event->wall,
+	};
+	return ERR_NONE;
+}
+
+size_t run_approvals(const struct run *run, const struct ask *ask, bool yes)
+{
+	const struct run_private *own = run->private;
+	size_t count = 0;
+
+	for (size_t i = 0; i < own->approval_count; i++)
+		count += own->approvals[i].ask == ask->id && own->approvals[i].yes == yes;
+	return count;
+}
+
+const struct approval *run_approval(const struct run *run, const struct ask *ask, int64_t uid)
+{
+	const struct run_private *own = run->private;
+
+	for (size_t i = 0; i < own->approval_count; i++)
+		if (own->approvals[i].ask == ask->id && own->approvals[i].uid == uid)
+			return &own->approvals[i];
+	return NULL;
 }
 
 static void drop_ask(struct run *run, size_t at)
@@ -366,9 +420,9 @@ static enum err_code step_finished(struct fold *fold)
 	const json_t *error = json_object_get(fold->data, "error");
 	size_t state = STEP_OK;
 
-	while (state <= STEP_UNKNOWN && !str_eq(word, step_state_name((enum step_state)state)))
+	while (state < STEP_STATES && !str_eq(word, step_state_name((enum step_state)state)))
 		state++;
-	if (state > STEP_UNKNOWN)
+	if (state == STEP_STATES)
 		return err_set(fold->err, ERR_PROTOCOL, "unknown outcome \"%s\"", word);
 	step->state = (enum step_state)state;
 	step->ended = fold->event->wall;
@@ -497,6 +551,7 @@ static const struct {
 	[EVENT_STEP_STARTED] = {step_started, STEP},
 	[EVENT_STEP_PHASE] = {step_phase, STEP},
 	[EVENT_STEP_ASKED] = {step_asked, STEP},
+	[EVENT_STEP_APPROVED] = {step_approved, STEP},
 	[EVENT_STEP_ANSWERED] = {step_answered, STEP},
 	[EVENT_STEP_FINISHED] = {step_finished, STEP},
 	[EVENT_OP_READ] = {fold_op_read, STEP},
@@ -508,6 +563,7 @@ static const struct {
 	[EVENT_OP_SETTLED] = {fold_op_settled, STEP},
 	[EVENT_SERVICE_MARKED] = {service_marked, DATA},
 	[EVENT_RECOVERY_MEASURED] = {recovery_measured, DATA},
+	[EVENT_DEBRIS_KEPT] = {fold_debris_kept, STEP},
 	[EVENT_NOTE_ADDED] = {note_added, PLAIN},
 	[EVENT_DEVIATION_RECORDED] = {deviation_recorded, PLAIN},
 };

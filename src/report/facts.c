@@ -264,6 +264,27 @@ static json_t *confirmation(const json_t *question, const char *basis)
 	return row;
 }
 
+/* One voice of several; it stands with the question it is about. */
+static void tell_approved(const struct telling *t)
+{
+	static const char *const names[] = {"word", "note"};
+	json_t *question = recall(t->facts, ask_name(t->data)), *row = json_object();
+
+	copy_members(row, t->data, names, COUNT_OF(names));
+	json_put(row, "at", stamp(t->event->wall));
+	put_who(row, t->event);
+	if (question == NULL)
+		question = add_row(t->facts->questions);
+	if (json_object_get(question, "approvals") == NULL)
+		json_put(question, "approvals", json_array());
+	json_array_append_new(json_object_get(question, "approvals"), row);
+}
+
+static void tell_kept(const struct telling *t)
+{
+	deviation(t, "what was created stays", json_str(t->data, "reason", ""));
+}
+
 static void tell_answered(const struct telling *t)
 {
 	static const char *const names[] = {"answer", "value", "note"};
@@ -406,9 +427,14 @@ static void tell_settled(const struct telling *t)
 /* Said by whoever deviated, so in their words. */
 static void tell_deviation(const struct telling *t)
 {
-	json_t *row = add_stamped(t, t->facts->deviations);
 	const char *step = json_str(t->data, "step", ""), *rule = json_str(t->data, "rule", "");
-	char *what = xasprintf("%s%s%s", json_str(t->data, "what", ""), rule[0] ? " of rule " : "", rule);
+	const char *word = json_str(t->data, "what", "");
+
+	/* what became of the step, or of what was created, is told with its own event */
+	if (str_eq(word, "skip") || str_eq(word, "keep"))
+		return;
+	json_t *row = add_stamped(t, t->facts->deviations);
+	char *what = xasprintf("%s%s%s", word, rule[0] ? " of rule " : "", rule);
 
 	json_put_str(row, "step", step[0] != '\0' ? step : NULL);
 	json_put_str(row, "what", what);
@@ -428,6 +454,7 @@ static void (*const tellers[EVENT_COUNT])(const struct telling *t) = {
 	[EVENT_CLOCK_SET] = tell_clock,
 	[EVENT_STEP_STARTED] = tell_step_started,
 	[EVENT_STEP_ASKED] = tell_asked,
+	[EVENT_STEP_APPROVED] = tell_approved,
 	[EVENT_STEP_ANSWERED] = tell_answered,
 	[EVENT_STEP_FINISHED] = tell_finished,
 	[EVENT_OP_READ] = tell_read,
@@ -438,6 +465,7 @@ static void (*const tellers[EVENT_COUNT])(const struct telling *t) = {
 	[EVENT_OP_UNKNOWN] = tell_unknown,
 	[EVENT_OP_SETTLED] = tell_settled,
 	[EVENT_DEVIATION_RECORDED] = tell_deviation,
+	[EVENT_DEBRIS_KEPT] = tell_kept,
 };
 
 enum err_code facts_add(struct facts *facts, const struct event *event, struct err *err)

@@ -140,6 +140,29 @@ void md_operations(struct md *md, const json_t *rows)
 
 /* ------------------------------------------------------------------ people */
 
+/* Who said what, where several had to. */
+static void approvals(struct md *md, const json_t *rows)
+{
+	const json_t *row, *voice;
+	size_t i, k;
+
+	json_array_foreach(rows, i, row) {
+		json_array_foreach(get(row, "approvals"), k, voice) {
+			say(md, "%s- question %lld: ", k == 0 ? "\n" : "",
+				(long long)json_int(row, "ask", 0));
+			at(md, get(voice, "at"));
+			say(md, " ");
+			who(md, voice);
+			say(md, " said %s", str_eq(json_str(voice, "word", ""), "approve") ? "approve" : "reject");
+			if (json_str(voice, "note", "")[0] != '\0') {
+				say(md, ": ");
+				text(md, json_str(voice, "note", ""));
+			}
+			say(md, "\n");
+		}
+	}
+}
+
 void md_questions(struct md *md, const json_t *rows)
 {
 	const json_t *row;
@@ -178,6 +201,7 @@ void md_questions(struct md *md, const json_t *rows)
 		text(md, json_str(row, "note", ""));
 		say(md, " |\n");
 	}
+	approvals(md, rows);
 }
 
 void md_notes(struct md *md, const json_t *rows)

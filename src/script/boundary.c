@@ -312,6 +312,9 @@ static json_t *intent_of(const struct job *job, const struct made *made,
 	json_put_flag(intent, "idempotent", operation->idempotent);
 	/* without a before-state only the target's own declaration can lower the class */
 	json_put_flag(intent, "declared", call_effect(call, NULL) != operation->effect);
+	if ((operation->creates || json_flag(before, "creates", false)) &&
+		json_is_object(json_object_get(intent, "undo")))
+		json_put_flag(intent, "creates", true);
 	return intent;
 }
 
@@ -432,6 +435,46 @@ static enum err_code run_effect(
 	return code;
 }
 
+/* ------------------------------------------------------------------ taking back */
+
+bool job_compensated(const struct job *job, const char *key)
+{
+	return json_object_get(job->compensated, key) != NULL;
+}
+
+static bool contains(const json_t *whole, json_t *part)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(part, name, value)
+		if (!json_equal(value, json_object_get(whole, name)))
+			return false;
+	return true;
+}
+
+/* A call of the step's own undo that is a registered compensation counts as that one. */
+static void note_compensated(
+	struct job *job, const char *op, const char *target, const json_t *args)
+{
+	const json_t *row;
+	size_t i;
+
+	if (job->compensating != NULL) {
+		json_put_flag(job->compensated, job->compensating, true);
+		return;
+	}
+	json_array_foreach(json_object_get(job->json, "compensate"), i, row) {
+		const char *key = json_str(row, "key", "");
+		if (job_compensated(job, key) || !str_eq(json_str(row, "op", ""), op) ||
+			!str_eq(json_str(row, "target", ""), target) ||
+			!contains(args, json_object_get(row, "args")))
+			continue;
+		json_put_flag(job->compensated, key, true);
+		return;
+	}
+}
+
 /* ------------------------------------------------------------------ a call */
 
 enum err_code boundary_call(struct job *job, const char *op, const char *target, json_t *args,
@@ -459,6 +502,8 @@ enum err_code boundary_call(struct job *job, const char *op, const char *target,
 			code = run_effect(job, &made, args, result, err);
 		channel_enter(&job->channel, IN_LUA);
 	}
+	if (code == ERR_NONE)
+		note_compensated(job, op, target, masked);
 	if (code != ERR_NONE) {
 		json_decref(*result);
 		*result = NULL;

@@ -25,6 +25,8 @@ struct job {
 	bool changed; /* an effect of this attempt has happened */
 	bool refused; /* the last error was the server's refusal */
 	struct mono progress_at;
+	const char *compensating; /* phase undo: key of the operation the next call takes back */
+	json_t *compensated;	  /* keys of those that were taken back */
 };
 
 /* What makes every further line of the script pointless: DIVERGED, CANCELLED, TIMEOUT; NONE
@@ -44,6 +46,12 @@ enum err_code boundary_value(struct job *job, const char *op, json_t *args,
 	json_t *(*make)(void *arg), void *arg, bool only_recorded, json_t **value,
 	struct err *err) MUST_CHECK;
 
+/* Phase undo: whether the operation with this key was taken back by this attempt, or an earlier one of
+ * the same iteration. */
+bool job_compensated(const struct job *job, const char *key);
+/* For conditions: 1 matches, 0 does not, -1 the pattern cannot be compiled. */
+int pattern_matches(const char *text, const char *pattern);
+
 /* Ends the worker: descendants, output, the last message, the process. */
 _Noreturn void job_finish(
 	struct job *job, json_t *done);	   /* steals; to the server, "output" added */
@@ -58,6 +66,7 @@ _Noreturn void step_run(struct job *job);
 _Noreturn void verify_run(struct job *job);
 _Noreturn void secrets_run(struct job *job);
 _Noreturn void doctor_run(struct job *job);
+_Noreturn void condition_run(struct job *job);
 
 /* worker.c: what the zygote's child becomes.  fds: channel, output, outbox, secrets (the last
  * three may be -1). */

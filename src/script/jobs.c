@@ -2,6 +2,7 @@
  * target. */
 #include "job.h"
 
+#include <regex.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -60,6 +61,35 @@ void doctor_run(struct job *job)
 		code = call_probe(call, report, &err);
 	json_t *answer = answer_new("doctor", code, &err);
 	json_put(answer, "report", report);
+	job_finish(job, answer);
+}
+
+int pattern_matches(const char *text, const char *pattern)
+{
+	regex_t regex;
+
+	if (pattern == NULL || regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+		return -1;
+	const int yes = regexec(&regex, text, 0, NULL, 0) == 0;
+	regfree(&regex);
+	return yes;
+}
+
+/* A condition with a regular expression: it may take for ever, so it takes a process. */
+void condition_run(struct job *job)
+{
+	const struct condition_world world = { .mode = job->mode,
+		.params = json_object_get(job->json, "params"),
+		.outputs = json_object_get(job->json, "outputs"),
+		.item = json_object_get(job->json, "item"),
+		.matches = pattern_matches };
+	struct err err = { 0 };
+	bool holds = false;
+	const enum err_code code = condition_holds(
+		json_object_get(job->json, "condition"), &world, &holds, &err);
+
+	json_t *answer = answer_new("condition", code, &err);
+	json_put_flag(answer, "holds", holds);
 	job_finish(job, answer);
 }
 

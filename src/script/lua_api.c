@@ -8,7 +8,7 @@
 enum { INTERVAL_MS = 1000, PROGRESS_EVERY_MS = 50, NOTE_MAX = 4000 };
 
 const char *const sandbox_words[] = { "attempt", "bytes", "clock", "detected", "duration",
-	"fail", "impact", "json", "log", "mode", "note", "now", "outputs", "params", "progress",
+	"fail", "impact", "item", "json", "log", "mode", "note", "now", "outputs", "params", "progress",
 	"random", "recovery_point", "require", "run_id", "sleep", "step_id", "wait_until",
 	/* of Lua itself */
 	"assert", "error", "getmetatable", "ipairs", "math", "next", "pairs", "pcall", "print",
@@ -350,6 +350,12 @@ static void push_facts(lua_State *lua, const struct job *job)
 	lua_setglobal(lua, "step_id");
 	lua_pushinteger(lua, json_int(job->json, "run", 0));
 	lua_setglobal(lua, "run_id");
+	if (json_object_get(job->json, "item") != NULL) {
+		value_push(lua, json_object_get(job->json, "item"));
+		lua_pushvalue(lua, -1);
+		lua_setglobal(lua, "item");
+		lua_setglobal(lua, json_str(job->json, "item_name", "item"));
+	}
 }
 
 void api_open(lua_State *lua)

@@ -40,22 +40,16 @@ static _Noreturn void finish_failed(struct job *job, struct failure *failure)
 	job_finish(job, done);
 }
 
-/* What the script returned: an object for a run, nothing or true for the others. */
-static json_t *take_outputs(lua_State *lua, const struct job *job, struct failure *failure)
+/* ------------------------------------------------------------------ what the script returned */
+
+/* The table on top of the stack as outputs. */
+static json_t *take_table(lua_State *lua, const struct job *job, struct failure *failure)
 {
-	const bool run = str_eq(job->phase, "run") || str_eq(job->phase, "undo");
 	json_t *outputs;
 
-	if (lua_isnil(lua, -1) || (!run && lua_toboolean(lua, -1)))
-		return json_object();
-	if (!run) {
-		err_set(&failure->err, ERR_FAILED, "the %s returned false", job->phase);
-		failure->said = true;
-		return NULL;
-	}
 	if (!lua_istable(lua, -1)) {
 		err_set(&failure->err, ERR_SCRIPT,
-			"run returns a table of outputs or nothing, not a %s",
+			"%s returns a table of outputs or nothing, not a %s", job->phase,
 			luaL_typename(lua, -1));
 		return NULL;
 	}
@@ -77,7 +71,94 @@ static json_t *take_outputs(lua_State *lua, const struct job *job, struct failur
 	return outputs;
 }
 
-void step_run(struct job *job)
+/* True when what was returned is within the script's tolerance; why says what is not. */
+static bool tolerated(const struct job *job, const json_t *value, char *why, size_t size)
+{
+	const json_t *tolerance =
+		json_object_get(json_object_get(job->json, "script"), "tolerance");
+	const struct condition_world world = { .mode = job->mode,
+		.params = json_object_get(job->json, "params"),
+		.outputs = json_object_get(job->json, "outputs"),
+		.item = json_object_get(job->json, "item"),
+		.value = value,
+		.matches = pattern_matches };
+	struct err err = { 0 };
+	char text[300];
+	bool holds;
+
+	if (condition_holds(tolerance, &world, &holds, &err) != ERR_NONE) {
+		snprintf(why, size, "its tolerance: %s", err.text);
+		return false;
+	}
+	if (!holds) {
+		char *found = json_line(value);
+		snprintf(why, size, "outside its tolerance (%s): %.300s",
+			condition_text(tolerance, text, sizeof(text)), found);
+		free(found);
+	}
+	return holds;
+}
+
+/* A look of a wait or an invariant: whether it holds.  Nothing returned is no for a wait and, where the
+ * script did not fail, yes for everything else. */
+static _Noreturn void finish_look(lua_State *lua, struct job *job)
+{
+	const bool table = lua_istable(lua, -1);
+	json_t *done = done_new(job, true);
+	char why[700] = "not yet";
+	struct failure failure = { 0 };
+	bool holds = lua_toboolean(lua, -1);
+
+	if (table) {
+		json_t *outputs = take_table(lua, job, &failure);
+		if (outputs == NULL)
+			finish_failed(job, &failure);
+		holds = tolerated(job, outputs, why, sizeof(why));
+		json_put(done, "outputs", outputs);
+	}
+	json_put_flag(done, "holds", holds);
+	if (!holds)
+		json_put_str(done, "why", why);
+	job_finish(job, done);
+}
+
+/* A check or a verify: nothing, true, or a table within its tolerance. */
+static json_t *take_check(lua_State *lua, const struct job *job, struct failure *failure)
+{
+	char why[700];
+
+	if (lua_istable(lua, -1)) {
+		json_t *found = take_table(lua, job, failure);
+		if (found == NULL)
+			return NULL;
+		const bool good = tolerated(job, found, why, sizeof(why));
+		json_decref(found);
+		if (good)
+			return json_object();
+		err_set(&failure->err, ERR_PRECONDITION, "the %s is %s", job->phase, why);
+		failure->said = true;
+		return NULL;
+	}
+	if (lua_isnil(lua, -1) || lua_toboolean(lua, -1))
+		return json_object();
+	err_set(&failure->err, ERR_FAILED, "the %s returned false", job->phase);
+	failure->said = true;
+	return NULL;
+}
+
+static json_t *take_outputs(lua_State *lua, const struct job *job, struct failure *failure)
+{
+	const bool run = str_eq(job->phase, "run") || str_eq(job->phase, "undo");
+
+	if (!run)
+		return take_check(lua, job, failure);
+	return lua_isnil(lua, -1) ? json_object() : take_table(lua, job, failure);
+}
+
+/* ------------------------------------------------------------------ running it */
+
+/* What the script left on the stack, or the end of the job. */
+static lua_State *run_script(struct job *job)
 {
 	const json_t *script = json_object_get(job->json, "script");
 	const json_t *source = json_object_get(script, "source");
@@ -111,9 +192,57 @@ void step_run(struct job *job)
 				LUA_MEMORY_MAX >> 20);
 		finish_failed(job, &failure);
 	}
-	json_t *outputs = take_outputs(lua, job, &failure);
-	if (outputs == NULL)
+	return lua;
+}
+
+/* The registered compensations, last effect first, as far as the step's own undo has not made them
+ * already.  One that fails does not keep the others from being tried; the first failure is told. */
+static void compensate(struct job *job)
+{
+	const json_t *row;
+	struct failure failure = { 0 };
+	size_t i;
+
+	json_array_foreach(json_object_get(job->json, "compensate"), i, row) {
+		const char *op = json_str(row, "op", ""), *target = json_str(row, "target", "");
+		struct err err = { 0 };
+		json_t *result = NULL;
+
+		if (job_compensated(job, json_str(row, "key", "")))
+			continue;
+		job->compensating = json_str(row, "key", "");
+		if (boundary_call(job, op, target, json_object_get(row, "args"), &result, &err) !=
+				ERR_NONE &&
+			failure.err.code == ERR_NONE) {
+			failure.err = err;
+			err_context(&failure.err, "%s on \"%s\"", op, target);
+			failure.said = true;
+		}
+		job->compensating = NULL;
+		json_decref(result);
+		if (job_halted(job, &err) != ERR_NONE)
+			break;
+	}
+	if (failure.err.code != ERR_NONE)
 		finish_failed(job, &failure);
+}
+
+void step_run(struct job *job)
+{
+	struct failure failure = { 0 };
+	json_t *outputs = json_object();
+
+	if (json_object_get(job->json, "script") != NULL) {
+		lua_State *lua = run_script(job);
+		if (str_eq(job->phase, "probe"))
+			finish_look(lua, job);
+		json_decref(outputs);
+		outputs = take_outputs(lua, job, &failure);
+		if (outputs == NULL)
+			finish_failed(job, &failure);
+	}
+	if (str_eq(job->phase, "undo"))
+		compensate(job);
 	json_t *done = done_new(job, true);
 	json_put(done, "outputs", outputs);
 	job_finish(job, done);

@@ -309,6 +309,7 @@ static void read_job(struct job *job, json_t *json)
 	job->timeout_ms = json_int(json, "timeout_ms", 0);
 	job->ordinal = json_int(json, "first_ordinal", 0);
 	job->replay = json_object();
+	job->compensated = json_object();
 	job->replay_last = -1;
 	json_array_foreach(json_object_get(json, "replay"), i, row)
 	{
@@ -332,6 +333,7 @@ static const struct kind {
 	{ "verify", verify_run, "verdict", false, true },
 	{ "secrets", secrets_run, "secrets", false, false },
 	{ "doctor", doctor_run, "doctor", false, true },
+	{ "condition", condition_run, "condition", false, false },
 };
 
 static const struct kind *find_kind(const char *name)

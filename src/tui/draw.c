@@ -40,6 +40,7 @@ static const struct {
 	[STEP_STOPPED] = { "stop", STYLE_WARN },
 	[STEP_INTERRUPTED] = { "INTR", STYLE_WARN },
 	[STEP_UNKNOWN] = { "UNKN", STYLE_BAD },
+	[STEP_UNDONE] = { "undo", STYLE_WARN },
 };
 
 const char *step_word(const struct run *run, size_t step)
@@ -47,7 +48,7 @@ const char *step_word(const struct run *run, size_t step)
 	static const char *const kinds[] = { [KIND_SCRIPT] = "-",
 		[KIND_MANUAL] = "man",
 		[KIND_DECIDE] = "dec",
-		[KIND_WAIT] = "wait" };
+		[KIND_WAIT] = "wait", [KIND_GROUP] = "-", [KIND_WATCH] = "inv", [KIND_APPROVE] = "appr" };
 
 	const enum step_state state = run->steps[step].state;
 

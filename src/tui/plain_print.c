@@ -368,6 +368,21 @@ static enum err_code note_added(struct telling *t)
 	return ERR_NONE;
 }
 
+static enum err_code step_approved(struct telling *t)
+{
+	const char *note = json_str(t->data, "note", "");
+
+	tell(t, "step %s: %s says %s%s%s", t->step != NULL ? t->step->id : "",
+		t->event->actor.name, json_str(t->data, "word", ""), note[0] ? ": " : "", note);
+	return ERR_NONE;
+}
+
+static enum err_code debris_kept(struct telling *t)
+{
+	tell(t, "what %s created stays: %s", t->step->id, json_str(t->data, "reason", ""));
+	return ERR_NONE;
+}
+
 static enum err_code deviation_recorded(struct telling *t)
 {
 	const char *rule = json_str(t->data, "rule", "");
@@ -401,6 +416,8 @@ enum err_code plain_event(struct plain *plain, const struct event *event, struct
 		[EVENT_SERVICE_MARKED] = service_marked,
 		[EVENT_NOTE_ADDED] = note_added,
 		[EVENT_DEVIATION_RECORDED] = deviation_recorded,
+		[EVENT_STEP_APPROVED] = step_approved,
+		[EVENT_DEBRIS_KEPT] = debris_kept,
 	};
 	struct telling telling = {
 		.plain = plain, .event = event, .data = event->payload, .err = err
@@ -560,7 +577,7 @@ static void summarise_rpo(struct plain *plain, const struct service *service)
 void plain_summary(struct plain *plain)
 {
 	const struct run *run = plain->run;
-	size_t counts[STEP_UNKNOWN + 1] = { 0 };
+	size_t counts[STEP_STATES] = { 0 };
 
 	for (size_t i = 0; i < run->step_count; i++)
 		counts[run->steps[i].state]++;

@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const ledger_kinds[] = { "server.started", "server.stopped", "run.sealed" };
+static const char *const ledger_kinds[] = { "server.started", "server.stopped", "run.sealed",
+	"drills.stopped", "drills.allowed" };
 static const char *const run_kinds[] = { "run.started", "run.resumed", "run.paused",
 	"run.continued", "run.aborting", "run.ended", "lead.taken", "clock.set", "step.started",
 	"step.phase", "step.asked", "step.answered", "step.finished", "op.read", "op.intent",
 	"op.allowed", "op.refused", "op.result", "op.unknown", "op.settled", "service.marked",
-	"recovery.measured", "note.added", "deviation.recorded" };
+	"recovery.measured", "note.added", "deviation.recorded", "step.approved", "debris.kept" };
 
 static bool one_of(const char *word, const char *const *list, size_t count)
 {

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool matches(const char *text, const char *pattern)
+static int matches(const char *text, const char *pattern)
 {
 	regex_t regex;
 
 	if (pattern == NULL || regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-		return false;
-	const bool yes = regexec(&regex, text, 0, NULL, 0) == 0;
+		return -1;
+	const int yes = regexec(&regex, text, 0, NULL, 0) == 0;
 	regfree(&regex);
 	return yes;
 }
@@ -136,6 +136,12 @@ static void malformed(void **state)
 	(void)state;
 	assert_int_equal(condition_holds(tree, &world, &holds, &err), ERR_USAGE);
 	json_decref(tree);
+	json_t *params = parse("{\"s\":\"x\"}");
+	const struct condition_world with = {.mode = "drill", .params = params, .matches = matches};
+	tree = parse("{\"param\":\"s\",\"matches\":\"(\"}");
+	assert_int_equal(condition_holds(tree, &with, &holds, &err), ERR_USAGE);
+	json_decref(tree);
+	json_decref(params);
 	char *deep = xmalloc(4000);
 	for (int i = 0; i < 100; i++)
 		strcat(deep, "{\"not\":");
