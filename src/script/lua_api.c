@@ -8,7 +8,7 @@
 enum { INTERVAL_MS = 1000, PROGRESS_EVERY_MS = 50, NOTE_MAX = 4000 };
 
 const char *const sandbox_words[] = { "attempt", "bytes", "clock", "detected", "duration",
-	"fail", "impact", "item", "json", "log", "mode", "note", "now", "outputs", "params", "progress",
+	"fail", "impact", "json", "log", "mode", "note", "now", "outputs", "params", "progress",
 	"random", "recovery_point", "require", "run_id", "sleep", "step_id", "wait_until",
 	/* of Lua itself */
 	"assert", "error", "getmetatable", "ipairs", "math", "next", "pairs", "pcall", "print",
