@@ -10,8 +10,8 @@ struct tui_options {
 	struct client *client;      /* connected; borrowed */
 	int64_t run;                /* the run to open; 0 = Home */
 	json_t *home;               /* workspace_summary, for Home; borrowed; may be NULL */
-	/* Starts a runbook chosen on Home: gives the new run's number.  Called with the interface suspended. */
-	enum err_code (*start)(void *arg, const char *runbook, const char *mode, int64_t *run, struct err *err);
+	/* Starts a runbook: {"runbook", "mode", "params": {}, "note", "impact"}; gives the new run's number.  Must not print. */
+	enum err_code (*start)(void *arg, const json_t *what, int64_t *run, struct err *err);
 	void *start_arg;
 	const char *suggest;        /* runbook under the cursor when Home opens; may be NULL */
 	const char *suggest_mode;   /* mode Enter starts it in: "drill" unless said otherwise */

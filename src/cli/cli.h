@@ -27,6 +27,7 @@ struct args {
 	const char *server;	   /* socket of a team server; NULL = the personal one; owned by main */
 	const char *workspace_dir; /* --workspace, $DRILLBOOK_WORKSPACE or "." */
 	bool color;
+	bool quiet; /* problems go into err, not to stderr: a screen is open */
 };
 
 struct command {
@@ -79,6 +80,9 @@ enum err_code cli_plan(struct desk *desk, const struct args *args, const char *r
 	const char *mode, json_t **plan, struct err *err) MUST_CHECK;
 /* What the server needs to make the plan itself, and the overrides, as members of a start request. */
 enum err_code cli_start_members(const struct args *args, json_t *request, struct err *err) MUST_CHECK;
+/* The whole start request: plan, --impact ("12m" = so long ago), --note and the above.  *out is owned, also on error. */
+enum err_code cli_start_request(
+	const struct args *args, json_t *plan, json_t **out, struct err *err) MUST_CHECK;
 /* Follows a run on the screen or in plain lines, as the terminal and the options say. */
 int cli_follow(const struct args *args, struct client *client, int64_t run, struct err *err);
 bool cli_plain(const struct args *args);

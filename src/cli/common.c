@@ -230,6 +230,18 @@ static enum err_code take_params(const struct args *args, json_t **out, struct e
 	return code;
 }
 
+/* On a screen there is one line: the first mistake. */
+static void first_problem(const struct desk *desk, struct err *err)
+{
+	for (size_t i = 0; i < desk->problems.count; i++) {
+		const struct problem *problem = &desk->problems.rows[i];
+		if (problem->severity != SEVERITY_ERROR)
+			continue;
+		err_set(err, err->code, "%s:%d: %s", problem->file, problem->line, problem->text);
+		return;
+	}
+}
+
 enum err_code cli_plan(struct desk *desk, const struct args *args, const char *runbook,
 	const char *mode, json_t **plan, struct err *err)
 {
@@ -246,7 +258,10 @@ enum err_code cli_plan(struct desk *desk, const struct args *args, const char *r
 		code = err_set(err, ERR_WORKSPACE, "the workspace has %zu mistakes",
 			problems_errors(&desk->problems));
 	if (code != ERR_NONE) {
-		desk_print(desk, 20);
+		if (args->quiet)
+			first_problem(desk, err);
+		else
+			desk_print(desk, 20);
 		json_decref(*plan);
 		*plan = NULL;
 	}
@@ -269,6 +284,27 @@ enum err_code cli_start_members(const struct args *args, json_t *request, struct
 	TRY(take_params(args, &params, err));
 	json_put(request, "params", params);
 	return ERR_NONE;
+}
+
+enum err_code cli_start_request(
+	const struct args *args, json_t *plan, json_t **out, struct err *err)
+{
+	struct wall impact = { 0 };
+	const char *given = option_value(args, "impact");
+	struct err none = { 0 };
+	int64_t ago_ms;
+
+	*out = json_object();
+	json_object_set(*out, "plan", plan);
+	if (given != NULL && parse_duration_ms(given, &ago_ms, &none) == ERR_NONE)
+		impact.ns = wall_now().ns - ago_ms * 1000000;
+	else if (given != NULL)
+		TRY(wall_parse(given, &impact, err));
+	if (impact.ns > 0)
+		json_put_int(*out, "t0_ns", impact.ns);
+	if (option_value(args, "note") != NULL)
+		json_put_str(*out, "note", option_value(args, "note"));
+	return cli_start_members(args, *out, err);
 }
 
 /* ------------------------------------------------------------------ the record */

@@ -111,6 +111,7 @@ static enum err_code look_home(
 	struct looker *looker, const json_t *about, json_t *out, struct err *err)
 {
 	(void)about;
+	looker_forget(looker); /* files may have changed since */
 	TRY(looker_desk(looker, err));
 	json_put(out, "document", workspace_summary(looker->desk.workspace));
 	return ERR_NONE;

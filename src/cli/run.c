@@ -13,29 +13,12 @@ static const struct option_row options[] = { { "mode", "MODE", false,
 		"say yes beforehand to the costly effects of a step (no terminal)" },
 	{ "confirm", "STEP=WORD", true,
 		"say yes beforehand to the irreversible effects of a step (no terminal)" },
-	{ "impact", "TIME", false, "t0: when the incident began (2026-11-18T14:02:31Z)" },
+	{ "impact", "TIME", false, "t0: when the incident began (2026-11-18T14:02:31Z, or 12m: so long ago)" },
 	{ "note", "TEXT", false, "why this run is made" },
 	{ "override", "RULE", true, "do without a rule of the policy that a reason may stand in for" },
 	{ "reason", "TEXT", false, "why; recorded as a deviation" },
 	{ "detach", NULL, false, "start only; print the run's number" },
 	{ "json", NULL, false, "with --detach: the number as JSON" }, OPTION_END };
-
-static enum err_code start_request(
-	const struct args *args, json_t *plan, json_t **out, struct err *err)
-{
-	struct wall impact = { 0 };
-	const char *given = option_value(args, "impact");
-
-	if (given != NULL)
-		TRY(wall_parse(given, &impact, err));
-	*out = json_object();
-	json_object_set(*out, "plan", plan);
-	if (impact.ns > 0)
-		json_put_int(*out, "t0_ns", impact.ns);
-	if (option_value(args, "note") != NULL)
-		json_put_str(*out, "note", option_value(args, "note"));
-	return cli_start_members(args, *out, err);
-}
 
 static int follow(const struct args *args, struct client *client, int64_t run, struct err *err)
 {
@@ -64,7 +47,7 @@ static int run(const struct args *args, struct err *err)
 		cli_plan(&desk, args, args->words[0], mode ? mode : "drill", &plan, err) !=
 			ERR_NONE)
 		goto out;
-	if (start_request(args, plan, &request, err) != ERR_NONE ||
+	if (cli_start_request(args, plan, &request, err) != ERR_NONE ||
 		cli_connect(&client, args, CLIENT_START_SERVER, err) != ERR_NONE)
 		goto out;
 	const enum err_code code = client_ask(client, "start", request, &answer, err);

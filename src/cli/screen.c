@@ -2,6 +2,7 @@
 #include "screen.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum err_code looker_desk(struct looker *looker, struct err *err)
 {
@@ -11,22 +12,63 @@ enum err_code looker_desk(struct looker *looker, struct err *err)
 	return ERR_NONE;
 }
 
-static enum err_code start(
-	void *arg, const char *runbook, const char *mode, int64_t *run, struct err *err)
+/* The options as if the form's values had been given on the command line; owned. */
+static json_t *as_options(const struct args *args, const json_t *what)
+{
+	json_t *options = json_deep_copy(args->options), *list = json_array(), *value;
+	const char *name;
+
+	json_object_foreach(json_object_get(what, "params"), name, value) {
+		char *pair = xasprintf("%s=%s", name, json_string_value(value));
+		json_array_append_new(list, json_text(pair, strlen(pair)));
+		free(pair);
+	}
+	json_put(options, "param", list);
+	json_put_str(options, "note", json_str(what, "note", NULL));
+	json_put_str(options, "impact", json_str(what, "impact", NULL));
+	return options;
+}
+
+static enum err_code start_with(
+	struct looker *looker, const struct args *args, const json_t *what, int64_t *run, struct err *err)
+{
+	json_t *plan, *request = NULL, *answer = NULL;
+
+	TRY(desk_trusted(&looker->desk, err));
+	TRY(cli_plan(&looker->desk, args, json_str(what, "runbook", ""),
+		json_str(what, "mode", "drill"), &plan, err));
+	enum err_code code = cli_start_request(args, plan, &request, err);
+	json_decref(plan);
+	if (code == ERR_NONE)
+		code = client_ask(looker->client, "start", request, &answer, err);
+	else
+		json_decref(request);
+	if (code == ERR_NONE)
+		*run = json_int(answer, "run", 0);
+	json_decref(answer);
+	return code;
+}
+
+/* The workspace is read anew: what was just mended counts. */
+enum err_code cli_start(void *arg, const json_t *what, int64_t *run, struct err *err)
 {
 	struct looker *looker = arg;
-	json_t *plan, *request, *answer;
+	struct args args = *looker->args;
 
+	looker_forget(looker);
 	TRY(looker_desk(looker, err));
-	TRY(desk_trusted(&looker->desk, err));
-	TRY(cli_plan(&looker->desk, looker->args, runbook, mode, &plan, err));
-	request = json_object();
-	json_put(request, "plan", plan);
-	TRY(cli_start_members(looker->args, request, err));
-	TRY(client_ask(looker->client, "start", request, &answer, err));
-	*run = json_int(answer, "run", 0);
-	json_decref(answer);
-	return ERR_NONE;
+	args.options = as_options(looker->args, what);
+	args.quiet = true;
+	const enum err_code code = start_with(looker, &args, what, run, err);
+	json_decref(args.options);
+	return code;
+}
+
+void looker_forget(struct looker *looker)
+{
+	if (looker->open)
+		desk_close(&looker->desk);
+	looker->open = false;
 }
 
 /* One of the operator's files; NULL when it is not there; *notice (owned) says what is wrong. */
@@ -53,7 +95,7 @@ enum err_code cli_screen(const struct args *args, struct client *client, int64_t
 	json_t *keys = settings("keys.yaml", &notice);
 	const struct tui_options options = {.client = client,
 		.run = run,
-		.start = start,
+		.start = cli_start,
 		.start_arg = &looker,
 		.suggest = suggest,
 		.suggest_mode = mode,
@@ -66,7 +108,6 @@ enum err_code cli_screen(const struct args *args, struct client *client, int64_t
 	const enum err_code code = tui_run(&options, status, err);
 	json_decref(keys);
 	free(notice);
-	if (looker.open)
-		desk_close(&looker.desk);
+	looker_forget(&looker);
 	return code;
 }

@@ -3,7 +3,7 @@
 
 #define SCREENS CONTEXT_SCREENS
 #define LISTS (SCREENS | CONTEXT_HELP | CONTEXT_QUEUE)
-#define EVERYWHERE (LISTS | CONTEXT_DIALOG | CONTEXT_TEXT)
+#define EVERYWHERE (LISTS | CONTEXT_DIALOG | CONTEXT_TEXT | CONTEXT_FORM)
 
 /* clang-format off */
 const struct action actions[] = {
@@ -99,9 +99,9 @@ const struct action actions[] = {
 	{.name = "down", .keys = {K_DOWN, 'j'}, .contexts = LISTS | CONTEXT_DIALOG,
 		.perform = do_down,
 		.help = "down"},
-	{.name = "page-up", .keys = {K_PGUP}, .contexts = EVERYWHERE, .perform = do_page_up,
+	{.name = "page-up", .keys = {K_PGUP}, .contexts = EVERYWHERE & ~CONTEXT_FORM, .perform = do_page_up,
 		.help = "a page up"},
-	{.name = "page-down", .keys = {K_PGDN}, .contexts = EVERYWHERE, .perform = do_page_down,
+	{.name = "page-down", .keys = {K_PGDN}, .contexts = EVERYWHERE & ~CONTEXT_FORM, .perform = do_page_down,
 		.help = "a page down"},
 	{.name = "top", .keys = {'g', K_HOME}, .contexts = LISTS, .perform = do_top,
 		.help = "to the first"},
@@ -129,6 +129,18 @@ const struct action actions[] = {
 		.perform = do_text_enter, .help = "take what was typed"},
 	{.name = "cancel", .fixed = true, .keys = {K_ESC}, .contexts = CONTEXT_TEXT, .label = "cancel",
 		.perform = do_text_cancel, .help = "forget what was typed"},
+	{.name = "field-enter", .fixed = true, .keys = {K_ENTER}, .contexts = CONTEXT_FORM,
+		.label = "next", .perform = do_form_enter, .help = "the next line; on the last: start"},
+	{.name = "field-next", .fixed = true, .keys = {K_TAB, K_DOWN}, .contexts = CONTEXT_FORM,
+		.perform = do_form_next, .help = "the next line"},
+	{.name = "field-previous", .fixed = true, .keys = {K_BACKTAB, K_UP},
+		.contexts = CONTEXT_FORM, .perform = do_form_previous, .help = "the line before"},
+	{.name = "field-right", .fixed = true, .keys = {K_RIGHT}, .contexts = CONTEXT_FORM,
+		.label = "choice", .perform = do_form_right, .help = "the next choice"},
+	{.name = "field-left", .fixed = true, .keys = {K_LEFT}, .contexts = CONTEXT_FORM,
+		.perform = do_form_left, .help = "the choice before"},
+	{.name = "field-cancel", .fixed = true, .keys = {K_ESC}, .contexts = CONTEXT_FORM,
+		.label = "do nothing", .perform = do_back, .help = "start nothing"},
 	{.name = "command", .keys = {':'}, .contexts = SCREENS, .label = "command",
 		.perform = do_palette,
 		.help = "type an action's name"},

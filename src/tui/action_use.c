@@ -17,6 +17,8 @@ enum context action_context(const struct screen *screen)
 		return CONTEXT_QUEUE;
 	case OVERLAY_DIALOG:
 		return screen->dialog.typing ? CONTEXT_TEXT : CONTEXT_DIALOG;
+	case OVERLAY_FORM:
+		return CONTEXT_FORM;
 	case OVERLAY_NONE:
 		break;
 	}

@@ -180,20 +180,6 @@ void dialog_open(struct screen *screen, enum dialog_kind kind, size_t step)
 	dialog_scroll(screen, 0);
 }
 
-void dialog_open_start(struct screen *screen, const char *runbook, const char *mode)
-{
-	struct dialog *dialog = start(screen, DIALOG_START, 0);
-	const bool live = str_eq(mode, "live");
-
-	snprintf(dialog->runbook, sizeof(dialog->runbook), "%s", runbook);
-	snprintf(dialog->mode, sizeof(dialog->mode), "%s", mode);
-	add_choice(dialog, live ? 'Y' : '\0', "start",
-		live ? "start it LIVE (capital Y)" : "start it",
-		live ? GUARD_CAPITAL : GUARD_ENTER, false);
-	dialog->focus = live ? 0 : 1;
-	dialog_scroll(screen, 0);
-}
-
 void dialog_close(struct screen *screen)
 {
 	screen->dialog = (struct dialog){ 0 };
@@ -329,7 +315,7 @@ static const char *not_performable(const struct screen *screen, const struct cho
 		return "the terminal is too small to show what would be done: make it larger";
 	if (!dialog->seen_end && str_eq(choice->answer, "yes"))
 		return "read it to its end first (PgDn)";
-	if (dialog->kind == DIALOG_START || dialog->kind == DIALOG_NOTE)
+	if (dialog->kind == DIALOG_NOTE)
 		return NULL;
 	if (screen->watch_only)
 		return "attached to watch only";
@@ -393,12 +379,7 @@ void dialog_perform(struct screen *screen, size_t focus)
 		dialog->typing_for = focus;
 		return;
 	}
-	if (dialog->kind == DIALOG_START) {
-		snprintf(screen->start_runbook, sizeof(screen->start_runbook), "%s",
-			dialog->runbook);
-		snprintf(screen->start_mode, sizeof(screen->start_mode), "%s", dialog->mode);
-		screen->want |= WANT_START;
-	} else if (dialog->ask != 0) {
+	if (dialog->ask != 0) {
 		send_answer(screen, choice.answer);
 	} else {
 		perform_wish(screen, &choice);

@@ -178,15 +178,6 @@ static void wish_lines(const struct screen *screen, struct lines *lines, int wid
 		{ DIALOG_NOTE, "The note goes into the record with your name and the time." },
 	};
 
-	if (dialog->kind == DIALOG_START) {
-		lines_addf(lines, STYLE_BOLD, width, 12, "Runbook     %s", dialog->runbook);
-		lines_addf(lines, mode_style(dialog->mode), width, 12, "Mode        %s",
-			dialog->mode);
-		lines_add(lines, STYLE_TEXT, width, 0,
-			"Steps that only look start at once; what changes something asks "
-			"first.");
-		return;
-	}
 	const struct step *step = dialog->step < screen->run->step_count
 					  ? &screen->run->steps[dialog->step]
 					  : NULL;
@@ -303,9 +294,7 @@ static void dialog_title(const struct screen *screen, char *title, size_t size)
 {
 	const struct dialog *dialog = &screen->dialog;
 
-	if (dialog->kind == DIALOG_START)
-		snprintf(title, size, "START");
-	else if (dialog->kind == DIALOG_ABORT)
+	if (dialog->kind == DIALOG_ABORT)
 		snprintf(title, size, "ABORT run %lld", (long long)screen->run_id);
 	else if (dialog->kind == DIALOG_NOTE)
 		snprintf(title, size, "NOTE");
@@ -347,16 +336,14 @@ void draw_dialog(const struct screen *screen, struct cells *cells)
 	char title[160] = "", mode[16], left[48] = "", right[96];
 	struct lines lines;
 	int rows;
-	const bool start = screen->dialog.kind == DIALOG_START;
-	const char *mode_name = start ? screen->dialog.mode : screen->run->mode;
+	const char *mode_name = screen->run->mode;
 
 	lines_init(&lines);
 	const struct box box = dialog_layout(screen, &lines, &rows);
 	dialog_title(screen, title, sizeof(title));
 	mode_word(mode_name, mode);
 	const bool more = screen->dialog.scroll + rows < (int)lines.count;
-	if (!start)
-		left_text(screen, left, sizeof(left)); /* the dialog may cover the clock */
+	left_text(screen, left, sizeof(left)); /* the dialog may cover the clock */
 	snprintf(right, sizeof(right), "%s%s%s%s", more ? "more: PgDn  " : "", left,
 		left[0] ? "  " : "", mode);
 	draw_box(cells, box, mode_style(mode_name), title, right);

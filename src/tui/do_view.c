@@ -222,3 +222,35 @@ void do_verify(struct screen *screen, const char *argument)
 	screen->show = "verify";
 	screen->want |= WANT_SHOW;
 }
+
+/* ------------------------------------------------------------------ the form */
+
+void do_form_enter(struct screen *screen, const char *argument)
+{
+	(void)argument;
+	form_enter(screen);
+}
+
+void do_form_next(struct screen *screen, const char *argument)
+{
+	(void)argument;
+	form_move(screen, 1);
+}
+
+void do_form_previous(struct screen *screen, const char *argument)
+{
+	(void)argument;
+	form_move(screen, -1);
+}
+
+void do_form_right(struct screen *screen, const char *argument)
+{
+	(void)argument;
+	form_side(screen, 1);
+}
+
+void do_form_left(struct screen *screen, const char *argument)
+{
+	(void)argument;
+	form_side(screen, -1);
+}

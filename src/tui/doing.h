@@ -86,6 +86,11 @@ void do_dialog_tick(struct screen *screen, const char *argument);
 void do_text_enter(struct screen *screen, const char *argument);
 void do_text_cancel(struct screen *screen, const char *argument);
 
+void do_form_enter(struct screen *screen, const char *argument);
+void do_form_next(struct screen *screen, const char *argument);
+void do_form_previous(struct screen *screen, const char *argument);
+void do_form_right(struct screen *screen, const char *argument);
+void do_form_left(struct screen *screen, const char *argument);
 /* To the next place (by > 0) or the one before; refuses when there is none. */
 void do_search_now(struct screen *screen, int by);
 

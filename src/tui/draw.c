@@ -296,6 +296,9 @@ void screen_draw(const struct screen *screen, struct cells *cells)
 	case OVERLAY_SEARCH:
 		draw_typed(screen, cells, screen->search_back ? "?" : "/", &screen->search);
 		break;
+	case OVERLAY_FORM:
+		draw_form(screen, cells);
+		break;
 	case OVERLAY_DIALOG:
 		draw_dialog(screen, cells);
 		break;

@@ -91,8 +91,7 @@ void home_enter(struct screen *screen)
 			screen_refuse(screen, "\"%s\" has mistakes: drillbook lint names them",
 				json_str(row, "name", ""));
 		else
-			dialog_open_start(
-				screen, json_str(row, "name", ""), screen->suggest_mode);
+			form_start(screen, json_str(row, "name", ""), screen->suggest_mode);
 		break;
 	case HOME_RUNS:
 		screen_open(screen, json_int(row, "run", 0));

@@ -151,12 +151,6 @@ struct step_view *screen_view(const struct screen *screen, size_t step)
 
 /* ------------------------------------------------------------------ typed text */
 
-void field_clear(struct field *field)
-{
-	field->len = 0;
-	field->text[0] = '\0';
-}
-
 bool field_key(struct field *field, uint32_t key)
 {
 	char bytes[4];
@@ -190,7 +184,7 @@ static bool take_paste(struct screen *screen, const struct input *input, struct 
 	*text = *input;
 	if (!input->pasted)
 		return false;
-	if (action_context(screen) != CONTEXT_TEXT) {
+	if (action_context(screen) != CONTEXT_TEXT && action_context(screen) != CONTEXT_FORM) {
 		screen_refuse(screen, "pasted text is not taken as keys");
 		return true;
 	}
@@ -230,7 +224,9 @@ static void key_pressed(struct screen *screen, const struct input *given)
 	const struct action *action = action_by_key(screen, context, input.key);
 	if (action != NULL)
 		action_perform(screen, action, NULL);
-	else if (context == CONTEXT_TEXT || context == CONTEXT_FORM)
+	else if (context == CONTEXT_FORM)
+		form_typed(screen, &input);
+	else if (context == CONTEXT_TEXT)
 		typed_text(screen, &input);
 	else if (context == CONTEXT_DIALOG)
 		dialog_letter(screen, input.key);
@@ -260,6 +256,7 @@ void screen_reduce(struct screen *screen, const struct input *input)
 	case INPUT_TICK:
 		break;
 	}
+	form_settle(screen);
 	dialog_check(screen);
 	dialog_auto(screen);
 	if (screen->overlay == OVERLAY_DIALOG)

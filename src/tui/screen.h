@@ -6,6 +6,7 @@
 #define DRILLBOOK_TUI_SCREEN_H
 
 #include "cells.h"
+#include "form.h"
 #include "graph.h"
 #include "output.h"
 #include "drillbook/record.h"
@@ -80,12 +81,6 @@ enum want {
 
 /* ------------------------------------------------------------------ parts of the state */
 
-/* One line of text being typed. */
-struct field {
-	char text[512];
-	size_t len;
-};
-
 enum dialog_kind {
 	DIALOG_NONE,
 	/* answers to the server's questions */
@@ -98,8 +93,7 @@ enum dialog_kind {
 	DIALOG_SKIP,
 	DIALOG_STOP,
 	DIALOG_ABORT,
-	DIALOG_NOTE,
-	DIALOG_START
+	DIALOG_NOTE
 };
 
 enum guard {
@@ -125,7 +119,6 @@ struct dialog {
 	size_t step;
 	char digest[SHA256_HEX + 8]; /* of what is shown */
 	char word[128];
-	char runbook[128], mode[16]; /* DIALOG_START */
 	struct choice choices[CHOICES_MAX];
 	size_t choice_count;
 	size_t check_count;
@@ -146,7 +139,8 @@ enum overlay {
 	OVERLAY_PALETTE,
 	OVERLAY_SEARCH,
 	OVERLAY_QUEUE,
-	OVERLAY_DIALOG
+	OVERLAY_DIALOG,
+	OVERLAY_FORM
 };
 enum view {
 	VIEW_HOME,
@@ -227,6 +221,7 @@ struct screen {
 	int help_scroll;
 	struct field palette;
 	struct dialog dialog;
+	struct form form;
 
 	/* the other screens */
 	struct place places[VIEW_COUNT];
@@ -262,7 +257,6 @@ struct screen {
 	size_t request_count;
 	unsigned want;
 	const char *show; /* static */
-	char start_runbook[128], start_mode[16];
 };
 
 void screen_init(struct screen *screen, const json_t *home, bool watch_only);
@@ -301,14 +295,9 @@ const json_t *screen_forecast(const struct screen *screen, const char *service);
 void screen_look(struct screen *screen, int by); /* searches the output */
 struct step_view *screen_view(const struct screen *screen, size_t step);
 
-/* field */
-bool field_key(struct field *field, uint32_t key); /* true when the key was typing */
-void field_clear(struct field *field);
-
 /* dialogs */
 void dialog_open_ask(struct screen *screen, const struct ask *ask);
 void dialog_open(struct screen *screen, enum dialog_kind kind, size_t step);
-void dialog_open_start(struct screen *screen, const char *runbook, const char *mode);
 void dialog_close(struct screen *screen);
 void dialog_auto(struct screen *screen);  /* opens the oldest question not yet seen */
 void dialog_check(struct screen *screen); /* closes it when its question is gone */
@@ -342,6 +331,15 @@ void document_answer(struct screen *screen, enum tag tag, const json_t *message)
 /* True, and a line that says why, while there is none to show. */
 bool document_missing(
 	const struct screen *screen, enum document_kind kind, struct lines *lines, int width);
+
+/* the form that starts a runbook */
+void form_start(struct screen *screen, const char *runbook, const char *mode);
+void form_settle(struct screen *screen);
+void form_move(struct screen *screen, int by);
+void form_side(struct screen *screen, int by); /* Left, Right */
+void form_enter(struct screen *screen);
+void form_typed(struct screen *screen, const struct input *input);
+void draw_form(const struct screen *screen, struct cells *cells);
 
 /* home: the rows of its three lists */
 size_t home_count(const struct screen *screen, enum home_pane pane);

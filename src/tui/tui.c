@@ -256,16 +256,15 @@ static void do_start(struct tui *tui)
 		screen_refuse(screen, "nothing can be started from here");
 		return;
 	}
-	terminal_suspend(tui->term);
-	const enum err_code code = tui->options->start(
-		tui->options->start_arg, screen->start_runbook, screen->start_mode, &run, &err);
-	terminal_resume(tui->term);
+	json_t *what = form_json(&screen->form);
+	const enum err_code code =
+		tui->options->start(tui->options->start_arg, what, &run, &err);
+	json_decref(what);
 	if (code == ERR_NONE)
 		screen_open(screen, run);
 	else
-		screen_refuse(screen, "%s", err.text);
-	tui->redraw = tui->more = true;
-	take_size(tui);
+		screen_refuse(screen, "%s", err.text); /* the form stays, to be mended */
+	tui->more = tui->dirty = true;
 }
 
 /* True: leave. */

@@ -90,7 +90,7 @@ const char *books_not_enter(const struct screen *screen)
 
 void books_enter(struct screen *screen)
 {
-	dialog_open_start(screen, json_str(book(screen), "name", ""), screen->suggest_mode);
+	form_start(screen, json_str(book(screen), "name", ""), screen->suggest_mode);
 }
 
 void books_frame(struct screen *screen)

@@ -220,7 +220,7 @@ void drills_enter(struct screen *screen)
 {
 	const json_t *row = json_array_get(drills(screen), view_cursor(screen));
 
-	dialog_open_start(screen, json_str(row, "runbook", ""), json_str(row, "mode", "drill"));
+	form_start(screen, json_str(row, "runbook", ""), json_str(row, "mode", "drill"));
 }
 
 void drills_text(const struct screen *screen, struct lines *lines, int width)

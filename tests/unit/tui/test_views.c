@@ -106,8 +106,8 @@ static void runbooks(void **state)
 	assert_shows(&scene, "this runbook has mistakes");
 	scene_key(&scene, K_UP);
 	scene_key(&scene, K_ENTER);
-	assert_int_equal(scene.screen.overlay, OVERLAY_DIALOG);
-	assert_shows(&scene, "Runbook     failover");
+	assert_int_equal(scene.screen.overlay, OVERLAY_FORM);
+	assert_shows(&scene, "START failover");
 	end(&scene);
 }
 
