@@ -15,6 +15,7 @@ const struct provider *const providers[] = {
 #ifdef HAVE_LIBCURL
 	&http_provider,
 #endif
+	&kubernetes_provider,
 #ifdef HAVE_LIBPQ
 	&postgres_provider,
 #endif
