@@ -100,6 +100,8 @@ static const struct key action_keys[] = {
 	{.name = "help", .type = VALUE_TEXT, .help = "what it is for"},
 	{.name = "verify", .type = VALUE_NAME, .help = "an action of effect read that tells whether it happened"},
 	{.name = "undo", .type = VALUE_NAME, .help = "the action that takes it back"},
+	{.name = "creates", .type = VALUE_BOOL, .fallback = "false",
+		.help = "leaves something behind that its undo takes away: kept in the ledger of debris until then"},
 	{.name = "timeout", .type = VALUE_DURATION, .help = "of one call"},
 	{.name = "expect_status", .type = VALUE_ANY, .help = "statuses that are success; 0, or 200 to 299, without it"},
 	{.name = "fails_clean", .type = VALUE_BOOL, .fallback = "false",
