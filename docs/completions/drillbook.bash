@@ -5,6 +5,9 @@ declare -A _drillbook_options=(
 	[tui]="--suggest --mode --param"
 	[run]="--mode --param --plain --approve --confirm --impact --note --override --reason --detach --json"
 	[attach]="--watch --plain --approve --confirm"
+	[act]="--note --undo --lead --json"
+	[answer]="--ask --note --value --word --digest --lead --json"
+	[halt]="--note --lift --list --json"
 	[list]="--json"
 	[show]="--log --offline --json --param"
 	[lint]="--json"
@@ -48,7 +51,7 @@ _drillbook() {
 	--format) words="md json" ;;
 	--suggest | --runbook) words=$(_drillbook_names RUNBOOK) ;;
 	--service) words=$(_drillbook_names SERVICE) ;;
-	--param | --approve | --confirm | --impact | --note | --override | --reason | --limit | --run) return ;;
+	--ask | --value | --word | --digest | --param | --approve | --confirm | --impact | --note | --override | --reason | --limit | --run) return ;;
 	*)
 		if [[ $current == -* ]]; then
 			words="$_drillbook_global ${_drillbook_options[${command:-doctor}]}"
@@ -57,7 +60,7 @@ _drillbook() {
 			case $command in
 			"") words=${!_drillbook_options[*]} ;;
 			run | show | lint | plan) words=$(_drillbook_names RUNBOOK) ;;
-			attach | report | compare) words="last $("${_drillbook_call[@]}" history 2>/dev/null | awk '$1 == "MODE" {on = 1; next} on {print $2}')" ;;
+			attach | act | answer | report | compare) words="last $("${_drillbook_call[@]}" history 2>/dev/null | awk '$1 == "MODE" {on = 1; next} on {print $2}')" ;;
 			trust) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
 			providers) words=$("${_drillbook_call[@]}" providers 2>/dev/null | awk -F: '/^[a-z]/ {print $1}') ;;
 			journal) words="rebuild" ;;
