@@ -14,6 +14,7 @@ extern const struct provider dns_provider;
 extern const struct provider haproxy_provider;
 extern const struct provider http_provider;
 extern const struct provider kubernetes_provider;
+extern const struct provider mariadb_provider;
 extern const struct provider notify_provider;
 extern const struct provider postgres_provider;
 extern const struct provider prometheus_provider;

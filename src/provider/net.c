@@ -151,6 +151,22 @@ out:
 	return code;
 }
 
+enum err_code net_address(const struct net_endpoint *to, const struct net_limit *limit, char *out,
+	size_t size, struct err *err)
+{
+	struct addrinfo *list = NULL;
+
+	TRY(lookup(to, SOCK_STREAM, limit, &list, err));
+	const int rc = list != NULL ? getnameinfo(list->ai_addr, list->ai_addrlen, out,
+					      (socklen_t)size, NULL, 0, NI_NUMERICHOST)
+				    : EAI_NONAME;
+	if (list != NULL)
+		freeaddrinfo(list);
+	return rc == 0 ? ERR_NONE
+		       : err_set(err, ERR_UNREACHABLE, "cannot find the address of \"%s\": %s",
+				 to->host, gai_strerror(rc));
+}
+
 /* ------------------------------------------------------------------ connections */
 
 static enum err_code connect_address(const struct sockaddr *address, socklen_t len, int type,

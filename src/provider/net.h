@@ -31,6 +31,10 @@ struct net_endpoint {
 enum err_code net_endpoint_parse(const char *text, int default_port, struct net_endpoint *out,
 	struct err *err) MUST_CHECK;
 
+/* The first address of a host in figures, for libraries that would look the name up without a
+ * deadline. */
+enum err_code net_address(const struct net_endpoint *to, const struct net_limit *limit, char *out,
+	size_t size, struct err *err) MUST_CHECK;
 /* A connected, non-blocking, close-on-exec socket; type is SOCK_STREAM or SOCK_DGRAM.  Every
  * address of the host is tried.  ERR_UNREACHABLE (errno says why: ECONNREFUSED when somebody is
  * there and said no; 0 when the name has no address), ERR_TIMEOUT, ERR_CANCELLED. */

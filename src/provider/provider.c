@@ -16,6 +16,9 @@ const struct provider *const providers[] = {
 	&http_provider,
 #endif
 	&kubernetes_provider,
+#ifdef HAVE_LIBMARIADB
+	&mariadb_provider,
+#endif
 #ifdef HAVE_LIBPQ
 	&postgres_provider,
 #endif
@@ -36,6 +39,9 @@ const struct provider_missing providers_missing[] = {
 #ifndef HAVE_LIBCURL
 	{ "alertmanager", "libcurl" },
 	{ "http", "libcurl" },
+#endif
+#ifndef HAVE_LIBMARIADB
+	{ "mariadb", "libmariadb" },
 #endif
 #ifndef HAVE_LIBPQ
 	{ "postgres", "libpq" },
