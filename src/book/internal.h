@@ -55,8 +55,10 @@
 	X(USES_MISSING, "uses-missing", ERROR, "the Lua calls what uses: does not list")           \
 	X(USES_COMPUTED, "uses-computed", WARNING,                                                 \
 		"the Lua uses an operation that uses: does not list, its target is computed")      \
-	X(UNKNOWN_PARAMETER, "unknown-parameter", ERROR, "a call with a parameter the operation does not have") \
-	X(MISSING_PARAMETER, "missing-parameter", ERROR, "a call without a parameter the operation needs") \
+	X(UNKNOWN_PARAMETER, "unknown-parameter", ERROR,                                           \
+		"a call with a parameter the operation or action does not have")                   \
+	X(MISSING_PARAMETER, "missing-parameter", ERROR,                                           \
+		"a call or a nested runbook without a parameter it needs")                         \
 	X(WRONG_PARAMETER, "wrong-parameter", ERROR, "a call with a parameter of the wrong type")  \
 	X(UNKNOWN_MODULE, "unknown-module", ERROR, "require of a module that does not exist")      \
 	X(MISSING_FILE, "missing-file", ERROR, "run: {file: …} names a file that does not exist")  \

@@ -1,5 +1,5 @@
 /* lint_calls.c: uses: against the catalog, and the Lua of a step against its uses:. */
-#include "workspace.h"
+#include "lint_steps.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +191,7 @@ static void check_args(struct lint *lint, const struct script *script,
 		check_arg(lint, script, op, &call->args[i]);
 		check_declared(lint, script, call, op, &call->args[i]);
 	}
+	lint_declared_args(lint, script, call);
 	for (size_t p = 0; call->args_known && p < op->param_count; p++) {
 		const struct field *field = &op->params[p];
 		bool given = false;
@@ -323,6 +324,8 @@ static void check_source(
 			"there is no Lua here: write a statement, or remove it");
 	for (size_t i = 0; i < scan.call_count; i++)
 		check_call(lint, script, step, &scan.calls[i]);
+	if (step != NULL)
+		lint_lua_refs(lint, script, &scan);
 	for (size_t i = 0; i < scan.module_count; i++) {
 		const char *name = scan.modules[i].name;
 		if (names_have(&lint->modules, name) || lint->modules.count == MODULES_MAX)

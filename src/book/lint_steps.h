@@ -12,4 +12,9 @@ void lint_step(struct lint *lint, const struct step_row *row);
 void lint_nested(struct lint *lint, const struct step_row *row);
 void lint_outputs(struct lint *lint);
 
+/* The arguments of a declared action or query, where both are written out (lint_lua.c). */
+void lint_declared_args(struct lint *lint, const struct script *script, const struct lua_call *call);
+/* params.NAME and outputs.STEP in the script of a step. */
+void lint_lua_refs(struct lint *lint, const struct script *script, const struct lua_scan *scan);
+
 #endif

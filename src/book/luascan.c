@@ -16,12 +16,13 @@ struct scanner {
 	struct arena *arena;
 	struct names own; /* names with a meaning of their own in this source */
 	struct lua_scan *out;
-	size_t call_cap, module_cap;
+	size_t call_cap, module_cap, ref_cap;
+	bool inside; /* a table that is the value of an argument */
 };
 
 /* What every script finds there: of Lua, and of the sandbox. */
 static const char *const globals[] = {"string", "table", "math", "utf8", "json", "params",
-	"outputs", "clock", "os", "io", "debug", "coroutine", "package", "_G", "_ENV"};
+	"outputs", "item", "clock", "os", "io", "debug", "coroutine", "package", "_G", "_ENV"};
 
 static const char *const keywords[] = {"and", "break", "do", "else", "elseif", "end", "false",
 	"for", "function", "goto", "if", "in", "local", "nil", "not", "or", "repeat", "return",
@@ -167,8 +168,10 @@ static size_t skip_expression(const struct scanner *s, size_t i, bool *clear)
 	return i;
 }
 
+static void read_members(struct scanner *s, size_t i, struct lua_arg *arg);
+
 /* The value at i; gives the index of the separator behind it. */
-static size_t read_value(const struct scanner *s, size_t i, struct lua_arg *arg, bool *clear)
+static size_t read_value(struct scanner *s, size_t i, struct lua_arg *arg, bool *clear)
 {
 	const struct token *t = tok(s, i);
 	size_t next = i + 1;
@@ -188,6 +191,7 @@ static size_t read_value(const struct scanner *s, size_t i, struct lua_arg *arg,
 		arg->literal = LITERAL_BOOL;
 	} else if (is(s, i, "{")) {
 		arg->literal = LITERAL_TABLE;
+		read_members(s, i, arg);
 		next = skip_expression(s, i, clear);
 	} else {
 		quantity_of(s, i, arg, &next);
@@ -236,6 +240,21 @@ static void read_table(struct scanner *s, size_t i, struct lua_call *call)
 	}
 	if (!clear)
 		call->arg_count = 0;
+}
+
+/* Only one level deep: whatever a table in a table holds, nobody asks for it. */
+static void read_members(struct scanner *s, size_t i, struct lua_arg *arg)
+{
+	struct lua_call inner = {0};
+
+	if (s->inside)
+		return;
+	s->inside = true;
+	read_table(s, i, &inner);
+	s->inside = false;
+	arg->members = inner.args;
+	arg->member_count = inner.arg_count;
+	arg->members_known = inner.args_known;
 }
 
 /* The target at i, and the arguments behind it. */
@@ -317,6 +336,30 @@ static void take_module(struct scanner *s, size_t i)
 		(struct lua_module){name, tok(s, at)->line, tok(s, at)->column};
 }
 
+/* params.NAME, outputs["NAME"], with the table at i. */
+static void take_ref(struct scanner *s, size_t i)
+{
+	const size_t at = i + 2;
+	const char *name = is(s, i + 1, ".") ? name_at(s, at)
+		: is(s, i + 1, "[") && tok(s, at)->kind == TOKEN_STRING && is(s, at + 1, "]")
+		? token_string(&s->t, at, s->arena) : NULL;
+
+	if (name == NULL || names_have(&s->own, is(s, i, "params") ? "params" : "outputs"))
+		return;
+	if (s->out->ref_count == s->ref_cap) {
+		const size_t cap = s->ref_cap ? s->ref_cap * 2 : 8;
+		struct lua_ref *rows = arena_alloc(s->arena, cap * sizeof(*rows));
+		if (rows == NULL)
+			return;
+		if (s->ref_cap > 0)
+			memcpy(rows, s->out->refs, s->ref_cap * sizeof(*rows));
+		s->out->refs = rows;
+		s->ref_cap = cap;
+	}
+	s->out->refs[s->out->ref_count++] =
+		(struct lua_ref){is(s, i, "outputs"), name, tok(s, at)->line, tok(s, at)->column};
+}
+
 void lua_scan(struct arena *arena, const char *source, size_t len, struct lua_scan *out)
 {
 	struct scanner s = {.arena = arena, .out = out};
@@ -331,6 +374,8 @@ void lua_scan(struct arena *arena, const char *source, size_t len, struct lua_sc
 			continue;
 		if (is(&s, i, "require"))
 			take_module(&s, i);
+		else if (is(&s, i, "params") || is(&s, i, "outputs"))
+			take_ref(&s, i);
 		else if (is(&s, i + 1, ".") && tok(&s, i + 2)->kind == TOKEN_NAME)
 			take_operation(&s, i);
 	}

@@ -1,5 +1,6 @@
 /* luascan.h: what can be told about a piece of Lua without running it: which operations it calls
- * with which literal targets and parameters, and which modules it requires. */
+ * with which literal targets and parameters, which modules it requires, and which parameters and outputs it
+ * asks for. */
 #ifndef BOOK_LUASCAN_H
 #define BOOK_LUASCAN_H
 
@@ -14,6 +15,16 @@ struct lua_arg {
 	const char *text;        /* of a string */
 	int64_t number;          /* of an int; also duration("30s"), bytes("1MiB") */
 	unsigned name_line, name_column, line, column; /* of the value */
+	struct lua_arg *members; /* of a table that is the value of an argument: its names */
+	size_t member_count;
+	bool members_known;      /* all of them */
+};
+
+/* params.NAME or outputs.NAME somewhere in the source. */
+struct lua_ref {
+	bool output;
+	const char *name;
+	unsigned line, column;   /* of the name */
 };
 
 /* capability.verb somewhere in the source: called, given to attempt or pcall, or only named. */
@@ -39,6 +50,8 @@ struct lua_scan {
 	size_t call_count;
 	struct lua_module *modules;
 	size_t module_count;
+	struct lua_ref *refs;
+	size_t ref_count;
 };
 
 /* Everything in *out lives in the arena. */
