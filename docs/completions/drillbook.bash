@@ -3,7 +3,7 @@
 # The options of each command.
 declare -A _drillbook_options=(
 	[tui]="--suggest --mode --param"
-	[run]="--mode --param --plain --approve --confirm --impact --note --override --reason --detach --json"
+	[run]="--mode --param --services --with-dependencies --plain --approve --confirm --impact --note --override --reason --detach --json"
 	[attach]="--watch --plain --approve --confirm"
 	[act]="--note --undo --lead --json"
 	[answer]="--ask --note --value --word --digest --lead --json"
@@ -12,7 +12,7 @@ declare -A _drillbook_options=(
 	[show]="--log --offline --json --param"
 	[lint]="--json"
 	[trust]="--remove"
-	[plan]="--mode --param --json"
+	[plan]="--mode --param --services --with-dependencies --json"
 	[history]="--json --runbook --service --mode --limit"
 	[report]="--format --json"
 	[compare]="--json"
@@ -47,10 +47,10 @@ _drillbook() {
 	case $previous in
 	--workspace | --data) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
 	--seal | --server) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-	--mode) words="probe drill live" ;;
+	--mode) words="probe simulate tabletop drill live" ;;
 	--format) words="md json" ;;
 	--suggest | --runbook) words=$(_drillbook_names RUNBOOK) ;;
-	--service) words=$(_drillbook_names SERVICE) ;;
+	--service | --services) words=$(_drillbook_names SERVICE) ;;
 	--ask | --value | --word | --digest | --param | --approve | --confirm | --impact | --note | --override | --reason | --limit | --run) return ;;
 	*)
 		if [[ $current == -* ]]; then

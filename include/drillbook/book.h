@@ -59,11 +59,18 @@ json_t *workspace_target(struct workspace *workspace, const char *name);
 
 /* Everything a run needs, self-contained: docs/protocol.md "plan".  name is "failover" or "failover@v6" or
  * "failover@COMMIT" (both from Git).  params: {"name": value} given by the user, checked and completed with defaults.
- * mode: "probe" "drill" "live".  ERR_WORKSPACE (problems says where; mistakes in files that take no part do not count),
+ * mode: "probe" "simulate" "tabletop" "drill" "live".  ERR_WORKSPACE (problems says where; mistakes in files that take no part do not count),
  * ERR_NOT_FOUND (with a suggestion), ERR_USAGE (parameters, mode), ERR_FORBIDDEN (a target in an environment that the mode may
  * not touch).  From Git the plan's runbook has "commit" too. */
 enum err_code workspace_plan(struct workspace *workspace, const char *name, const char *mode, const json_t *params,
 	json_t **plan, struct problems *problems, struct err *err) MUST_CHECK;
+
+/* The same for several services: the runbook each names under recover:, tier by tier, what a service depends on before it.
+ * with_dependencies: those too that they depend on.  params goes to every runbook that has a parameter of that name.
+ * ERR_NOT_FOUND: there is no such service; ERR_USAGE: it has no recover:. */
+enum err_code workspace_plan_services(struct workspace *workspace, const char *const *names, size_t count,
+	bool with_dependencies, const char *mode, const json_t *params, json_t **plan, struct problems *problems,
+	struct err *err) MUST_CHECK;
 
 /* The versions of a runbook in Git, newest first: [{"version","commit","when","author","subject","digest"}].  Owned. */
 enum err_code workspace_log(struct workspace *workspace, const char *runbook, json_t **out, struct err *err) MUST_CHECK;

@@ -29,13 +29,17 @@ static json_t *params_json(const struct document *document)
 }
 
 /* The key that makes a step what it is: the first of the file's own order that is no frame. */
-static const char *kind_word(const struct node *step)
+static const char *kind_word(const struct step_row *row)
 {
+	const struct node *step = row->node;
+
 	static const struct {
 		const char *key, *kind;
 	} kinds[] = {{"run", "script"}, {"manual", "manual"}, {"decide", "decide"}, {"wait", "wait"},
-		{"approve", "approve"}, {"runbook", "runbook"}, {"group", "group"}};
+		{"approve", "approve"}, {"runbook", "runbook"}, {"steps", "group"}};
 
+	if (row->watch)
+		return "watch";
 	for (size_t i = 0; i < COUNT_OF(kinds); i++)
 		if (node_get(step, kinds[i].key) != NULL)
 			return kinds[i].kind;
@@ -60,7 +64,7 @@ static json_t *steps_json(struct workspace *workspace, struct document *document
 			json_put(may, op->key, texts_json(op));
 		json_put_str(out, "id", row->id);
 		json_put_str(out, "title", node_text(row->node, "title"));
-		json_put_str(out, "kind", kind_word(row->node));
+		json_put_str(out, "kind", kind_word(row));
 		json_put(out, "needs", needs);
 		json_put(out, "uses", may);
 		json_put_int(out, "level", step_level(workspace, document, &source, row->node, NULL));

@@ -262,6 +262,8 @@ static json_t *runbook_json(const struct planner *p)
 	json_put_str(out, "description", node_text(p->document->root, "description"));
 	if (p->source.commit != NULL)
 		json_put_str(out, "commit", p->source.commit);
+	if (p->document->made_up) /* what it was made for, so that it can be made again */
+		json_put(out, "services", texts_json(node_get(p->document->root, "services")));
 	return out;
 }
 
@@ -349,6 +351,24 @@ enum err_code workspace_plan(struct workspace *workspace, const char *name, cons
 		code = plan_wanted(workspace, &wanted, mode, params, plan, problems, err);
 	shelf_release(&wanted.shelf);
 	free(wanted.name);
+	return code;
+}
+
+enum err_code workspace_plan_services(struct workspace *workspace, const char *const *names, size_t count,
+	bool with_dependencies, const char *mode, const json_t *params, json_t **plan,
+	struct problems *problems, struct err *err)
+{
+	struct wanted wanted = {.shelf = {.workspace = workspace}};
+
+	*plan = NULL;
+	enum err_code code = check_mode(mode, err);
+	if (code == ERR_NONE)
+		code = waves_document(workspace, &wanted.shelf, names, count, with_dependencies, params,
+			&wanted.document, err);
+	if (code == ERR_NONE)
+		code = plan_wanted(workspace, &wanted, mode, NULL, plan, problems, err);
+	document_free(wanted.document);
+	shelf_release(&wanted.shelf);
 	return code;
 }
 

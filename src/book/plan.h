@@ -84,6 +84,12 @@ json_t *plan_runbook_json(const struct document *document);
 /* Targets that parameters name. */
 void plan_param_targets(struct planner *planner, const struct document *document, const json_t *params);
 
+/* Where it says to stand: a name that no file of a workspace has. */
+#define RECOVER_PATH ".recover.yaml"
+/* A runbook that nests what recovers each of these services (waves.c); owned.  ERR_NOT_FOUND, ERR_USAGE, ERR_WORKSPACE. */
+enum err_code waves_document(struct workspace *workspace, struct shelf *shelf, const char *const *names,
+	size_t count, bool with_dependencies, const json_t *params, struct document **out, struct err *err) MUST_CHECK;
+
 /* ------------------------------------------------------------------ shared with the summary (typed.c) */
 
 /* A map as its table of keys reads it: texts stay texts whatever they look like. */

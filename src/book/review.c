@@ -3,6 +3,8 @@
  *
  * git verify-commit starts the program that a repository's configuration names; here every such name is given on the
  * command line, which wins.  Only SSH signatures are looked at, and only by the keys of a file outside the workspace. */
+#include "plan.h"
+
 #include "git.h"
 
 #include <stdlib.h>
@@ -154,7 +156,8 @@ static enum err_code last_changes(
 		return err_set(err, ERR_NOT_FOUND, "the workspace is not in Git");
 	json_array_foreach(json_object_get(plan, "files"), i, file) {
 		const char *path = json_str(file, "path", "");
-		if (str_starts(path, "library/")) /* comes with the program */
+		/* what comes with the program, or was written by it */
+		if (str_starts(path, "library/") || str_eq(path, RECOVER_PATH))
 			continue;
 		json_t *row = json_object();
 		json_array_append_new(out, row);

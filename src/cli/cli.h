@@ -75,7 +75,7 @@ enum err_code desk_trusted(const struct desk *desk, struct err *err) MUST_CHECK;
 enum err_code desk_check_scripts(struct desk *desk, json_t *scripts, struct err *err) MUST_CHECK;
 enum err_code desk_check_lua(struct desk *desk, const json_t *plan, struct err *err) MUST_CHECK;
 
-/* Plan of a runbook with --mode and --param given; problems are printed on error. */
+/* Plan of a runbook, or without one (NULL) of --services, with --param as given; problems are printed on error. */
 enum err_code cli_plan(struct desk *desk, const struct args *args, const char *runbook,
 	const char *mode, json_t **plan, struct err *err) MUST_CHECK;
 /* What the server needs to make the plan itself, and the overrides, as members of a start request. */

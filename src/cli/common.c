@@ -242,6 +242,40 @@ static void first_problem(const struct desk *desk, struct err *err)
 	}
 }
 
+/* --services a,b instead of a runbook. */
+static enum err_code plan_services(struct desk *desk, const struct args *args, const char *mode,
+	const json_t *params, json_t **plan, struct err *err)
+{
+	char *list = xstrdup(option_value(args, "services")), *rest = list, *name;
+	const char **names = xmalloc((strlen(list) + 1) * sizeof(*names));
+	size_t count = 0;
+
+	while ((name = strsep(&rest, ",")) != NULL)
+		if (*name != '\0')
+			names[count++] = name;
+	const enum err_code code = workspace_plan_services(desk->workspace, names, count,
+		option_flag(args, "with-dependencies"), mode, params, plan, &desk->problems, err);
+	free(names);
+	free(list);
+	return code;
+}
+
+static enum err_code plan_either(struct desk *desk, const struct args *args, const char *runbook,
+	const char *mode, const json_t *params, json_t **plan, struct err *err)
+{
+	const bool services = option_value(args, "services") != NULL;
+
+	if (services == (runbook != NULL))
+		return err_set(err, ERR_USAGE,
+			services ? "--services names what is done: leave out \"%s\""
+				 : "name a runbook, or --services NAME,NAME%s",
+			runbook != NULL ? runbook : "");
+	if (option_flag(args, "with-dependencies") && !services)
+		return err_set(err, ERR_USAGE, "--with-dependencies goes with --services");
+	return services ? plan_services(desk, args, mode, params, plan, err)
+			: workspace_plan(desk->workspace, runbook, mode, params, plan, &desk->problems, err);
+}
+
 enum err_code cli_plan(struct desk *desk, const struct args *args, const char *runbook,
 	const char *mode, json_t **plan, struct err *err)
 {
@@ -250,8 +284,7 @@ enum err_code cli_plan(struct desk *desk, const struct args *args, const char *r
 
 	*plan = NULL;
 	if (code == ERR_NONE)
-		code = workspace_plan(
-			desk->workspace, runbook, mode, params, plan, &desk->problems, err);
+		code = plan_either(desk, args, runbook, mode, params, plan, err);
 	if (code == ERR_NONE)
 		code = desk_check_lua(desk, *plan, err);
 	if (code == ERR_NONE && problems_errors(&desk->problems) > 0)

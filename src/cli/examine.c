@@ -1,6 +1,6 @@
 /* examine.c: `drillbook server examine`: what a server runs, as its own user, to see for itself what a terminal wants to start.
  *
- * stdin: {"root", "runbook" (NAME or NAME@COMMIT), "mode", "params", "conditions": [..], "signers": path or null}
+ * stdin: {"root", "runbook" (NAME or NAME@COMMIT) or "services" ([names]), "mode", "params", "conditions": [..], "signers": path or null}
  * stdout: {"ok": true, "plan", "facts"} or {"ok": false, "error": {"code", "text"}}
  * The loop of the server must not wait for a disk or for git, and Git is started only here. */
 #include "examine.h"
@@ -37,6 +37,27 @@ static enum err_code is_root(const struct desk *desk, const char *root, struct e
 	return same ? ERR_NONE : err_set(err, ERR_WORKSPACE, "\"%s\" is no workspace", root);
 }
 
+static enum err_code plan_again(
+	struct desk *desk, const json_t *request, json_t **plan, struct err *err)
+{
+	const json_t *services = json_object_get(request, "services"), *params = json_object_get(request, "params");
+	const size_t count = json_array_size(services);
+	const char *mode = json_str(request, "mode", "");
+
+	if (count == 0)
+		return workspace_plan(desk->workspace, json_str(request, "runbook", ""), mode, params, plan,
+			&desk->problems, err);
+	const char **names = xmalloc(count * sizeof(*names));
+	for (size_t i = 0; i < count; i++) {
+		const char *name = json_string_value(json_array_get(services, i));
+		names[i] = name != NULL ? name : "";
+	}
+	const enum err_code code = workspace_plan_services(
+		desk->workspace, names, count, false, mode, params, plan, &desk->problems, err);
+	free(names);
+	return code;
+}
+
 static enum err_code examine(
 	const struct args *args, const json_t *request, json_t *answer, struct err *err)
 {
@@ -48,9 +69,7 @@ static enum err_code examine(
 	TRY(desk_open(&desk, &here, err));
 	enum err_code code = is_root(&desk, here.workspace_dir, err);
 	if (code == ERR_NONE)
-		code = workspace_plan(desk.workspace, json_str(request, "runbook", ""),
-			json_str(request, "mode", ""), json_object_get(request, "params"), &plan,
-			&desk.problems, err);
+		code = plan_again(&desk, request, &plan, err);
 	if (code == ERR_NONE) {
 		json_put(answer, "facts",
 			workspace_review(desk.workspace, plan, json_object_get(request, "conditions"),

@@ -1,52 +1,17 @@
 /* plan.c: what a runbook would do, without doing any of it; and the same as a paper for when
  * nothing works. */
-#include "cli.h"
+#include "plan_text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const struct option_row plan_options[] = { { "mode", "MODE", false,
-							  "probe, drill (default) or live" },
+							  "probe, simulate, tabletop, drill (default) or live" },
 	{ "param", "NAME=VALUE", true, "a parameter of the runbook" },
+	{ "services", "NAME,NAME", false,
+		"instead of a runbook: recover these, tier by tier, as services.yaml says" },
+	{ "with-dependencies", NULL, false, "with --services: also what they depend on" },
 	{ "json", NULL, false, "the plan as the server gets it" }, OPTION_END };
-
-static void print_uses(const json_t *uses, const char *lead)
-{
-	const char *op;
-	json_t *targets;
-
-	json_object_foreach((json_t *)(uintptr_t)uses, op, targets) {
-		const json_t *target;
-		size_t i;
-		json_array_foreach(targets, i, target)
-			printf("%s%s %s\n", lead, op, json_string_value(target));
-	}
-}
-
-static void print_step(const json_t *step, size_t number)
-{
-	char text[32];
-	const int64_t expect = json_int(step, "expect_ms", 0),
-		      level = json_int(step, "level", 0);
-	const json_t *row;
-	size_t i;
-
-	printf("%3zu %-20s %-7s", number, json_str(step, "id", ""), json_str(step, "kind", ""));
-	printf(" %-13s%-8s ", level_word(level),
-		expect > 0 ? format_duration(text, sizeof(text), expect) : "");
-	print_safe(stdout, json_str(step, "title", ""));
-	putchar('\n');
-	print_uses(json_object_get(step, "uses"), "      ");
-	fputs("      needs", stdout);
-	if (json_array_size(json_object_get(step, "needs")) == 0)
-		fputs(" nothing", stdout);
-	json_array_foreach(json_object_get(step, "needs"), i, row)
-		printf(" %s", json_string_value(row));
-	json_array_foreach(json_object_get(step, "marks"), i, row)
-		printf("; then %s is %s", json_str(row, "service", ""),
-			json_str(row, "reached", ""));
-	putchar('\n');
-}
 
 static void print_head(const json_t *plan)
 {
@@ -75,12 +40,11 @@ static void print_head(const json_t *plan)
 					     : format_duration(text, sizeof(text),
 						       json_int(row, "rpo_ms", 0)));
 	}
-	json_array_foreach(json_object_get(plan, "steps"), i, row)
-		if (first == 0 && json_int(row, "level", 0) >= 3) {
-			first = i + 1;
-			printf("  point of no return: before step %zu, %s\n", first,
-				json_str(row, "id", ""));
-		}
+	if (json_int(plan, "parallel", 0) > 0)
+		printf("  at most %lld steps at once\n", (long long)json_int(plan, "parallel", 0));
+	const json_t *final = plan_point_of_no_return(plan, &first);
+	if (final != NULL)
+		printf("  point of no return: before step %zu, %s\n", first, json_str(final, "id", ""));
 	putchar('\n');
 }
 
@@ -93,7 +57,8 @@ static int with_plan(
 
 	if (desk_open(&desk, args, err) != ERR_NONE)
 		return -1;
-	if (cli_plan(&desk, args, args->words[0], mode ? mode : "drill", &plan, err) ==
+	if (cli_plan(&desk, args, args->word_count > 0 ? args->words[0] : NULL,
+			mode ? mode : "drill", &plan, err) ==
 		ERR_NONE)
 		status = use(plan);
 	desk_close(&desk);
@@ -102,12 +67,8 @@ static int with_plan(
 
 static int print_plan(json_t *plan)
 {
-	const json_t *row;
-	size_t i;
-
 	print_head(plan);
-	json_array_foreach(json_object_get(plan, "steps"), i, row)
-		print_step(row, i + 1);
+	plan_walk(plan, print_plan_step);
 	puts("\nNothing was run. drillbook run --mode probe does the reads only.");
 	json_decref(plan);
 	return 0;
@@ -121,13 +82,14 @@ static int plan_run(const struct args *args, struct err *err)
 
 const struct command command_plan = {
 	.name = "plan",
-	.words = "RUNBOOK[@VERSION]",
+	.words = "[RUNBOOK[@VERSION]]",
 	.summary = "what a runbook would do, without doing it",
 	.details = "Computed from each step's uses:, which the boundary to the world enforces; "
 		   "no Lua is run.",
-	.examples = "  drillbook plan failover\n  drillbook plan failover@v6 --mode live\n",
+	.examples = "  drillbook plan failover\n  drillbook plan failover@v6 --mode live\n"
+		    "  drillbook plan --services orders,web\n",
 	.options = plan_options,
-	.least = 1,
+	.least = 0,
 	.most = 1,
 	.run = plan_run,
 };
@@ -158,33 +120,40 @@ static void print_script(const json_t *step, const char *member, const char *lab
 	}
 }
 
-static int print_offline(json_t *plan)
+static void print_offline_step(const struct plan_line *line)
 {
-	const json_t *row, *item;
-	size_t i, k;
+	const json_t *row = line->step, *item;
+	const int in = 2 * (int)line->depth;
+	size_t k;
 
-	print_head(plan);
-	json_array_foreach(json_object_get(plan, "steps"), i, row) {
-		printf("[ ] %zu. %s: ", i + 1, json_str(row, "id", ""));
-		print_safe(stdout, json_str(row, "title", ""));
-		putchar('\n');
-		print_uses(json_object_get(row, "uses"), "   does ");
-		if (json_str(row, "text", "")[0] != '\0') {
-			fputs("   ", stdout);
-			print_safe(stdout, json_str(row, "text", ""));
-			putchar('\n');
-		}
-		json_array_foreach(json_object_get(row, "checklist"), k, item) {
-			fputs("   [ ] ", stdout);
-			print_safe(stdout, json_string_value(item));
-			putchar('\n');
-		}
-		print_script(row, "check", "first");
-		print_script(row, "script", "do");
-		print_script(row, "verify", "verify");
-		print_script(row, "undo", "to undo");
+	if (line->number > 0)
+		printf("%*s[ ] %zu. %s: ", in, "", line->number, json_str(row, "id", ""));
+	else
+		printf("%*s%s: ", in, "", json_str(row, "id", ""));
+	print_safe(stdout, json_str(row, "title", ""));
+	putchar('\n');
+	print_line_details(line, "   ", "does ");
+	if (json_str(row, "text", "")[0] != '\0') {
+		printf("%*s   ", in, "");
+		print_safe(stdout, json_str(row, "text", ""));
 		putchar('\n');
 	}
+	json_array_foreach(json_object_get(row, "checklist"), k, item) {
+		printf("%*s   [ ] ", in, "");
+		print_safe(stdout, json_string_value(item));
+		putchar('\n');
+	}
+	print_script(row, "check", "first");
+	print_script(row, "script", "do");
+	print_script(row, "verify", "verify");
+	print_script(row, "undo", "to undo");
+	putchar('\n');
+}
+
+static int print_offline(json_t *plan)
+{
+	print_head(plan);
+	plan_walk(plan, print_offline_step);
 	json_decref(plan);
 	return 0;
 }

@@ -6,8 +6,11 @@
 #include <stdlib.h>
 
 static const struct option_row options[] = { { "mode", "MODE", false,
-						     "probe, drill (default) or live" },
+						     "probe, simulate, tabletop, drill (default) or live" },
 	{ "param", "NAME=VALUE", true, "a parameter of the runbook" },
+	{ "services", "NAME,NAME", false,
+		"instead of a runbook: recover these, tier by tier, as services.yaml says" },
+	{ "with-dependencies", NULL, false, "with --services: also what they depend on" },
 	{ "plain", NULL, false, "lines instead of a screen" },
 	{ "approve", "STEP", true,
 		"say yes beforehand to the costly effects of a step (no terminal)" },
@@ -44,7 +47,8 @@ static int run(const struct args *args, struct err *err)
 	if (desk_open(&desk, args, err) != ERR_NONE)
 		return -1;
 	if (desk_trusted(&desk, err) != ERR_NONE ||
-		cli_plan(&desk, args, args->words[0], mode ? mode : "drill", &plan, err) !=
+		cli_plan(&desk, args, args->word_count > 0 ? args->words[0] : NULL,
+			mode ? mode : "drill", &plan, err) !=
 			ERR_NONE)
 		goto out;
 	if (cli_start_request(args, plan, &request, err) != ERR_NONE ||
@@ -65,7 +69,7 @@ out:
 
 const struct command command_run = {
 	.name = "run",
-	.words = "RUNBOOK[@VERSION]",
+	.words = "[RUNBOOK[@VERSION]]",
 	.summary = "start a runbook and follow it",
 	.details = "The run lives in the server: leaving the terminal does not end it.\n"
 		   "Without a terminal nothing is ever answered yes by default: reads and, in "
@@ -76,9 +80,10 @@ const struct command command_run = {
 	.examples =
 		"  drillbook run failover\n"
 		"  drillbook run failover@v6 --mode probe\n"
+		"  drillbook run --services orders,web --with-dependencies\n"
 		"  drillbook run failover --plain --approve fence --confirm promote=drill\n",
 	.options = options,
-	.least = 1,
+	.least = 0,
 	.most = 1,
 	.run = run,
 };

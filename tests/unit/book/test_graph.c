@@ -548,6 +548,125 @@ static void secrets_are_typed_not_given(void **state)
 	fixture_release(&f);
 }
 
+/* ------------------------------------------------------------------ several services */
+
+static const char wave_services[] =
+	"services:\n"
+	"  shop: {title: \"The \\\"shop\\\": front\", tier: 1, objectives: {rto: 2m, rpo: 0}, depends_on: [web, search], recover: start, recover_params: "
+	"{what: shop}}\n"
+	"  web: {tier: 2, objectives: {rto: 2m, rpo: 0}, depends_on: [db], recover: start, recover_params: {what: web}}\n"
+	"  search: {tier: 3, objectives: {rto: 2m, rpo: 0}, depends_on: [lost], recover: start, recover_params: {what: search}}\n"
+	"  search.x: {tier: 3, objectives: {rto: 2m, rpo: 0}, recover: start, recover_params: {what: x}}\n"
+	"  lost: {tier: 3, objectives: {rto: 2m, rpo: 0}, depends_on: [db]}\n"
+	"  db: {tier: 4, objectives: {rto: 2m, rpo: 0}, recover: base}\n"
+	"  mail: {tier: 4, objectives: {rto: 2m, rpo: 0}, recover: start, recover_params: {what: mail}}\n";
+
+static void waves_init(struct fixture *f)
+{
+	shop(f);
+	put_file(f->dir, "services.yaml", wave_services);
+	put_file(f->dir, "start-web.yaml", "runbook: x\nversion: 1\nsteps: [{id: a, wait: 1s}]\n");
+	put_file(f->dir, "start.yaml",
+		"runbook: Start\nversion: 2\nparams: {what: {}, why: {default: drill}}\nsteps: [{id: go, run: log(params.what), marks: [{service: mail, "
+		"reached: normal}]}]\n");
+	put_file(f->dir, "base.yaml",
+		"runbook: Base\nversion: 2\nservice: db\nparams: {pw: {type: secret, help: of the standby}, zone: {type: choice, choices: [a, b], default: "
+		"a}}\nsteps: [{id: go, wait: 1s, marks: [{reached: verified}]}]\n");
+}
+
+static enum err_code plan_for(struct fixture *f, const char *list, bool dependencies, const json_t *params, json_t **out, struct err *err)
+{
+	char *copy = xstrdup(list), *rest = copy, *name;
+	const char *names[16];
+	size_t count = 0;
+
+	while ((name = strsep(&rest, ",")) != NULL)
+		names[count++] = name;
+	fixture_open(f);
+	const enum err_code code =
+		workspace_plan_services(f->workspace, names, count, dependencies, "drill", params, out, &f->problems, err);
+	free(copy);
+	return code;
+}
+
+static void services_in_waves(void **state)
+{
+	struct fixture f;
+	struct err err = {0};
+	json_t *p = NULL, *params = json_pack("{s:s}", "zone", "b");
+
+	(void)state;
+	waves_init(&f);
+	ok(plan_for(&f, "mail,shop,db,web,search,search.x,shop", false, params, &p, &err));
+	/* db and search come into the wave of shop, which depends on them, search over a service that takes no part */
+	order(p, "db/go: db:db/go web/go:db web:web/go search/go:db search:search/go shop/go:web,search shop:shop/go wave-1:shop "
+		 "search-x/go:wave-1 search-x:search-x/go wave-2:search-x mail/go:wave-2 mail:mail/go wave-3:mail");
+	const json_t *runbook = json_object_get(p, "runbook"), *scopes = json_object_get(p, "scopes");
+	assert_string_equal(json_str(runbook, "name", ""), "recover");
+	assert_string_equal(json_str(runbook, "title", ""), "Recover shop, web, search, search.x, db, mail");
+	same(json_object_get(runbook, "services"), "['shop', 'web', 'search', 'search.x', 'db', 'mail']");
+	same(json_object_get(json_object_get(scopes, "db"), "params"), "{'pw': {'secret': true, 'from': 'db.pw'}, 'zone': 'b'}");
+	same(json_object_get(json_object_get(scopes, "search-x"), "params"), "{'what': 'x', 'why': 'drill'}");
+	same(json_object_get(p, "params"), "{'db.pw': {'secret': true}}");
+	has(p, "shop", "title", "'The \\'shop\\': front'");
+	has(p, "db/go", "marks", "[{'service': 'db', 'reached': 'verified'}]");
+	has(p, "web/go", "marks", "[{'service': 'mail', 'reached': 'normal'}]");
+	has(p, "shop/go", "within", "['wave-1', 'shop']");
+	assert_int_equal(json_array_size(json_object_get(p, "services")), 6);
+	/* what it was made of is kept; it changes with a part */
+	const json_t *file = json_array_get(json_object_get(p, "files"), 0);
+	assert_string_equal(json_str(file, "path", ""), ".recover.yaml");
+	assert_string_equal(json_str(file, "sha256", ""), json_str(runbook, "digest", ""));
+	char *digest = xstrdup(json_str(runbook, "digest", ""));
+	json_decref(p);
+	ok(plan_for(&f, "web,search.x,search,db,shop,mail", false, params, &p, &err));
+	assert_string_equal(json_str(json_object_get(p, "runbook"), "digest", ""), digest);
+	json_decref(p);
+	put_file(f.dir, "base.yaml", "runbook: Base\nversion: 3\nparams: {zone: {}}\nsteps: [{id: go, wait: 1s}]\n");
+	ok(plan_for(&f, "web,search.x,search,db,shop,mail", false, params, &p, &err));
+	assert_string_not_equal(json_str(json_object_get(p, "runbook"), "digest", ""), digest);
+	json_decref(p);
+	free(digest);
+	json_decref(params);
+	fixture_release(&f);
+}
+
+static void services_and_what_they_depend_on(void **state)
+{
+	struct fixture f;
+	struct err err = {0};
+	json_t *p = NULL, *given = json_pack("{s:s}", "zoen", "b");
+
+	(void)state;
+	waves_init(&f);
+	ok(plan_for(&f, "web", false, NULL, &p, &err));
+	order(p, "web/go: web:web/go wave-1:web");
+	json_decref(p);
+	ok(plan_for(&f, "web", true, NULL, &p, &err));
+	order(p, "db/go: db:db/go web/go:db web:web/go wave-1:web");
+	json_decref(p);
+	refused(ERR_USAGE, plan_for(&f, "search", true, NULL, &p, &err));
+	assert_string_equal(err.text, "service \"lost\", on which \"search\" depends, has no recover: in services.yaml: name one, or leave out --with-dependencies");
+	refused(ERR_USAGE, plan_for(&f, "lost", false, NULL, &p, &err));
+	refused(ERR_NOT_FOUND, plan_for(&f, "web,serach", false, NULL, &p, &err));
+	assert_non_null(strstr(err.text, "did you mean \"search\"?"));
+	refused(ERR_USAGE, plan_for(&f, "db", false, given, &p, &err));
+	assert_non_null(strstr(err.text, "did you mean \"zone\"?"));
+	json_object_clear(given);
+	json_put_str(given, "zone", "c");
+	refused(ERR_WORKSPACE, plan_for(&f, "db", false, given, &p, &err));
+	assert_non_null(strstr(err.text, "must be one of a, b"));
+	json_decref(given);
+	put_file(f.dir, "services.yaml",
+		"services:\n  a: {depends_on: [b], recover: base}\n  b: {depends_on: [a]}\n  db: {}\n  wave-1: {recover: base}\n");
+	refused(ERR_WORKSPACE, plan_for(&f, "a", false, NULL, &p, &err));
+	assert_non_null(strstr(err.text, "depends on itself"));
+	ok(plan_for(&f, "wave-1", false, NULL, &p, &err));
+	order(p, "wave-1/go: wave-1:wave-1/go all-waves-1:wave-1");
+	json_decref(p);
+	fixture_release(&f);
+}
+
 /* ------------------------------------------------------------------ large */
 
 static void three_hundred_steps_in_forty_branches(void **state)
@@ -592,6 +711,8 @@ int main(void)
 		cmocka_unit_test(the_new_forms_of_a_step),
 		cmocka_unit_test(simulate_and_tabletop_touch_nothing),
 		cmocka_unit_test(secrets_are_typed_not_given),
+		cmocka_unit_test(services_in_waves),
+		cmocka_unit_test(services_and_what_they_depend_on),
 		cmocka_unit_test(three_hundred_steps_in_forty_branches),
 	};
 
