@@ -303,6 +303,7 @@ static json_t *plan_json(const struct planner *p)
 		json_put_int(out, "parallel", most);
 	if (json_object_size(p->scopes) > 0)
 		json_put(out, "scopes", json_incref(p->scopes));
+	json_put(out, "changes", changes_json(p->workspace, p->steps));
 	json_put(out, "steps", json_incref(p->steps));
 	return out;
 }

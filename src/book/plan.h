@@ -63,6 +63,9 @@ json_t *plan_files_json(const struct planner *planner);
 bool plan_is_dirty(const struct planner *planner);
 void plan_release(struct planner *planner);
 
+/* The targets that operations of effect change and above may touch, by name; owned. */
+json_t *changes_json(const struct workspace *workspace, const json_t *steps);
+
 /* The steps as docs/protocol.md section 1 wants them, nested runbooks, groups and for_each written out. */
 enum err_code plan_steps(struct planner *planner, struct err *err) MUST_CHECK;
 /* One step without what the graph says of it; id, needs: taken over. */

@@ -16,6 +16,7 @@
  * workers.c  the zygote and the worker processes
  * people.c   who is connected, and in which roles
  * settings.c the server's own configuration files
+ * locks.c    what may not be acted on twice at once
  * examine.c  what a terminal wants to start, looked at by the server itself
  * policy.c   what the server's own configuration allows
  * jobs.c     what a worker is told to do
@@ -212,7 +213,9 @@ struct server {
 	int64_t epoch, last_id, next_run;
 	struct journal *journal, *reader;
 	struct journal_writer *writer;
-	bool journal_ok, stopping, idle_armed, retry_armed, forecast_ticks;
+	bool journal_ok, stopping, fenced, idle_armed, retry_armed, forecast_ticks;
+	dev_t socket_dev; /* the socket file as we made it */
+	ino_t socket_ino;
 	uv_timer_t forecast_tick;
 	char *stop_reason;
 	struct batch *batch;   /* being filled */
@@ -234,6 +237,8 @@ struct server {
 
 /* server.c */
 void server_stop(struct server *server, const char *reason);
+/* A newer server has the journal: this one ends and touches nothing that might be the other's. */
+void server_fenced(struct server *server, const struct err *why);
 struct timer *timer_start(struct server *server, int64_t ms,
 	void (*fire)(struct server *, int64_t, int64_t), int64_t a, int64_t b);
 extern const struct actor program_actor;
@@ -351,6 +356,10 @@ void op_refuse(struct live *live, size_t step, const struct op *op, const char *
 	const struct actor *actor);
 json_t *op_base(const struct live *live, size_t step, int64_t attempt, int64_t ordinal,
 	const char *key);
+
+/* locks.c */
+/* ERR_HELD, naming the run, when an open one acts on what this plan would act on. */
+enum err_code locks_check(struct server *server, const json_t *plan, struct err *err) MUST_CHECK;
 
 /* settings.c */
 void settings_init(struct settings *settings, const char *dir, const char *kind);

@@ -149,6 +149,11 @@ static void batch_failed(struct server *server, struct batch *batch, const struc
 	if (why->code == ERR_PROTOCOL) /* not the disk's fault, and no better the next time: a
 					  new server reads what is true */
 		base_die("the journal refuses an event: %s", why->text);
+	if (why->code == ERR_HELD) { /* nor ever again: somebody else writes it now */
+		batch_free(batch);
+		server_fenced(server, why);
+		return;
+	}
 	server->failed =
 		xrealloc(server->failed, (server->failed_count + 1) * sizeof(struct batch *));
 	server->failed[server->failed_count++] = batch;
@@ -344,37 +349,6 @@ static enum err_code check_plan(const json_t *plan, struct err *err)
 	return ERR_NONE;
 }
 
-/* Whether a run of this mode touches the world. */
-static bool acts(const char *mode)
-{
-	return str_eq(mode, "drill") || str_eq(mode, "live");
-}
-
-static enum err_code check_locks(struct server *server, const json_t *plan, struct err *err)
-{
-	const json_t *service;
-	size_t i;
-
-	if (!acts(json_str(plan, "mode", "")))
-		return ERR_NONE;
-	for (const struct live *live = server->lives; live != NULL; live = live->next) {
-		if (live->ending || !acts(live->run->mode))
-			continue;
-		json_array_foreach(json_object_get(plan, "services"), i, service)
-			for (size_t k = 0; k < live->run->service_count; k++)
-				if (str_eq(live->run->services[k].name,
-					    json_str(service, "name", "")))
-					return err_set(err, ERR_HELD,
-						"run %lld (%s, %s) acts on service \"%s\" "
-						"already: drillbook attach "
-						"%lld",
-						(long long)live->id, live->run->runbook,
-						live->run->mode, live->run->services[k].name,
-						(long long)live->id);
-	}
-	return ERR_NONE;
-}
-
 static bool plan_has_secrets(const json_t *plan)
 {
 	const char *name;
@@ -413,7 +387,7 @@ enum err_code live_start(struct server *server, const json_t *plan, const struct
 			err, ERR_JOURNAL, "the journal cannot be written: no run starts");
 	TRY(check_plan(plan, err));
 	TRY(halt_check(server, plan, err));
-	TRY(check_locks(server, plan, err));
+	TRY(locks_check(server, plan, err));
 	TRY(journal_next_run(server->reader, &id, err));
 	if (id < server->next_run)
 		id = server->next_run;

@@ -102,6 +102,16 @@ void server_stop(struct server *server, const char *reason)
 	conns_push_all(server, push);
 }
 
+void server_fenced(struct server *server, const struct err *why)
+{
+	if (!server->fenced)
+		log_line(LOG_ERROR, "%s: this server ends; its workers do only what was allowed already", why->text);
+	server->fenced = server->stopping = true;
+	if (server->stop_reason == NULL)
+		server->stop_reason = xstrdup("a newer server has taken over");
+	uv_stop(&server->loop);
+}
+
 /* Once per turn of the loop, before it waits: decisions first, then one batch for everything
  * decided. */
 static void before_wait(uv_prepare_t *prepare)
@@ -234,6 +244,7 @@ static enum err_code open_to_group(const struct server *server, struct err *err)
 static enum err_code listen_on(struct server *server, struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct stat st;
 
 	server->socket_path = team_server(server) ? xstrdup(server->options->socket)
 						  : wire_socket_path(server->options->data_dir);
@@ -255,6 +266,10 @@ static enum err_code listen_on(struct server *server, struct err *err)
 			0 ||
 		chmod(server->socket_path, 0600) != 0 || listen(server->listen_fd, 64) != 0)
 		return err_errno(err, "cannot listen on \"%s\"", server->socket_path);
+	if (stat(server->socket_path, &st) != 0)
+		return err_errno(err, "cannot look at \"%s\"", server->socket_path);
+	server->socket_dev = st.st_dev;
+	server->socket_ino = st.st_ino;
 	return team_server(server) ? open_to_group(server, err) : ERR_NONE;
 }
 
@@ -334,6 +349,16 @@ static enum err_code open_journal(struct server *server, struct err *err)
 	return ERR_NONE;
 }
 
+/* Only our own: a newer server may have put one in the same place. */
+static void remove_socket(const struct server *server)
+{
+	struct stat st;
+
+	if (!server->fenced && stat(server->socket_path, &st) == 0 && st.st_dev == server->socket_dev &&
+		st.st_ino == server->socket_ino)
+		unlink(server->socket_path);
+}
+
 static void close_all(struct server *server)
 {
 	while (server->conns != NULL) {
@@ -349,7 +374,7 @@ static void close_all(struct server *server)
 	journal_close(server->journal);
 	if (server->listen_fd >= 0) {
 		close(server->listen_fd);
-		unlink(server->socket_path);
+		remove_socket(server);
 	}
 	if (server->lock_fd >= 0)
 		close(server->lock_fd);
@@ -432,6 +457,8 @@ enum err_code server_run(const struct server_options *options, struct err *err)
 		log_line(LOG_INFO, "server ends: %s",
 			server->stop_reason ? server->stop_reason : "?");
 	}
+	if (code == ERR_NONE && server->fenced)
+		code = err_set(err, ERR_HELD, "a newer server has taken over \"%s\"", options->data_dir);
 	close_all(server);
 	return code; /* the process ends now: the loop's memory goes with it */
 }

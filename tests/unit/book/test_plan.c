@@ -117,6 +117,9 @@ static void the_targets_of_the_sample(void **state)
 	json_t *p = plan(&f, "failover", "drill", NULL);
 	const json_t *targets = json_object_get(p, "targets");
 	assert_int_equal(json_object_size(targets), 2); /* tools is not used */
+	json_t *changes = json_pack("[s, s]", "db-primary", "db-standby");
+	assert_true(json_equal(json_object_get(p, "changes"), changes));
+	json_decref(changes);
 	same(json_object_get(targets, "db-standby"),
 		"{'provider': 'postgres', 'environment': 'lab', 'settings': {'host': '127.0.0.1', 'port': 21001, 'user': "
 		"'lab', 'database': 'app', 'data_dir': '/srv/b'}, 'secrets': {'password': {'file': 'pgpw'}}, 'actions': {}, "
