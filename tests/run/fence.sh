@@ -111,6 +111,7 @@ touch go
 kill -CONT "$old"
 gone() { ! kill -0 "$old" 2>/dev/null; }
 check "the old one ends at its next write" until_ok 10000 gone
+gone || kill -KILL "$old"
 wait "$old"; equal "and says so with its status" 8 $?; old=
 check "and in its log" grep -q "a newer server (epoch 2) has taken over" old.log
 wait "$asker"; equal "what it was told last was not promised to anybody" None "$(cat said)"
