@@ -232,6 +232,8 @@ struct run {
 	struct wall began, ended;              /* run.started, run.ended */
 	struct mono began_mono;
 	char began_boot[40];
+	bool clock_stepped;                    /* the wall clock was set while the run was open … */
+	int64_t clock_shift_ns;                /* … so far forward, as of the last event; every moment here is without it */
 	bool wall_used;                        /* the run crossed a boot: durations across it are wall time */
 	int64_t resumes;
 	int64_t next_pos;                      /* of the event expected next */
@@ -269,7 +271,10 @@ size_t run_debris(const struct run *run);
 bool run_finished(const struct run *run);                            /* nothing can start and nothing is open */
 struct op *run_op(const struct run *run, const char *key);
 size_t run_unknown_count(const struct run *run);                     /* ops in OP_STATE_UNKNOWN */
-int64_t step_elapsed_ms(const struct step *step, struct wall now);   /* of the last attempt; 0 before it */
+/* A moment of the wall clock as it is now, on the run's clock: the moments in a run are wall time as it was when the run
+ * began, carried on by CLOCK_BOOTTIME, so that setting the clock changes no duration. */
+struct wall run_now(const struct run *run, struct wall now);
+int64_t step_elapsed_ms(const struct step *step, struct wall now);   /* of the last attempt; 0 before it; now: run_now */
 
 struct service_clock {
 	struct wall t0; bool assumed;
@@ -280,7 +285,7 @@ struct service_clock {
 	int64_t rto_ms;
 	const char *word;       /* "on track" "tight" "over" "MISSED" "MET" "no RTO"; borrowed, static */
 };
-/* The RTO clock of a service as it stands at `now`. */
+/* The RTO clock of a service as it stands at `now`, of the wall clock. */
 struct service_clock run_clock(const struct run *run, const struct service *service, struct wall now);
 
 /* Partition of [t0, t5] of a verified service by kind; the parts sum to RTA exactly.  False when not verified.

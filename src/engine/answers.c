@@ -86,7 +86,7 @@ static void apply_confirm(struct answer *answer)
 		op_refuse(live, answer->step, op, reason, answer->actor);
 		worker_tell(worker, "refuse", op->ordinal, "CANCELLED", reason);
 		free(reason);
-	} else if ((wall_now().ns - op->journaled.ns) / 1000000 > stale_ms()) {
+	} else if ((run_now(live->run, wall_now()).ns - op->journaled.ns) / 1000000 > stale_ms()) {
 		free(live->steps[answer->step].confirmed);
 		live->steps[answer->step].confirmed = xstrdup(op->digest);
 		worker_tell(worker, "again", op->ordinal, NULL, NULL);

@@ -36,7 +36,7 @@ void approve_arm(struct live *live, size_t index)
 
 	if (timeout <= 0 || ask == NULL)
 		return;
-	const int64_t left = timeout - (wall_now().ns - ask->asked.ns) / 1000000;
+	const int64_t left = timeout - (run_now(live->run, wall_now()).ns - ask->asked.ns) / 1000000;
 	timer_start(live->server, left > 0 ? left : 0, expired, live->id, ask->id);
 }
 

@@ -10,11 +10,11 @@
 
 enum { EVERY_MS = 5000, EVERY_LEAST_MS = 100, LOOK_TIMEOUT_MS = 60000 };
 
-static int64_t elapsed(const struct step *step)
+static int64_t elapsed(const struct live *live, const struct step *step)
 {
 	if (strcmp(step->started_boot, boot_id()) == 0)
 		return mono_ms_since(step->started_mono);
-	return (wall_now().ns - step->started.ns) / 1000000;
+	return (run_now(live->run, wall_now()).ns - step->started.ns) / 1000000;
 }
 
 bool step_polls(const struct live *live, size_t index)
@@ -29,7 +29,7 @@ bool step_polls(const struct live *live, size_t index)
 int64_t poll_timeout_ms(const struct live *live, size_t index)
 {
 	const int64_t whole = json_int(plan_step(live, index), "timeout_ms", 0);
-	const int64_t left = whole - elapsed(&live->run->steps[index]);
+	const int64_t left = whole - elapsed(live, &live->run->steps[index]);
 
 	if (whole <= 0 || left > LOOK_TIMEOUT_MS)
 		return LOOK_TIMEOUT_MS;
@@ -73,7 +73,7 @@ static void look_later(struct live *live, size_t index)
 
 	if (every < EVERY_LEAST_MS)
 		every = EVERY_LEAST_MS;
-	if (whole > 0 && elapsed(&live->run->steps[index]) >= whole) {
+	if (whole > 0 && elapsed(live, &live->run->steps[index]) >= whole) {
 		const struct live_step *own = &live->steps[index];
 		char *text = xasprintf("it did not come to hold within %lld ms%s%s",
 			(long long)whole, own->seen != NULL ? "; last: " : "",
@@ -177,5 +177,5 @@ int64_t wait_left_ms(const struct live *live, size_t index)
 	const int64_t whole =
 		until != NULL ? until_ms(step, until) : json_int(row, "wait_ms", 0);
 
-	return whole - elapsed(step);
+	return whole - elapsed(live, step);
 }

@@ -40,19 +40,20 @@ void folded_free(struct folded *folded)
 }
 
 static int64_t elapsed_ms(const char *from_boot, int64_t from_mono_ns, struct wall from,
-	const struct event *event)
+	const struct event *event, struct wall at)
 {
 	if (from.ns == 0)
 		return 0;
 	if (strcmp(from_boot, event->boot) == 0)
 		return (event->mono.ns - from_mono_ns) / 1000000;
-	return (event->wall.ns - from.ns) / 1000000;
+	return (at.ns - from.ns) / 1000000;
 }
 
 static void note_attempt(struct folded *folded, size_t index, const struct event *event)
 {
 	const struct step *step = &folded->run->steps[index];
 	const struct first_start *first = &folded->firsts[index];
+	const struct wall at = run_now(folded->run, event->wall);
 
 	if (folded->attempt_count == folded->attempt_cap) {
 		folded->attempt_cap = folded->attempt_cap ? folded->attempt_cap * 2 : 16;
@@ -63,11 +64,11 @@ static void note_attempt(struct folded *folded, size_t index, const struct event
 		.step = index,
 		.number = json_int(event->payload, "attempt", step->attempt),
 		.duration_ms = elapsed_ms(
-			step->started_boot, step->started_mono.ns, step->started, event),
-		.whole_ms = elapsed_ms(first->boot, first->mono_ns, first->wall, event),
+			step->started_boot, step->started_mono.ns, step->started, event, at),
+		.whole_ms = elapsed_ms(first->boot, first->mono_ns, first->wall, event, at),
 		.outcome = step->state,
 		.started = step->started,
-		.ended = event->wall,
+		.ended = at,
 		.error_code = step->error_code,
 	};
 }
@@ -85,7 +86,7 @@ static void observe(struct folded *folded, const struct event *event)
 		struct first_start *first = &folded->firsts[step - run->steps];
 		if (first->boot[0] == '\0') {
 			first->mono_ns = event->mono.ns;
-			first->wall = event->wall;
+			first->wall = run_now(run, event->wall);
 			memcpy(first->boot, event->boot, sizeof(first->boot));
 		}
 	}

@@ -25,7 +25,8 @@ struct service_clock run_clock(const struct run *run, const struct service *serv
 	clock.verified = service->verified.ns != 0;
 	clock.stopped = clock.verified || run->status != RUN_OPEN;
 	const struct wall end = clock.verified ? service->verified
-				: run->status != RUN_OPEN && run->ended.ns != 0 ? run->ended : now;
+				: run->status != RUN_OPEN && run->ended.ns != 0 ? run->ended
+										: run_now(run, now);
 	/* whole milliseconds of both ends, so that parts and their sum never differ by rounding */
 	if (end.ns > clock.t0.ns) /* a t0 stated after the end leaves nothing to measure */
 		clock.elapsed_ms = end.ns / 1000000 - clock.t0.ns / 1000000;

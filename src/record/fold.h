@@ -4,7 +4,20 @@
 
 #include "drillbook/record.h"
 
+/* steady.c: the clock of a run */
+struct steady {
+	char boot[40];
+	struct mono mono;      /* of the first event of this boot … */
+	struct wall wall;      /* … as stamped, */
+	int64_t wall_shift_ns; /* … and how far the wall clock was off by then */
+	int64_t shift_ns;      /* how far it is off now */
+	struct wall last;      /* the latest moment so far */
+};
+/* The moment of an event on the run's clock. */
+struct wall steady_at(struct steady *steady, const struct event *event);
+
 struct run_private {
+	struct steady steady;
 	json_t *payloads; /* array: everything borrowed from lives here */
 	struct arena arena;
 	size_t ask_cap, note_cap, deviation_cap;
@@ -16,8 +29,9 @@ struct run_private {
 
 struct fold {
 	struct run *run;
-	const struct event *event;
+	const struct event *event; /* its wall stamp on the run's clock */
 	const json_t *data;
+	int64_t shift_ns;  /* of the wall clock against the run's */
 	struct step *step; /* the step the payload names, or NULL */
 	struct err *err;
 };

@@ -224,7 +224,7 @@ static void look(struct forecast *forecast, const struct run *run, struct wall n
 		} else {
 			forecast->doing[i] = DOING_NOW;
 			forecast->gone_ms[forecast->now_count] =
-				ms_between(pass_began(step), now);
+				ms_between(pass_began(step), run_now(run, now));
 			forecast->now[forecast->now_count++] = i;
 		}
 	}

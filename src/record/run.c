@@ -266,7 +266,8 @@ static enum err_code clock_set(struct fold *fold)
 {
 	struct run *run = fold->run;
 	const char *clock = json_str(fold->data, "clock", "");
-	const struct wall at = {json_int(fold->data, "at_ns", 0)};
+	/* whoever states a moment reads it from the wall clock as it is now */
+	const struct wall at = {json_int(fold->data, "at_ns", 0) - fold->shift_ns};
 
 	if (str_eq(clock, "t0")) {
 		run->t0 = at;
@@ -568,10 +569,22 @@ static const struct {
 	[EVENT_DEVIATION_RECORDED] = {deviation_recorded, PLAIN},
 };
 
+static void take_steady(struct run *run, const struct steady *steady)
+{
+	run->clock_stepped = run->clock_stepped || steady->shift_ns != run->private->steady.shift_ns;
+	run->clock_shift_ns = steady->shift_ns;
+	run->private->steady = *steady;
+}
+
 enum err_code run_apply(struct run *run, const struct event *event, struct err *err)
 {
-	struct fold fold = {.run = run, .event = event, .data = event->payload, .err = err};
+	struct steady steady = run->private->steady;
+	struct event steadied = *event;
+	struct fold fold = {.run = run, .event = &steadied, .data = event->payload, .err = err};
 	const char *name = event_kinds[event->kind].name;
+
+	steadied.wall = steady_at(&steady, event);
+	fold.shift_ns = steady.shift_ns;
 
 	if (event->pos != run->next_pos)
 		return err_set(err, ERR_PROTOCOL, "event %lld of run %lld where %lld was expected",
@@ -584,6 +597,7 @@ enum err_code run_apply(struct run *run, const struct event *event, struct err *
 				(long long)event->chain);
 		run->private->erased = true;
 		if (folds[event->kind].needs != PLAIN) {
+			take_steady(run, &steady);
 			run->next_pos++; /* what it said is gone, the rest still stands */
 			return ERR_NONE;
 		}
@@ -597,9 +611,11 @@ enum err_code run_apply(struct run *run, const struct event *event, struct err *
 	if (event->payload != NULL)
 		json_array_append(run->private->payloads, event->payload);
 	const enum err_code code = folds[event->kind].apply(&fold);
-	if (code == ERR_NONE)
+	if (code == ERR_NONE) {
+		take_steady(run, &steady);
 		run->next_pos++;
-	else if (event->payload != NULL) /* nothing was borrowed from it */
+	} else if (event->payload != NULL) { /* nothing was borrowed from it */
 		json_array_remove(run->private->payloads, json_array_size(run->private->payloads) - 1);
+	}
 	return code;
 }

@@ -56,10 +56,12 @@ static json_t *times(const struct facts *facts)
 		clock_row(run->t6, basis_of(facts, "t6", "a step marked it"), false));
 	json_put(row, "began", stamp(run->began));
 	json_put(row, "ended", stamp(run->ended));
-	json_put(row, "as_of", stamp(facts->as_of));
+	json_put(row, "as_of", stamp(run_now(run, facts->as_of)));
 	json_put(row, "duration_ms",
-		span_ms(run->began, run->ended.ns ? run->ended : facts->as_of));
+		span_ms(run->began, run->ended.ns ? run->ended : run_now(run, facts->as_of)));
 	json_put_flag(row, "wall_time_used", run->wall_used);
+	json_put_flag(row, "clock_stepped", run->clock_stepped);
+	json_put_int(row, "clock_shift_ms", run->clock_shift_ns / 1000000);
 	return row;
 }
 

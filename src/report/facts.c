@@ -470,9 +470,11 @@ static void (*const tellers[EVENT_COUNT])(const struct telling *t) = {
 
 enum err_code facts_add(struct facts *facts, const struct event *event, struct err *err)
 {
-	const struct telling t = {.facts = facts, .event = event, .data = event->payload};
+	struct event at = *event;
+	const struct telling t = {.facts = facts, .event = &at, .data = event->payload};
 
 	TRY(run_apply(facts->run, event, err));
+	at.wall = run_now(facts->run, event->wall); /* as every moment in a run */
 	facts->events++;
 	facts->erased += event->payload == NULL;
 	facts->as_of = event->wall;

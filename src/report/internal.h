@@ -16,7 +16,7 @@
 
 struct facts {
 	struct run *run;
-	struct wall as_of; /* of the last event */
+	struct wall as_of; /* of the last event, as the wall clock had it */
 	int64_t events, erased;
 	/* arrays of rows as they stand in the document, in the order of the events */
 	json_t *attempts, *operations, *reads, *questions, *deviations, *resumes, *pauses,

@@ -72,6 +72,12 @@ static void head(struct md *md, const json_t *doc)
 	if (json_flag(times, "wall_time_used", false))
 		say(md, "- The machine was restarted during the run: durations across it are "
 			"wall-clock time\n");
+	if (json_flag(times, "clock_stepped", false)) {
+		say(md, "- The wall clock was set during the run; every time here is without it, "
+			"as the clock was going at the start. It is off by ");
+		exact(md, get(times, "clock_shift_ms"));
+		say(md, "\n");
+	}
 }
 
 /* ------------------------------------------------------------------ objectives and time */

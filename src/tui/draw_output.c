@@ -30,7 +30,7 @@ static void op_line(
 	if (op->began.ns != 0 && op->ended.ns >= op->began.ns)
 		format_duration(took, sizeof(took), (op->ended.ns - op->began.ns) / 1000000);
 	else if (op->state == OP_STATE_ALLOWED)
-		format_clock(took, sizeof(took), (screen->now.ns - op->journaled.ns) / 1000000);
+		format_clock(took, sizeof(took), (run_now(screen->run, screen->now).ns - op->journaled.ns) / 1000000);
 	char *text = xasprintf("-> %s %s  %s%s%s%s%s", op->op, op->target,
 		words[op->state].word, took[0] ? " " : "", took, op->error != NULL ? ": " : "",
 		op->error != NULL ? json_str(op->error, "text", "") : "");

@@ -213,7 +213,7 @@ static void step_clocks(
 	const struct screen *screen, const struct step *step, bool gap, char *out, size_t size)
 {
 	char spent[24] = "", expected[24] = "";
-	const int64_t elapsed = step_elapsed_ms(step, screen->now);
+	const int64_t elapsed = step_elapsed_ms(step, run_now(screen->run, screen->now));
 
 	if (step->started.ns != 0 && step->state != STEP_SKIPPED)
 		format_clock(spent, sizeof(spent), elapsed);

@@ -375,7 +375,7 @@ static enum err_code do_status(struct plain *plain, const char *rest, struct err
 			step_word(run, i),
 			run->steps[i].attempt > 0
 				? format_clock(clock, sizeof(clock),
-					  step_elapsed_ms(&run->steps[i], wall_now()))
+					  step_elapsed_ms(&run->steps[i], run_now(run, wall_now())))
 				: "");
 	return ERR_NONE;
 }

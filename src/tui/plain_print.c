@@ -250,7 +250,7 @@ static enum err_code step_finished(struct telling *t)
 		step->id, step_state_name(step->state),
 		step->state == STEP_SKIPPED ? ""
 					    : format_clock(took, sizeof(took),
-						      step_elapsed_ms(step, t->event->wall)),
+						      step_elapsed_ms(step, run_now(t->plain->run, t->event->wall))),
 		step->error_text != NULL ? ": " : "",
 		step->error_text != NULL ? step->error_text : "",
 		step->reason != NULL && step->reason[0] ? ": " : "",
@@ -511,7 +511,7 @@ void plain_still(struct plain *plain)
 		const struct ask *ask = run_step_ask(plain->run, i);
 		if (step->state != STEP_RUNNING || quiet_ms < every)
 			continue;
-		format_clock(spent, sizeof(spent), step_elapsed_ms(step, now));
+		format_clock(spent, sizeof(spent), step_elapsed_ms(step, run_now(plain->run, now)));
 		format_clock(silent, sizeof(silent), quiet_ms);
 		if (ask != NULL)
 			plain_say(plain, "step %s: still waits for an answer, %s", step->id,

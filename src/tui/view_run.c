@@ -172,7 +172,7 @@ void step_text(const struct screen *screen, struct lines *lines, int width)
 	if (step->attempt > 0)
 		lines_addf(lines, STYLE_TEXT, width, 14, "%-11s %" PRId64 ", %s", "Attempt",
 			step->attempt,
-			format_clock(clock, sizeof(clock), step_elapsed_ms(step, screen->now)));
+			format_clock(clock, sizeof(clock), step_elapsed_ms(step, run_now(screen->run, screen->now))));
 	if (step->error_text != NULL)
 		lines_addf(lines, STYLE_BAD, width, 14, "%-11s %s (the world: %s)", "Error",
 			step->error_text,
@@ -250,7 +250,7 @@ void timeline_row(const struct screen *screen, size_t at, int width, char *out, 
 			bar[x] = marks[span->kind < TIME_KINDS ? span->kind : TIME_IDLE];
 	}
 	if (step->attempt > 0)
-		format_clock(clock, sizeof(clock), step_elapsed_ms(step, screen->now));
+		format_clock(clock, sizeof(clock), step_elapsed_ms(step, run_now(screen->run, screen->now)));
 	snprintf(out, size, "%3zu %-4.4s %-*.*s [%s] %s", at + 1, step_word(screen->run, at), name,
 		name, step->id, bar, clock);
 }
@@ -260,7 +260,7 @@ enum style timeline_style(const struct screen *screen, size_t at)
 	const struct step *step = &screen->run->steps[at];
 
 	return step->expect_ms > 0 && step->attempt > 0 &&
-			       step_elapsed_ms(step, screen->now) > step->expect_ms
+			       step_elapsed_ms(step, run_now(screen->run, screen->now)) > step->expect_ms
 		       ? STYLE_WARN
 		       : step_style(screen->run, at);
 }

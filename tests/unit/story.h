@@ -14,6 +14,7 @@ enum { STORY_RUN = 2042 };
 #define STORY_BEGIN_NS INT64_C(1795010400000000000)
 
 struct story {
+	int64_t set_ms;   /* how far somebody has set the wall clock */
 	int64_t ms, ns;   /* since the beginning; ns on top, for stamps between two milliseconds */
 	int64_t pos;
 	int64_t epoch;
@@ -46,9 +47,9 @@ static inline json_t *story_json(const char *text)
 
 static inline struct event story_event(const struct story *story, enum event_kind kind, json_t *payload)
 {
-	const struct wall wall = {story_wall(story->ms).ns + story->ns};
+	const struct wall wall = {story_wall(story->ms + story->set_ms).ns + story->ns};
 	struct event event = {.chain = STORY_RUN, .pos = story->pos, .kind = kind, .epoch = story->epoch,
-		.wall = wall, .mono = {story->ms * 1000000 + 5000000000}, .payload = payload};
+		.wall = wall, .mono = {story->ms * 1000000 + story->ns + 5000000000}, .payload = payload};
 
 	snprintf(event.boot, sizeof(event.boot), "%s", story->boot ? story->boot : "boot-a");
 	snprintf(event.actor.name, sizeof(event.actor.name), "%s", story->who ? story->who : "drillbook");

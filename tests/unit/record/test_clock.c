@@ -71,6 +71,58 @@ static void t0_is_the_earlier_of_detected_and_declared_until_stated(void **state
 	run_free(t.run);
 }
 
+/* Somebody sets the wall clock in the middle: nothing takes longer or shorter for that. */
+static void a_clock_that_is_set_changes_no_duration(void **state)
+{
+	static const int64_t sets[] = {3600000, -3600000, -86400000, 1500};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(sets); i++) {
+		struct teller t;
+		int64_t sums[TIME_KINDS];
+		begin(&t, "drill", 10000, -1, "{'id':'a','kind':'script'}");
+		TELL(&t, 1000, EVENT_STEP_STARTED, "{'step':'a','attempt':1}");
+		t.story.set_ms = sets[i];
+		TELL(&t, 3000, EVENT_NOTE_ADDED, "{'text':'ntp is back'}");
+		assert_true(t.run->clock_stepped);
+		assert_int_equal(t.run->clock_shift_ns, sets[i] * 1000000);
+		struct service_clock clock = run_clock(t.run, &t.run->services[0], story_wall(4000 + sets[i]));
+		assert_int_equal(clock.elapsed_ms, 4000); /* now is what the wall clock says */
+		assert_int_equal(step_elapsed_ms(&t.run->steps[0], run_now(t.run, story_wall(4000 + sets[i]))), 3000);
+		/* a moment that somebody states is read from the clock as it is */
+		TELL(&t, 5000, EVENT_CLOCK_SET, "{'clock':'t0','at_ns':%lld,'basis':'stated'}",
+			(long long)story_wall(-2000 + sets[i]).ns);
+		TELL(&t, 6000, EVENT_STEP_FINISHED, "{'step':'a','attempt':1,'outcome':'ok'}");
+		TELL(&t, 6000, EVENT_SERVICE_MARKED, "{'service':'s','reached':'verified','step':'a'}");
+		clock = run_clock(t.run, &t.run->services[0], story_wall(0));
+		assert_int_equal(clock.elapsed_ms, 8000);
+		assert_true(run_partition(t.run, &t.run->services[0], sums, NULL, 0, NULL));
+		assert_int_equal(sums[TIME_MACHINE], 5000);
+		assert_int_equal(step_elapsed_ms(&t.run->steps[0], story_wall(0)), 5000);
+		/* a reboot: the wall clock is all there is, but it never runs backwards */
+		t.story.boot = "boot-b";
+		t.story.set_ms = sets[i] - 100000;
+		TELL(&t, 7000, EVENT_RUN_RESUMED, "{'epoch':2}");
+		TELL(&t, 7000, EVENT_STEP_STARTED, "{'step':'a','attempt':2}");
+		assert_true(t.run->steps[0].started.ns >= t.run->steps[0].spans[0].from.ns);
+		assert_in_range(t.run->steps[0].started.ns, story_wall(6000).ns, story_wall(7000).ns);
+		run_free(t.run);
+	}
+}
+
+static void a_stamp_that_took_its_time_is_no_set_clock(void **state)
+{
+	struct teller t;
+
+	(void)state;
+	begin(&t, "drill", 10000, -1, "{'id':'a','kind':'script'}");
+	t.story.set_ms = 900; /* the process was held up between the two readings */
+	TELL(&t, 1000, EVENT_STEP_STARTED, "{'step':'a','attempt':1}");
+	assert_false(t.run->clock_stepped);
+	assert_int_equal(t.run->steps[0].started.ns, story_wall(1900).ns);
+	run_free(t.run);
+}
+
 static void without_an_objective(void **state)
 {
 	struct teller t;
@@ -393,6 +445,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clock_words),
 		cmocka_unit_test(t0_is_the_earlier_of_detected_and_declared_until_stated),
+		cmocka_unit_test(a_clock_that_is_set_changes_no_duration),
+		cmocka_unit_test(a_stamp_that_took_its_time_is_no_set_clock),
 		cmocka_unit_test(without_an_objective), cmocka_unit_test(a_run_that_ended_stops_the_clock),
 		cmocka_unit_test(a_t0_after_the_end_measures_nothing), cmocka_unit_test(recovery_points),
 		cmocka_unit_test(exit_statuses), cmocka_unit_test(a_partition_by_hand),

@@ -2,7 +2,8 @@
  * never overlap and sum to RTA to the millisecond; and each instant has the kind that the definition gives it.
  *
  * The runs are played by a small engine of the test's own: a graph with several ends, parallel steps with a limit,
- * previews, confirmations, failures with retries and questions, waits, decisions, pauses, servers and machines that die.
+ * previews, confirmations, failures with retries and questions, decisions, pauses, servers and machines that die, a wall
+ * clock that is set.
  * While it plays it keeps, apart from the fold, what every step was doing when; the definition is applied to that. */
 #include "check.h"
 #include "story.h"
@@ -45,7 +46,7 @@ struct play {
 	struct actor_step steps[STEPS_MAX];
 	uint32_t count, services, parallel;
 	int64_t asks, t0, t1, t2, t3, boots;
-	bool paused, back; /* back: the wall clock is set back now and then */
+	bool paused;
 	char boot[16];
 };
 
@@ -61,10 +62,7 @@ static void pass_time(struct play *play)
 	static const uint32_t most[] = {1, 20, 700, 700, 5000, 90000};
 
 	play->story.ms += dice(most[dice(COUNT_OF(most))]);
-	if (play->back && dice(30) == 0)
-		play->story.ms -= dice(60000);
-	play->story.ns = dice(3) ? play->story.ns : 0; /* several events of one instant are common */
-	if (dice(2)) {
+	if (dice(2)) { /* else several events may be of one instant */
 		const int64_t ns = dice(1000000);
 		play->story.ms += ns < play->story.ns;
 		play->story.ns = ns;
@@ -258,7 +256,8 @@ static void set_clock(struct play *play)
 	const uint32_t which = dice(3);
 
 	*at[which] = now_of(play) - (int64_t)dice(200000) * 1000000 + (int64_t)dice(20000) * 1000000 - dice(1000000);
-	TELL(play, EVENT_CLOCK_SET, "{'clock':'%s','at_ns':%lld}", names[which], (long long)*at[which]);
+	TELL(play, EVENT_CLOCK_SET, "{'clock':'%s','at_ns':%lld}", names[which],
+		(long long)(*at[which] + play->story.set_ms * 1000000));
 }
 
 /* ------------------------------------------------------------------ the definition */
@@ -378,11 +377,10 @@ static void law(const struct play *play, uint64_t round, bool seen[TIME_KINDS])
 		}
 		assert_int_equal(total, clock.elapsed_ms);
 		assert_true(count == 0 || parts[count - 1].to.ns == service->verified.ns);
-		if (!play->back)
-			define(play, service, wanted);
+		define(play, service, wanted);
 		for (size_t i = 0; i < TIME_KINDS; i++) {
 			total -= sums[i];
-			if (!play->back && sums[i] != wanted[i])
+			if (sums[i] != wanted[i])
 				fail_msg("run %llu, service %zu: %lld ms are %s, by definition %lld", (unsigned long long)round,
 					s, (long long)sums[i], time_kind_name((enum time_kind)i), (long long)wanted[i]);
 		}
@@ -398,7 +396,7 @@ static void begin(struct play *play)
 	char rows[8192] = "", services[512] = "";
 
 	*play = (struct play){.run = run_new(), .count = 1 + dice(STEPS_MAX), .services = 1 + dice(SERVICES_MAX),
-		.parallel = 1 + dice(8), .back = dice(8) == 0, .boot = "boot-0"};
+		.parallel = 1 + dice(8), .boot = "boot-0"};
 	play->story = (struct story){.take = story_into_run, .arg = play->run, .boot = play->boot, .ns = dice(1000000)};
 	for (uint32_t i = 0; i < play->count; i++) {
 		struct actor_step *step = &play->steps[i];
@@ -451,7 +449,9 @@ static void turn(struct play *play)
 	case 4:
 		mark(play);
 		break;
-	case 5:
+	case 5: /* somebody sets the wall clock, by up to an hour */
+		if (dice(4) == 0)
+			play->story.set_ms += (int64_t)dice(7200000) - 3600000;
 		TELL(play, EVENT_NOTE_ADDED, "{'text':'x'}");
 		break;
 	default:
@@ -470,7 +470,7 @@ static bool crowded(const struct play *play)
 static void the_law_holds_for_random_runs(void **state)
 {
 	bool seen[TIME_KINDS] = {false};
-	size_t verified = 0, crossed = 0;
+	size_t verified = 0, crossed = 0, set = 0;
 
 	(void)state;
 	for (uint64_t round = 1; round <= ROUNDS; round++) {
@@ -491,11 +491,12 @@ static void the_law_holds_for_random_runs(void **state)
 		for (size_t i = 0; i < play.run->service_count; i++)
 			verified += play.run->services[i].verified.ns != 0;
 		crossed += play.run->wall_used;
+		set += play.run->clock_stepped;
 		run_free(play.run);
 	}
 	for (size_t i = 0; i < TIME_KINDS; i++)
 		assert_true(seen[i]); /* varied enough to mean something */
-	assert_true(verified > ROUNDS && crossed > ROUNDS / 10);
+	assert_true(verified > ROUNDS && crossed > ROUNDS / 10 && set > ROUNDS / 10);
 }
 
 int main(void)
