@@ -11,41 +11,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const size_t no_step = SIZE_MAX;
+
 enum {
 	DRAWS_ENOUGH = 64, /* effective draws below which weighing says less than it hides */
-	TAIL_ENOUGH = 24   /* draws beyond what a step has taken for them to say how it goes on */
+	TAIL_ENOUGH = 24 /* draws beyond what a step has taken for them to say how it goes on */
 };
 
 static const double kernel_share = 0.9; /* of the spread of the finished time */
 static const double surprise_max = 2.0; /* deviations: beyond, a run counts as that strange */
-
-enum doing { DOING_LATER, DOING_NOW, DOING_NOTHING };
-
-static const size_t no_step = SIZE_MAX;
 
 struct weighed {
 	int64_t ms;
 	double weight;
 };
 
-struct active {
-	int64_t end;
-	size_t step;
-};
-
 struct forecast {
 	struct draws draws;
-	size_t step_count, service_count, parallel;
+	struct player player;
+	size_t step_count, service_count;
 	uint64_t seed;
-	size_t *next, *next_from; /* step i is needed by next[next_from[i]] and on */
-	bool *marks;	          /* [service * step_count + step]: it marks the service verified */
-	bool *matters;	          /* [service * step_count + step]: it has to end before that */
+	bool *marks;   /* [service * step_count + step]: it marks the service verified */
+	bool *matters; /* [service * step_count + step]: it has to end before that */
 
 	/* of a projection */
-	enum doing *doing;
 	size_t *now; /* the steps under way */
 	size_t now_count;
 	int64_t *gone_ms;	/* per step under way, since it began */
+	int64_t *rest_ms;	/* per step under way, in the draw being played */
 	int32_t *now_ms;	/* [place in now * draws + draw]: how long it takes in all */
 	double *weights;	/* per draw */
 	struct weighed *sorted; /* per draw */
@@ -53,16 +46,6 @@ struct forecast {
 	double *critical;	/* [service * step_count + step] */
 	int32_t *critical_per_mille;
 	struct projection projection;
-
-	/* of one draw being played; *_at_first: how each begins */
-	int64_t *end;			  /* per step, from now; -1 = not yet */
-	size_t *cause;			  /* per step: whose end let it begin */
-	uint32_t *left, *left_at_first;	  /* per step: needs that have not ended */
-	uint64_t *ready, *ready_at_first; /* a bit per step */
-	size_t ready_count, ready_count_at_first, ready_words;
-	size_t ready_low; /* no word before this one has a bit */
-	struct active *active;
-	size_t active_count;
 };
 
 /* ------------------------------------------------------------------ once per run */
@@ -70,25 +53,6 @@ struct forecast {
 static const json_t *step_rows(const struct run *run)
 {
 	return json_object_get(json_array_get(run->private->payloads, 0), "steps");
-}
-
-static void link_graph(struct forecast *forecast, const struct run *run)
-{
-	size_t *from = forecast->next_from, total = 0;
-
-	for (size_t i = 0; i < run->step_count; i++)
-		for (size_t k = 0; k < run->steps[i].needs_count; k++, total++)
-			from[run->steps[i].needs_index[k] + 1]++;
-	for (size_t i = 0; i < run->step_count; i++)
-		from[i + 1] += from[i];
-	size_t *filled = xmalloc((run->step_count + 1) * sizeof(*filled));
-	forecast->next = xmalloc((total + 1) * sizeof(*forecast->next));
-	for (size_t i = 0; i < run->step_count; i++)
-		for (size_t k = 0; k < run->steps[i].needs_count; k++) {
-			const size_t need = run->steps[i].needs_index[k];
-			forecast->next[from[need] + filled[need]++] = i;
-		}
-	free(filled);
 }
 
 /* All that a marking step needs, directly or not. */
@@ -125,7 +89,7 @@ static void find_marks(struct forecast *forecast, const struct run *run)
 					continue;
 				const size_t row = at * forecast->step_count;
 				forecast->marks[row + i] = true;
-				spread(&forecast->matters[row], forecast->cause, run, i);
+				spread(&forecast->matters[row], forecast->now, run, i);
 			}
 		}
 	}
@@ -142,16 +106,15 @@ struct forecast *forecast_new(
 
 	forecast->step_count = steps;
 	forecast->service_count = services;
-	forecast->parallel = parallel > 0 ? parallel : SIZE_MAX;
+	player_init(&forecast->player, run, parallel);
 	forecast->seed = seed;
 	draws_make(&forecast->draws, run, step_rows(run), history, seed);
 	const size_t draws = forecast->draws.draw_count;
-	ALLOC(forecast->next_from, steps + 1);
 	ALLOC(forecast->marks, services * steps);
 	ALLOC(forecast->matters, services * steps);
-	ALLOC(forecast->doing, steps);
 	ALLOC(forecast->now, steps);
 	ALLOC(forecast->gone_ms, steps);
+	ALLOC(forecast->rest_ms, steps);
 	ALLOC(forecast->weights, draws);
 	ALLOC(forecast->sorted, draws);
 	ALLOC(forecast->ends, services * draws);
@@ -159,18 +122,9 @@ struct forecast *forecast_new(
 	ALLOC(forecast->critical_per_mille, services * steps);
 	ALLOC(forecast->projection.services, services);
 	ALLOC(forecast->projection.steps, steps);
-	ALLOC(forecast->end, steps);
-	ALLOC(forecast->cause, steps);
-	ALLOC(forecast->left, steps);
-	ALLOC(forecast->left_at_first, steps);
-	forecast->ready_words = steps / 64 + 1;
-	ALLOC(forecast->ready, forecast->ready_words);
-	ALLOC(forecast->ready_at_first, forecast->ready_words);
-	ALLOC(forecast->active, steps);
 	forecast->projection.runs = forecast->draws.runs;
 	forecast->projection.step_count = steps;
 	forecast->projection.service_count = services;
-	link_graph(forecast, run);
 	find_marks(forecast, run);
 	return forecast;
 }
@@ -179,15 +133,14 @@ void forecast_free(struct forecast *forecast)
 {
 	if (forecast == NULL)
 		return;
-	void *const all[] = { forecast->next, forecast->next_from, forecast->marks,
-		forecast->matters, forecast->doing, forecast->now, forecast->gone_ms,
-		forecast->now_ms, forecast->weights, forecast->sorted, forecast->ends,
-		forecast->critical, forecast->critical_per_mille, forecast->projection.services,
-		forecast->projection.steps, forecast->end, forecast->cause, forecast->left,
-		forecast->left_at_first, forecast->ready, forecast->ready_at_first,
-		forecast->active };
+	void *const all[] = { forecast->marks, forecast->matters, forecast->now,
+		forecast->gone_ms, forecast->now_ms, forecast->rest_ms, forecast->weights,
+		forecast->sorted, forecast->ends, forecast->critical,
+		forecast->critical_per_mille, forecast->projection.services,
+		forecast->projection.steps };
 
 	draws_release(&forecast->draws);
+	player_release(&forecast->player);
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		free(all[i]);
 	free(forecast);
@@ -217,12 +170,13 @@ static void look(struct forecast *forecast, const struct run *run, struct wall n
 	forecast->now_count = 0;
 	for (size_t i = 0; i < run->step_count; i++) {
 		const struct step *step = &run->steps[i];
-		if (step->state == STEP_OK || step->state == STEP_SKIPPED) {
-			forecast->doing[i] = DOING_NOTHING;
+		if (step->state == STEP_OK || step->state == STEP_SKIPPED ||
+			step->kind == KIND_WATCH) { /* which nobody waits for */
+			forecast->player.doing[i] = DOING_NOTHING;
 		} else if (step->state == STEP_PENDING && run_step_ask(run, i) == NULL) {
-			forecast->doing[i] = DOING_LATER;
+			forecast->player.doing[i] = DOING_LATER;
 		} else {
-			forecast->doing[i] = DOING_NOW;
+			forecast->player.doing[i] = DOING_NOW;
 			forecast->gone_ms[forecast->now_count] =
 				ms_between(pass_began(step), run_now(run, now));
 			forecast->now[forecast->now_count++] = i;
@@ -287,7 +241,8 @@ static void weigh_by_finished(struct forecast *forecast, const struct run *run)
 static bool possible(const struct forecast *forecast, size_t draw)
 {
 	for (size_t i = 0; i < forecast->now_count; i++)
-		if (drawn(forecast, draw, forecast->now[i]) <= forecast->gone_ms[i])
+		if (drawn(forecast, draw, forecast->now[i]) <= forecast->gone_ms[i] &&
+			forecast->draws.basis[forecast->now[i]] != BASIS_WAIT)
 			return false;
 	return true;
 }
@@ -302,6 +257,8 @@ static void draw_on(struct forecast *forecast, size_t at)
 	int32_t *ms = &forecast->now_ms[at * draws];
 	size_t beyond = 0;
 
+	if (forecast->draws.basis[step] == BASIS_WAIT)
+		return; /* it is only late by the time it takes to say so */
 	for (size_t i = 0; i < draws; i++)
 		if (drawn(forecast, i, step) > gone)
 			forecast->sorted[beyond++].ms = drawn(forecast, i, step);
@@ -342,109 +299,7 @@ static void weigh(struct forecast *forecast, const struct run *run)
 	free(both);
 }
 
-/* ------------------------------------------------------------------ playing a draw */
-
-static void ready_push(struct forecast *forecast, size_t step)
-{
-	forecast->ready[step / 64] |= UINT64_C(1) << (step % 64);
-	forecast->ready_count++;
-	if (step / 64 < forecast->ready_low)
-		forecast->ready_low = step / 64;
-}
-
-/* The first in the order of the runbook, as the engine would. */
-static size_t ready_pop(struct forecast *forecast)
-{
-	size_t word = forecast->ready_low;
-
-	while (forecast->ready[word] == 0)
-		word++;
-	const uint64_t bits = forecast->ready[word];
-	forecast->ready_low = word;
-	forecast->ready[word] = bits & (bits - 1);
-	forecast->ready_count--;
-	return word * 64 + (size_t)__builtin_ctzll(bits);
-}
-
-/* What every draw begins with: the steps that could start at once, what the others wait for. */
-static void set_up(struct forecast *forecast, const struct run *run)
-{
-	const size_t bytes = forecast->ready_words * sizeof(*forecast->ready);
-
-	memset(forecast->ready, 0, bytes);
-	forecast->ready_count = forecast->ready_low = 0;
-	for (size_t i = 0; i < run->step_count; i++) {
-		const struct step *step = &run->steps[i];
-		forecast->cause[i] = no_step;
-		forecast->left_at_first[i] = 0;
-		for (size_t k = 0; k < step->needs_count; k++)
-			forecast->left_at_first[i] +=
-				forecast->doing[step->needs_index[k]] != DOING_NOTHING;
-		if (forecast->doing[i] == DOING_LATER && forecast->left_at_first[i] == 0)
-			ready_push(forecast, i);
-	}
-	forecast->ready_count_at_first = forecast->ready_count;
-	memcpy(forecast->ready_at_first, forecast->ready, bytes);
-}
-
-static void rewind_to_now(struct forecast *forecast, size_t draw)
-{
-	const size_t draws = forecast->draws.draw_count, steps = forecast->step_count;
-
-	memset(forecast->end, 0xff, steps * sizeof(*forecast->end)); /* -1 each */
-	memcpy(forecast->left, forecast->left_at_first, steps * sizeof(*forecast->left));
-	forecast->ready_low = 0;
-	forecast->ready_count = forecast->ready_count_at_first;
-	memcpy(forecast->ready, forecast->ready_at_first,
-		forecast->ready_words * sizeof(*forecast->ready));
-	forecast->active_count = 0;
-	for (size_t i = 0; i < forecast->now_count; i++) {
-		const int64_t rest = forecast->now_ms[i * draws + draw] - forecast->gone_ms[i];
-		forecast->active[forecast->active_count++] =
-			(struct active){ rest > 0 ? rest : 0, forecast->now[i] };
-	}
-}
-
-static struct active take_first_end(struct forecast *forecast)
-{
-	struct active *active = forecast->active;
-	size_t best = 0;
-
-	for (size_t i = 1; i < forecast->active_count; i++)
-		if (active[i].end < active[best].end)
-			best = i;
-	const struct active first = active[best];
-	active[best] = active[--forecast->active_count];
-	return first;
-}
-
-static void play(struct forecast *forecast, size_t draw)
-{
-	const int32_t *ms = &forecast->draws.ms[draw * forecast->step_count];
-	struct active last = { 0,
-		no_step }; /* what ended last: what begins now waited for it */
-
-	rewind_to_now(forecast, draw);
-	for (;;) {
-		while (forecast->ready_count > 0 &&
-			forecast->active_count < forecast->parallel) {
-			const size_t step = ready_pop(forecast);
-			forecast->cause[step] = last.step;
-			forecast->active[forecast->active_count++] =
-				(struct active){ last.end + ms[step], step };
-		}
-		if (forecast->active_count == 0)
-			break;
-		last = take_first_end(forecast);
-		forecast->end[last.step] = last.end;
-		const size_t to = forecast->next_from[last.step + 1];
-		for (size_t i = forecast->next_from[last.step]; i < to; i++) {
-			const size_t step = forecast->next[i];
-			if (--forecast->left[step] == 0 && forecast->doing[step] == DOING_LATER)
-				ready_push(forecast, step);
-		}
-	}
-}
+/* ------------------------------------------------------------------ playing the draws */
 
 /* The last of the steps that mark the service; -1 when there is none any more. */
 static void note_ends(struct forecast *forecast, size_t service, size_t draw)
@@ -453,13 +308,28 @@ static void note_ends(struct forecast *forecast, size_t service, size_t draw)
 	size_t last = no_step;
 
 	for (size_t i = 0; i < forecast->step_count; i++)
-		if (forecast->marks[row + i] && forecast->doing[i] != DOING_NOTHING &&
-			(last == no_step || forecast->end[i] > forecast->end[last]))
+		if (forecast->marks[row + i] && forecast->player.doing[i] != DOING_NOTHING &&
+			(last == no_step ||
+				forecast->player.end[i] > forecast->player.end[last]))
 			last = i;
 	forecast->ends[service * forecast->draws.draw_count + draw] =
-		last == no_step ? -1 : forecast->end[last];
-	for (; last != no_step; last = forecast->cause[last])
+		last == no_step ? -1 : forecast->player.end[last];
+	for (; last != no_step; last = forecast->player.cause[last])
 		forecast->critical[row + last] += forecast->weights[draw];
+}
+
+static void play(struct forecast *forecast, const struct run *run, size_t draw)
+{
+	const size_t draws = forecast->draws.draw_count;
+
+	for (size_t i = 0; i < forecast->now_count; i++) {
+		const int64_t rest = forecast->now_ms[i * draws + draw] - forecast->gone_ms[i];
+		forecast->rest_ms[i] = rest > 0 ? rest : 0;
+	}
+	player_play(&forecast->player, run, &forecast->draws.ms[draw * forecast->step_count],
+		forecast->now, forecast->rest_ms, forecast->now_count);
+	for (size_t i = 0; i < forecast->service_count; i++)
+		note_ends(forecast, i, draw);
 }
 
 /* ------------------------------------------------------------------ summing up */
@@ -490,7 +360,7 @@ static bool well_known(const struct forecast *forecast, size_t service, int64_t 
 	*guessed = 0;
 	for (size_t i = 0; i < forecast->step_count; i++) {
 		if (!forecast->matters[service * forecast->step_count + i] ||
-			forecast->doing[i] == DOING_NOTHING)
+			forecast->player.doing[i] == DOING_NOTHING)
 			continue;
 		todo = true;
 		if (forecast->draws.basis[i] == BASIS_GUESS) {
@@ -569,7 +439,7 @@ const struct projection *forecast_project(
 	forecast->projection.at = now;
 	look(forecast, run, now);
 	weigh(forecast, run);
-	set_up(forecast, run);
+	player_set_up(&forecast->player, run);
 	memset(forecast->critical, 0,
 		services * forecast->step_count * sizeof(*forecast->critical));
 	for (size_t i = 0; i < forecast->draws.draw_count; i++) {
@@ -580,9 +450,7 @@ const struct projection *forecast_project(
 				forecast->ends[k * forecast->draws.draw_count + i] = 0;
 			continue;
 		}
-		play(forecast, i);
-		for (size_t k = 0; k < services; k++)
-			note_ends(forecast, k, i);
+		play(forecast, run, i);
 	}
 	for (size_t i = 0; i < services; i++)
 		sum_up_service(forecast, run, i, now);

@@ -436,12 +436,13 @@ static void draw_all(struct model *model, struct draws *draws)
 
 /* ------------------------------------------------------------------ all together */
 
-static enum basis basis_of(const struct step *step, const json_t *row, size_t passes)
+static enum basis basis_of(
+	const struct step *step, const json_t *row, size_t passes, bool talked)
 {
 	/* what holds other steps together takes no time of its own */
-	if (str_eq(json_str(row, "kind", ""), "group") || str_eq(json_str(row, "kind", ""), "watch"))
+	if (step->kind == KIND_GROUP || step->kind == KIND_WATCH)
 		return BASIS_WAIT;
-	if (step->kind == KIND_WAIT && json_int(row, "wait_ms", 0) > 0)
+	if (step->kind == KIND_WAIT && json_int(row, "wait_ms", 0) > 0 && !talked)
 		return BASIS_WAIT;
 	if (passes >= HISTORY_ENOUGH)
 		return BASIS_HISTORY;
@@ -470,7 +471,8 @@ static void find_centres(struct model *model, struct draws *draws, const json_t 
 		for (size_t k = 0; k < model->runs; k++)
 			model->log_ms[i * model->runs + k] -= model->centre[i];
 		find_spread(model, i);
-		draws->basis[i] = basis_of(step, row, pass_count(model, i));
+		draws->basis[i] = basis_of(step, row, pass_count(model, i),
+			str_eq(model->run->mode, "tabletop"));
 		if (draws->basis[i] == BASIS_WAIT)
 			draws->middle_ms[i] = (double)json_int(row, "wait_ms", 0);
 		else if (draws->basis[i] == BASIS_EXPECT)

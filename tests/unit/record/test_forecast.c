@@ -134,6 +134,34 @@ static void parallel_steps_count_once_and_the_limit_counts(void **state)
 	run_free(t.run);
 }
 
+static void groups_have_limits_of_their_own(void **state)
+{
+	struct teller t;
+	json_t *history = runs_of(8);
+
+	(void)state;
+	begin(&t, "{'id':'a','kind':'script','within':['g']},{'id':'b','kind':'script','within':['g']},"
+		  "{'id':'g!w','kind':'watch','within':['g']},"
+		  "{'id':'g','kind':'group','needs':['a','b'],'parallel':1},{'id':'c','kind':'script'},"
+		  "{'id':'end','kind':'script','needs':['g','c']" VERIFIES "}");
+	add_passes(history, "a", 60000, 60000);
+	add_passes(history, "b", 60000, 60000);
+	add_passes(history, "c", 100000, 100000);
+	add_passes(history, "end", 10000, 10000);
+	struct seen seen = look(t.run, history, 8, 0, 0);
+	near(seen.service.p50_ms, 130000); /* a and b one after the other, c beside them */
+	assert_int_equal(seen.service.guessed, 0);
+	/* an invariant that watches holds nobody up, however long it takes */
+	TELL(&t, 0, EVENT_STEP_STARTED, "{'step':'g!w','attempt':1}");
+	TELL(&t, 0, EVENT_STEP_STARTED, "{'step':'b','attempt':1}");
+	seen = look(t.run, history, 8, 30000, 1);
+	near(seen.service.p50_ms, 130000);
+	near(seen.step.p50_ms, 30000);
+	assert_int_equal(seen.service.miss_per_mille, 0);
+	json_decref(history);
+	run_free(t.run);
+}
+
 static void the_slower_branch_is_critical(void **state)
 {
 	struct teller t;
@@ -415,6 +443,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_row_of_steps_is_their_sum), cmocka_unit_test(the_same_seed_says_the_same),
 		cmocka_unit_test(parallel_steps_count_once_and_the_limit_counts),
+		cmocka_unit_test(groups_have_limits_of_their_own),
 		cmocka_unit_test(the_slower_branch_is_critical), cmocka_unit_test(what_is_under_way_counts_from_where_it_is),
 		cmocka_unit_test(a_slow_run_is_likely_to_stay_slow),
 		cmocka_unit_test(the_author_speaks_until_there_are_three_runs),
