@@ -13,6 +13,7 @@ extern const struct provider command_provider;
 extern const struct provider dns_provider;
 extern const struct provider haproxy_provider;
 extern const struct provider http_provider;
+extern const struct provider keepalived_provider;
 extern const struct provider kubernetes_provider;
 extern const struct provider mariadb_provider;
 extern const struct provider notify_provider;

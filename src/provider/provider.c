@@ -15,6 +15,7 @@ const struct provider *const providers[] = {
 #ifdef HAVE_LIBCURL
 	&http_provider,
 #endif
+	&keepalived_provider,
 	&kubernetes_provider,
 #ifdef HAVE_LIBMARIADB
 	&mariadb_provider,

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# provider-dns.sh: dns.* on Knot (RFC 2136 with TSIG) and PowerDNS (its API), with dig as the other witness, and unbound as a
+# provider-dns.sh: dns.* on Knot and BIND (RFC 2136 with TSIG) and PowerDNS (its API), with dig as the other witness, and unbound as a
 # cache where it is installed.
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/call.sh"
-begin dns knotd pdns_server sqlite3 dig socat curl
+begin dns knotd named pdns_server sqlite3 dig socat curl
 
-port; KNOT=$REPLY; port; PDNS=$REPLY; port; API=$REPLY; port; DEAD=$REPLY; port; MUTE=$REPLY; port; CACHE=$REPLY; port; LIAR=$REPLY
+port; KNOT=$REPLY; port; BIND=$REPLY; port; PDNS=$REPLY; port; API=$REPLY; port; DEAD=$REPLY; port; MUTE=$REPLY; port; CACHE=$REPLY; port; LIAR=$REPLY
 random_key() { head -c 32 /dev/urandom | base64 -w 0; }
 KEY=$(random_key) OTHER=$(random_key) APIKEY=$(head -c 18 /dev/urandom | base64 | tr '+/' '-_')
 printf 'hmac-sha256:lab-key:%s\n' "$KEY" >key
@@ -54,6 +54,25 @@ zone:
     file: "lab.test.zone"
     acl: [update, look]
 CONF
+mkdir bind && cp knot/lab.test.zone bind/
+cat >named.conf <<CONF
+options {
+    directory "$T/bind";
+    listen-on port $BIND { 127.0.0.1; };
+    listen-on-v6 { none; };
+    pid-file none;
+    session-keyfile none;
+    managed-keys-directory "$T/bind";
+    recursion no;
+    dnssec-validation no;
+    allow-transfer { none; };
+    notify no;
+};
+controls { };
+key "lab-key" { algorithm hmac-sha256; secret "$KEY"; };
+key "look-only" { algorithm hmac-sha256; secret "$OTHER"; };
+zone "lab.test" { type primary; file "lab.test.zone"; allow-update { key "lab-key"; }; };
+CONF
 schema=$(find /usr/share/pdns-backend-sqlite3 /usr/share/doc/pdns-backend-sqlite3 -name schema.sqlite3.sql 2>/dev/null | head -n 1)
 [[ -n $schema ]] || skip "the schema of PowerDNS's SQLite backend is not installed"
 sqlite3 pdns.db ".read $schema"
@@ -77,6 +96,7 @@ distributor-threads=1
 security-poll-suffix=
 CONF
 start knot knotd -c knot.conf
+start bind named -g -n 1 -c named.conf
 start pdns pdns_server --config-dir="$T"
 start mute socat -u UDP-RECV:"$MUTE",bind=127.0.0.1 OPEN:/dev/null
 start mutetcp socat -u TCP-LISTEN:"$MUTE",bind=127.0.0.1,fork,reuseaddr OPEN:/dev/null
@@ -86,6 +106,7 @@ ask() { dig +short +time=1 +tries=1 -p "$1" @127.0.0.1 "$2" "${3:-A}" | sort | t
 silent() { [[ -z $(ask "$1" "$2") ]]; }
 says() { [[ $(ask "$1" "$2" "${4:-A}") == "$3 " ]]; }
 until_ok 8000 says "$KNOT" app.lab.test 192.0.2.1 || { cat log/*; exit 1; }
+until_ok 8000 says "$BIND" app.lab.test 192.0.2.1 || { cat log/*; exit 1; }
 until_ok 8000 api GET /zones || { cat log/*; exit 1; }
 api POST /zones '{"name": "lab.test.", "kind": "Native", "nameservers": ["ns1.lab.test."], "rrsets": [
 	{"name": "app.lab.test.", "type": "A", "ttl": 30, "records": [{"content": "192.0.2.1", "disabled": false}]},
@@ -93,7 +114,7 @@ api POST /zones '{"name": "lab.test.", "kind": "Native", "nameservers": ["ns1.la
 	{"name": "www.lab.test.", "type": "CNAME", "ttl": 30, "records": [{"content": "app.lab.test.", "disabled": false}]}]}' >/dev/null || exit 1
 until_ok 5000 says "$PDNS" app.lab.test 192.0.2.1 || { cat log/*; exit 1; }
 
-rfc() { # rfc KEYFILE [SETTINGS]
+rfc() { # rfc KEYFILE [SETTINGS]: of Knot, unless the settings say otherwise
 	jq -cn --arg s "127.0.0.1@$KNOT" --arg f "$T/$1" --argjson more "${2:-"{}"}" \
 		'{provider: "dns", environment: "lab", settings: ({zone: "lab.test", server: $s, method: "rfc2136", query_timeout: "2s"} + $more), secrets: {key: {file: $f}}}'
 }
@@ -102,6 +123,8 @@ pdns() { # pdns KEYFILE [SETTINGS]
 		'{provider: "dns", environment: "lab", settings: ({zone: "lab.test.", server: $s, method: "powerdns", api_url: $u, allow_http: true} + $more), secrets: {api_key: {file: $f}}}'
 }
 target knot "$(rfc key)"
+at_bind="{\"server\": \"127.0.0.1@$BIND\"}"
+target bind "$(rfc key "$at_bind")"
 target pdns "$(pdns apikey)"
 target wrong "$(rfc wrongkey)"
 target unknown "$(rfc unknownkey)"
@@ -152,8 +175,9 @@ call knot dns.resolve "{\"name\": \"www.lab.test\", \"resolver\": \"127.0.0.1@$K
 is "resolve: follows the alias" '.result.values == ["192.0.2.1"] and .result.aliases == ["app.lab.test."]'
 
 # changing, by either method
-for t in knot pdns; do
-	port_of=$KNOT; [[ $t == pdns ]] && port_of=$PDNS
+declare -A ports=([knot]=$KNOT [bind]=$BIND [pdns]=$PDNS)
+for t in knot bind pdns; do
+	port_of=${ports[$t]}
 	call $t dns.point "$(point app '{"to": ["192.0.2.2"], "from": ["192.0.2.1"]}')"
 	is "$t: pointed, compare-and-set" '.ok and .result.changed and .result.values == ["192.0.2.2"] and .result.old == ["192.0.2.1"] and .result.caches_s == 30 and .result.ttl_s == 30 and .effect == "costly"'
 	is "$t: the undo is captured" '.before.undo == {op: "dns.point", args: {name: "app.lab.test.", type: "A", to: ["192.0.2.1"], from: ["192.0.2.2"], ttl: 30}}'
@@ -209,8 +233,10 @@ for t in knot pdns; do
 	call $t "" '{}' probe
 	is "$t: doctor" '[.report.checks[] | select(.ok)] | length == 2'
 done
-call knot dns.point "$(point multi '{"to": ["192.0.2.5"], "from": ["192.0.2.2"]}')"
-is "knot: a part of the old set is not the old set" '.error.code == "CONFLICT"'
+for t in knot bind; do
+	call $t dns.point "$(point multi '{"to": ["192.0.2.5"], "from": ["192.0.2.2"]}')"
+	is "$t: a part of the old set is not the old set" '.error.code == "CONFLICT"'
+done
 call parts dns.point "$(point app '{"to": ["192.0.2.1"], "ttl": 30}')"
 is "knot: the key in parts" '.ok'
 call pdns dns.point "$(point half '{"to": ["192.0.2.9"]}')"
@@ -218,9 +244,11 @@ is "pdns: a disabled record is not deleted in passing" '.error.code == "PRECONDI
 
 # an update against the rules is accepted and passed over: the server must be asked again
 jq -cn '{old: [], old_ttl_s: -1, ttl_s: 9}' >forged
-call knot dns.point "$(point www '{"to": ["192.0.2.66"], "wait": "300ms"}')" run "$(<forged)"
-is "knot: accepted without effect is not success" '.ok | not'
-check "and nothing was changed" says "$KNOT" www.lab.test "app.lab.test." CNAME
+for t in knot bind; do
+	call $t dns.point "$(point www '{"to": ["192.0.2.66"], "wait": "300ms"}')" run "$(<forged)"
+	is "$t: accepted without effect is not success" '.ok | not'
+	check "$t: and nothing was changed" says "${ports[$t]}" www.lab.test "app.lab.test." CNAME
+done
 
 # refusals
 call wrong dns.point "$(point app '{"to": ["192.0.2.66"]}')"
@@ -229,6 +257,14 @@ call unknown dns.point "$(point app '{"to": ["192.0.2.66"]}')"
 is "an unknown key: AUTH, BADKEY" '.error.code == "AUTH" and (.error.text | test("BADKEY"))'
 call look dns.point "$(point app '{"to": ["192.0.2.66"]}')"
 is "a key that may not update: AUTH" '.error.code == "AUTH" and .error.world == "unchanged"'
+for k in wrongkey:BADSIG unknownkey:BADKEY; do
+	target badbind "$(rfc ${k%:*} "$at_bind")"
+	call badbind dns.point "$(point app '{"to": ["192.0.2.66"]}')"
+	is "bind: ${k%:*}: AUTH, ${k#*:}, unchanged" '.error.code == "AUTH" and (.error.text | test("'${k#*:}'")) and .error.world == "unchanged"'
+done
+target badbind "$(rfc lookkey "$at_bind")"
+call badbind dns.point "$(point app '{"to": ["192.0.2.66"]}')"
+is "bind: a key that may not update: AUTH" '.error.code == "AUTH" and .error.world == "unchanged"'
 call md5 dns.point "$(point app '{"to": ["192.0.2.66"]}')"
 is "an algorithm that is not offered: AUTH" '.error.code == "AUTH" and (.error.text | test("hmac-sha256"))'
 call nokey dns.point "$(point app '{"to": ["192.0.2.66"]}')"
@@ -247,7 +283,7 @@ call plainapi dns.point "$(point app '{"to": ["192.0.2.66"]}')"
 is "an unencrypted API needs allow_http" '.error.code == "FORBIDDEN"'
 call deadapi dns.point "$(point app '{"to": ["192.0.2.66"]}')"
 is "no API: unreachable, unchanged" '.error.code == "UNREACHABLE" and .error.world == "unchanged"'
-for p in "$KNOT" "$PDNS"; do check "no refused change took effect" fails says "$p" app.lab.test 192.0.2.66; done
+for p in "$KNOT" "$BIND" "$PDNS"; do check "no refused change took effect" fails says "$p" app.lab.test 192.0.2.66; done
 call wrong "" '{}' probe
 is "doctor: the key" '[.report.checks[] | select(.ok | not) | .name] == ["update"]'
 call wrongapi "" '{}' probe
@@ -256,6 +292,22 @@ is "doctor: the API key" '[.report.checks[] | select(.ok | not) | .name] == ["ap
 # waiting
 call knot dns.wait '{"name": "app.lab.test", "want": ["192.0.2.1"]}'
 is "wait: it is so already" '.ok and .result.servers[0].values == ["192.0.2.1"]'
+# a name server that is frozen in the middle of an update
+for t in knot bind; do
+	call $t dns.point "$(point app '{"to": ["192.0.2.1"], "ttl": 30}')"
+	call $t dns.point "$(point app '{"to": ["192.0.2.77"], "from": ["192.0.2.1"]}')" prepare; before=$(jq -c .before <<<"$ANSWER")
+	kill -STOP "${PIDS[$t]}"; began=$(now_ms)
+	TIMEOUT_MS=1500 call $t dns.point "$(point app '{"to": ["192.0.2.77"], "from": ["192.0.2.1"]}')" run "$before"
+	is "$t: frozen: timeout, unknown" '.error.code == "TIMEOUT" and .error.world == "unknown"'
+	check "$t: frozen: at the deadline" test $(($(now_ms) - began)) -lt 4000
+	call $t dns.point "$(point app '{"to": ["192.0.2.77"], "from": ["192.0.2.1"]}')" verify "$before"
+	is "$t: frozen: verify cannot look" '.ok | not'
+	kill -CONT "${PIDS[$t]}"
+	settled() { call $t dns.point "$(point app '{"to": ["192.0.2.77"], "from": ["192.0.2.1"]}')" verify "$before"; jq -e '.verdict == "done" or .verdict == "not_done"' <<<"$ANSWER" >/dev/null; }
+	check "$t: frozen: afterwards verify knows" until_ok 5000 settled
+	call $t dns.point "$(point app '{"to": ["192.0.2.1"], "ttl": 30}')"
+done
+
 call knot dns.wait "{\"name\": \"app.lab.test\", \"want\": [\"192.0.2.1\"], \"servers\": [\"127.0.0.1@$KNOT\", \"127.0.0.1@$DEAD\"], \"wait\": \"300ms\", \"interval\": \"50ms\"}"
 is "wait: one server is not there" '.error.code == "TIMEOUT" and (.error.text | test("1 of 2 servers"))'
 call knot dns.wait "{\"name\": \"app.lab.test\", \"want\": [\"192.0.2.7\"], \"servers\": [\"127.0.0.1@$KNOT\"], \"wait\": \"200ms\", \"interval\": \"50ms\"}"
