@@ -64,6 +64,11 @@ char *lsn_format(uint64_t lsn, char out[32]);
 /* What a node says of itself: in_recovery, timeline, system_id, receive_lsn, replay_lsn, lsn, receiver. */
 enum err_code pg_identity(struct pg *pg, json_t *into, struct err *err) MUST_CHECK;
 
+/* pg_promote with parameter wait, then our own look until it takes writes: took_ms, timeline, recovery_point_ms, …
+ * (postgres_promote.c).  Asked once, a stop does not end it. */
+enum err_code pg_become_primary(struct pg *pg, bool with_checkpoint, json_t *result, struct err *err)
+	MUST_CHECK;
+
 /* ------------------------------------------------------------------ programs (postgres_tool.c) */
 
 enum { PG_VERSION_MAX = 16 };
@@ -104,6 +109,9 @@ enum err_code node_start(const struct node *node, struct err *err) MUST_CHECK;
 /* Removes lock files that PostgreSQL would take for a living owner's although no process works here: the pid in
  * them is a zombie or somebody else's by now.  CONFLICT when a postmaster lives. */
 enum err_code node_clear_locks(const struct node *node, struct err *err) MUST_CHECK;
+/* Where the WAL of a node that was shut down cleanly ends: until_lsn, state, timeline, system_id; FAILED when it was
+ * not (postgres_service.c). */
+enum err_code node_ended(const struct node *node, json_t *into, struct err *err) MUST_CHECK;
 /* From pg_controldata: state, system_id, checkpoint (LSN), checkpoint_ms (wall time of it), timeline,
  * hints (bool: pg_rewind is possible), segment_bytes, checksums ("0" = off), and as text the settings that a
  * standby must not have less of (max_connections …). */
@@ -148,6 +156,9 @@ VERIFY(postgres_canary_verify);
 PREPARE(postgres_promote_prepare);
 RUN(postgres_promote);
 VERIFY(postgres_promote_verify);
+PREPARE(postgres_switchover_prepare);
+RUN(postgres_switchover);
+VERIFY(postgres_switchover_verify);
 PREPARE(postgres_fence_prepare);
 RUN(postgres_fence);
 VERIFY(postgres_fence_verify);

@@ -24,16 +24,29 @@ enum err_code conninfo_add(
 	return buf_addf(buf, err, "'");
 }
 
+bool is_switchover(const struct call *call)
+{
+	return str_eq(call_op(call), "failover.switchover");
+}
+
+struct pg_endpoint source_of(const struct call *call)
+{
+	return is_switchover(call)
+		       ? pg_endpoint_of(call, "standby_host", "standby_port", "standby_user")
+		       : pg_endpoint_of(call, "source_host", "source_port", "source_user");
+}
+
 /* How to reach the source, without a password in it. */
 enum err_code source_conninfo(struct call *call, struct buf *buf, struct err *err)
 {
-	const char *user = call_string(call, "source_user");
+	const struct pg_endpoint source = source_of(call);
 	char port[24];
 
-	snprintf(port, sizeof(port), "%" PRId64, call_int(call, "source_port"));
-	TRY(conninfo_add(buf, "host", call_string(call, "source_host"), err));
+	snprintf(port, sizeof(port), "%" PRId64, source.port);
+	TRY(conninfo_add(buf, "host", source.host, err));
 	TRY(conninfo_add(buf, "port", port, err));
-	TRY(conninfo_add(buf, "user", user != NULL ? user : setting_string(call, "user"), err));
+	TRY(conninfo_add(buf, "user",
+		source.user != NULL ? source.user : setting_string(call, "user"), err));
 	TRY(conninfo_add(buf, "sslmode", setting_string(call, "sslmode"), err));
 	return conninfo_add(buf, "connect_timeout", "10", err);
 }

@@ -202,26 +202,29 @@ static void describe(struct pg *pg, json_t *result)
 	pg_name_unknown(result);
 }
 
-RUN(postgres_promote)
+enum err_code pg_become_primary(
+	struct pg *pg, bool with_checkpoint, json_t *result, struct err *err)
 {
 	struct mono start = mono_now();
+
+	pg->finish = true;
+	TRY(ask(pg, err));
+	TRY(wait_for_primary(pg, err));
+	json_put_int(result, "took_ms", mono_ms_since(start));
+	describe(pg, result);
+	if (with_checkpoint)
+		checkpoint(pg, result);
+	return ERR_NONE;
+}
+
+RUN(postgres_promote)
+{
 	struct pg pg;
 
 	TRY(pg_open(&pg, call, NULL, err));
 	enum err_code code = check_unchanged(&pg, err);
-	if (code != ERR_NONE)
-		goto out;
-	pg.finish = true;
-	code = ask(&pg, err);
 	if (code == ERR_NONE)
-		code = wait_for_primary(&pg, err);
-	if (code != ERR_NONE)
-		goto out;
-	json_put_int(result, "took_ms", mono_ms_since(start));
-	describe(&pg, result);
-	if (call_bool(call, "checkpoint"))
-		checkpoint(&pg, result);
-out:
+		code = pg_become_primary(&pg, call_bool(call, "checkpoint"), result, err);
 	pg_close(&pg);
 	return code;
 }

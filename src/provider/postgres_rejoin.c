@@ -37,8 +37,7 @@ static bool wants_reseed(const struct call *call)
 
 static enum err_code open_source(struct pg *pg, struct call *call, struct err *err)
 {
-	struct pg_endpoint to =
-		pg_endpoint_of(call, "source_host", "source_port", "source_user");
+	const struct pg_endpoint to = source_of(call);
 	enum err_code code = pg_open(pg, call, &to, err);
 
 	return code == ERR_NONE ? code : err_context(err, "the source");
@@ -83,7 +82,7 @@ static enum err_code switch_point(struct pg *source, int64_t source_timeline,
 /* True when the source has everything this node ever wrote: it was shut down cleanly and the
  * source's timeline branched off behind its last record.  (A branch point is a record's end;
  * the last record begins at the checkpoint's LSN.) */
-static bool is_contained(struct pg *source, const json_t *control, int64_t source_timeline)
+bool node_is_contained(struct pg *source, const json_t *control, int64_t source_timeline)
 {
 	struct err ignored = { 0 };
 	uint64_t branch = 0, last = 0;
@@ -139,7 +138,7 @@ static enum err_code choose_way(const struct node *node, struct pg *source,
 {
 	const char *way = "rewind";
 	int64_t timeline = json_int(before, "timeline", 0);
-	bool contained = is_contained(source, control, timeline) ||
+	bool contained = node_is_contained(source, control, timeline) ||
 			 is_follower(control, timeline);
 
 	if (contained && !kept_has(node, KEPT_REWINDING))
@@ -172,7 +171,7 @@ static enum err_code check_source(
 
 	if (json_flag(source, "in_recovery", true))
 		return err_set(err, ERR_PRECONDITION, "the source %s is a standby itself",
-			call_string(call, "source_host"));
+			source_of(call).host);
 	if (!str_eq(theirs, ours))
 		return err_set(err, ERR_PRECONDITION,
 			"the source is another cluster (system %s, \"%s\" is %s)", theirs,
@@ -240,7 +239,7 @@ PREPARE(postgres_reverse_prepare)
 
 /* The slot first, so that no WAL is recycled meanwhile; the checkpoint because pg_rewind reads
  * the source's timeline from its control file. */
-static enum err_code ready_source(struct call *call, json_t *result, struct err *err)
+enum err_code source_ready(struct call *call, json_t *result, struct err *err)
 {
 	const char *slot = call_string(call, "slot");
 	const char *const values[] = { slot };
@@ -342,10 +341,9 @@ static bool has_arrived(const json_t *identity, int64_t timeline, uint64_t wante
 /* Streaming alone is no proof: a node whose WAL does not fit the source's streams for a moment,
  * too.  It has arrived when it has replayed what the source had when it began to stream. */
 static enum err_code wait_until_streaming(
-	const struct node *node, json_t *result, struct err *err)
+	const struct node *node, int64_t timeline, json_t *result, struct err *err)
 {
 	struct mono start = mono_now();
-	int64_t timeline = json_int(call_before(node->call), "timeline", 0);
 	enum err_code code;
 	uint64_t wanted = 0;
 	struct pg pg;
@@ -373,9 +371,9 @@ static enum err_code wait_until_streaming(
 	return code;
 }
 
-static enum err_code change_data(const struct node *node, json_t *result, struct err *err)
+static enum err_code change_data(
+	const struct node *node, const char *way, json_t *result, struct err *err)
 {
-	const char *way = json_str(call_before(node->call), "way", "rewind");
 	struct mono start = mono_now();
 	enum err_code code = ERR_NONE;
 
@@ -392,37 +390,44 @@ static enum err_code change_data(const struct node *node, json_t *result, struct
 	return code;
 }
 
+enum err_code node_follow(const struct node *node, const char *way, int64_t timeline,
+	json_t *result, struct err *err)
+{
+	/* only a standby that has not arrived can be running: prepare saw to that */
+	enum err_code code = node_postmaster(node, NULL) != 0 ? node_stop(node, SIGINT, 0, err)
+							      : node_clear_locks(node, err);
+
+	if (code == ERR_NONE)
+		code = kept_save(node, err);
+	if (code == ERR_NONE)
+		code = change_data(node, way, result, err);
+	if (code == ERR_NONE)
+		code = point_at_source(node, err);
+	/* the configuration is back in place: from here on it is only started and waited for */
+	if (code == ERR_NONE) {
+		kept_drop(node);
+		code = node_start(node, err);
+	}
+	if (code == ERR_NONE)
+		code = wait_until_streaming(node, timeline, result, err);
+	if (code != ERR_NONE)
+		err->world = WORLD_CHANGED;
+	pg_name_unknown(result);
+	return code;
+}
+
 RUN(postgres_reverse)
 {
+	const json_t *before = call_before(call);
 	struct mono start = mono_now();
 	struct node node;
 
 	TRY(node_open(&node, call, err));
-	TRY(ready_source(call, result, err));
-	/* only a standby that has not arrived can be running: prepare saw to that */
-	enum err_code code = node_postmaster(&node, NULL) != 0
-				     ? node_stop(&node, SIGINT, 0, err)
-				     : node_clear_locks(&node, err);
-	if (code == ERR_NONE)
-		code = kept_save(&node, err);
-	if (code == ERR_NONE)
-		code = change_data(&node, result, err);
-	if (code == ERR_NONE)
-		code = point_at_source(&node, err);
-	/* the configuration is back in place: from here on it is only started and waited for */
-	if (code == ERR_NONE) {
-		kept_drop(&node);
-		code = node_start(&node, err);
-	}
-	if (code == ERR_NONE)
-		code = wait_until_streaming(&node, result, err);
-	if (code != ERR_NONE) {
-		err->world = WORLD_CHANGED;
-		return code;
-	}
-	pg_name_unknown(result);
+	TRY(source_ready(call, result, err));
+	enum err_code code = node_follow(&node, json_str(before, "way", "rewind"),
+		json_int(before, "timeline", 0), result, err);
 	json_put_int(result, "took_ms", mono_ms_since(start));
-	return ERR_NONE;
+	return code;
 }
 
 /* ------------------------------------------------------------------ verify */

@@ -29,12 +29,24 @@ enum err_code passfile_write(
 /* Appends name='value' to a connection string; nothing when value is NULL. */
 enum err_code conninfo_add(
 	struct buf *buf, const char *name, const char *value, struct err *err) MUST_CHECK;
-/* How to reach the source of parameters source_*, without a password in it. */
+/* The server that is to be followed: parameters source_*, of a switchover standby_*. */
+struct pg_endpoint source_of(const struct call *call);
+bool is_switchover(const struct call *call);
+/* How to reach it, without a password in it. */
 enum err_code source_conninfo(struct call *call, struct buf *buf, struct err *err) MUST_CHECK;
 /* Once, however often it is called before kept_drop. */
 enum err_code rewind_node(const struct node *node, struct err *err) MUST_CHECK;
 /* The old directory's new name goes into result as "kept". */
 enum err_code reseed_node(const struct node *node, json_t *result, struct err *err) MUST_CHECK;
+/* Makes parameter slot on the source when it is not there, and a checkpoint: slot_created. */
+enum err_code source_ready(struct call *call, json_t *result, struct err *err) MUST_CHECK;
+/* Makes the node, which does not run or is a standby, a streaming standby of the source by way ("rejoin", "rewind",
+ * "reseed"), and waits until it is on timeline or later and has what the source had: way, data_ms, streaming_ms, …
+ * (postgres_rejoin.c).  A failure leaves err->world changed. */
+enum err_code node_follow(const struct node *node, const char *way, int64_t timeline, json_t *result,
+	struct err *err) MUST_CHECK;
+/* True when the source, on that timeline, has everything the node ever wrote. */
+bool node_is_contained(struct pg *source, const json_t *control, int64_t source_timeline);
 #define RESEED "set reseed = true to copy the whole database instead"
 
 #endif

@@ -59,7 +59,7 @@ PREPARE(postgres_stop_prepare)
 
 /* The shutdown checkpoint is the last record, and its LSN is where it begins: one byte further
  * is only reached by who has replayed it. */
-static enum err_code where_it_ended(const struct node *node, json_t *into, struct err *err)
+enum err_code node_ended(const struct node *node, json_t *into, struct err *err)
 {
 	char text[32];
 	uint64_t lsn = 0;
@@ -90,7 +90,7 @@ RUN(postgres_stop)
 		return code;
 	}
 	json_put_int(result, "took_ms", mono_ms_since(start));
-	code = where_it_ended(&node, result, err);
+	code = node_ended(&node, result, err);
 	if (code != ERR_NONE)
 		err->world = WORLD_CHANGED;
 	return code;
@@ -117,7 +117,7 @@ VERIFY(postgres_stop_verify)
 		return ERR_NONE;
 	}
 	json_t *result = json_object();
-	enum err_code code = where_it_ended(&node, result, &why);
+	enum err_code code = node_ended(&node, result, &why);
 	json_object_update_missing(evidence, result);
 	*verdict = code == ERR_NONE ? VERDICT_DONE : VERDICT_CANNOT_TELL;
 	if (code == ERR_NONE)

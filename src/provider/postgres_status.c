@@ -60,9 +60,12 @@ static enum err_code standby_status(struct pg *pg, json_t *result, struct err *e
 		" round(extract(epoch from pg_last_xact_replay_timestamp()) * 1000)::int8"
 		" as recovery_point_ms, pg_is_wal_replay_paused() as replay_paused,"
 		" exists (select from pg_stat_wal_receiver where status = 'streaming')"
-		" as streaming";
+		" as streaming, (select nullif(slot_name, '') from pg_stat_wal_receiver)"
+		" as slot";
 
 	TRY(pg_row(pg, sql, 0, NULL, result, err));
+	if (json_is_null(json_object_get(result, "slot")))
+		json_object_del(result, "slot"); /* having none is not unknown */
 	json_put_str(result, "role", "standby");
 	json_put_str(result, "basis", "received minus replayed LSN at the standby");
 	return ERR_NONE;
@@ -86,6 +89,11 @@ static enum err_code primary_status(struct pg *pg, json_t *result, struct err *e
 		" restart_lsn)) from pg_replication_slots))::int8 as lag_bytes,"
 		" (select count(*) from pg_stat_replication where state = 'streaming') > 0 as "
 		"streaming,"
+		" (select round(extract(epoch from max(coalesce(replay_lag, interval '0'))) *"
+		" 1000)::int8 from pg_stat_replication) as lag_ms,"
+		" (select wal_status from pg_replication_slots order by array_position(array["
+		" 'lost', 'unreserved', 'extended', 'reserved'], wal_status) limit 1)"
+		" as wal_status,"
 		" (select count(*) from pg_stat_replication) as connected";
 	json_t *list = NULL;
 
@@ -96,11 +104,39 @@ static enum err_code primary_status(struct pg *pg, json_t *result, struct err *e
 			? "current minus replayed LSN in pg_stat_replication"
 			: "current minus restart LSN of the slots: no standby is connected");
 	json_object_del(result, "connected");
+	if (json_is_null(json_object_get(result, "wal_status")))
+		json_object_del(result, "wal_status"); /* no slots */
+	if (json_is_integer(json_object_get(result, "lag_ms")))
+		json_put_str(result, "lag_basis", "replay lag of the slowest standby");
 	TRY(pg_rows(pg, standbys, &list, err));
 	json_put(result, "standbys", list);
 	TRY(pg_rows(pg, slots, &list, err));
 	json_put(result, "slots", list);
 	return ERR_NONE;
+}
+
+/* A clock of the data itself where there is one; an idle stream that is through is not behind. */
+static void standby_lag(json_t *result)
+{
+	const json_t *beat = json_object_get(result, "heartbeat_age_ms"),
+		     *replay = json_object_get(result, "replay_age_ms"),
+		     *bytes = json_object_get(result, "lag_bytes");
+	const char *basis = NULL;
+	int64_t lag = 0;
+
+	if (json_is_integer(beat)) {
+		basis = "age of the heartbeat row";
+		lag = json_integer_value(beat);
+	} else if (json_is_integer(bytes) && json_integer_value(bytes) == 0 &&
+		   json_flag(result, "streaming", false)) {
+		basis = "it streams, and all that was received is replayed";
+	} else if (json_is_integer(replay)) {
+		basis = "age of the last replayed commit";
+		lag = json_integer_value(replay);
+	}
+	json_put(result, "lag_ms", basis != NULL ? json_integer(lag) : json_null());
+	if (basis != NULL)
+		json_put_str(result, "lag_basis", basis);
 }
 
 static enum err_code status(struct pg *pg, json_t *result, struct err *err)
@@ -109,6 +145,8 @@ static enum err_code status(struct pg *pg, json_t *result, struct err *err)
 	TRY(json_flag(result, "in_recovery", false) ? standby_status(pg, result, err)
 						    : primary_status(pg, result, err));
 	TRY(heartbeat(pg, result, err));
+	if (json_flag(result, "in_recovery", false))
+		standby_lag(result);
 	pg_name_unknown(result);
 	return ERR_NONE;
 }
