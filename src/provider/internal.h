@@ -17,6 +17,7 @@ extern const struct provider keepalived_provider;
 extern const struct provider kubernetes_provider;
 extern const struct provider mariadb_provider;
 extern const struct provider notify_provider;
+extern const struct provider pgbackrest_provider;
 extern const struct provider postgres_provider;
 extern const struct provider prometheus_provider;
 extern const struct provider pushgateway_provider;

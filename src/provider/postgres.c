@@ -56,11 +56,6 @@ static const struct field settings[] = {
 		.name = "unknown", .type = FIELD_STRINGS,                                      \
 		.help = "names of members the server could not tell; they are absent"          \
 	}
-#define TOOK_RESULT                                                                            \
-	{                                                                                      \
-		.name = "took_ms", .type = FIELD_INT, .unit = "ms", .help = "how long it took" \
-	}
-
 static const struct field status_params[] = {
 	{ .name = "heartbeat",
 		.type = FIELD_STRING,
@@ -363,72 +358,6 @@ static const struct field reverse_results[] = { IDENTITY_RESULTS, TOOK_RESULT,
 	{ .name = "kept", .type = FIELD_STRING, .help = "reseed: where the old directory is" },
 	FIELD_END };
 
-static const struct field backup_params[] = {
-	{ .name = "checkpoint",
-		.type = FIELD_CHOICE,
-		.choices = (const char *const[]){ "fast", "spread", NULL },
-		.fallback = "fast",
-		.help = "spread waits for the next one and loads the server less" },
-	{ .name = "max_rate",
-		.type = FIELD_BYTES,
-		.unit = "bytes",
-		.fallback = "0",
-		.max = 1 << 30,
-		.help = "bytes per second, from 32KiB; 0 = as fast as it goes" },
-	FIELD_END
-};
-#define POINT_RESULTS                                                                          \
-	{ .name = "id", .type = FIELD_STRING, .help = "name of the recovery point" },          \
-		{ .name = "path", .type = FIELD_STRING, .help = "its directory" },             \
-		{ .name = "time_ms",                                                           \
-			.type = FIELD_INT,                                                     \
-			.unit = "ms",                                                          \
-			.help = "everything committed before is in it" },                      \
-		{ .name = "time_basis", .type = FIELD_STRING, .help = "how that is known" },   \
-		{ .name = "stop_ms",                                                           \
-			.type = FIELD_INT,                                                     \
-			.unit = "ms",                                                          \
-			.help = "from here on a point in time can be restored to" },           \
-		{ .name = "start_lsn", .type = FIELD_STRING, .help = "first WAL it needs" },   \
-		{ .name = "end_lsn", .type = FIELD_STRING, .help = "where it is consistent" }, \
-		{ .name = "timeline", .type = FIELD_INT, .help = "of end_lsn" },               \
-		{ .name = "system_id",                                                         \
-			.type = FIELD_STRING,                                                  \
-			.help = "the cluster's identity" },                                    \
-		{ .name = "kind", .type = FIELD_STRING, .help = "snapshot" },                  \
-		{ .name = "version", .type = FIELD_STRING, .help = "of PostgreSQL" },          \
-		{ .name = "label", .type = FIELD_STRING, .help = "with the key of its call" }, \
-		{ .name = "files", .type = FIELD_INT, .help = "in its manifest" },             \
-	{                                                                                      \
-		.name = "bytes", .type = FIELD_INT, .unit = "bytes", .help = "of its files"    \
-	}
-static const struct field backup_results[] = { POINT_RESULTS, TOOK_RESULT, FIELD_END };
-static const struct field check_params[] = {
-	{ .name = "from",
-		.type = FIELD_STRING,
-		.help = "id of a recovery point; default: the newest" },
-	FIELD_END
-};
-static const struct field check_results[] = { POINT_RESULTS, TOOK_RESULT,
-	{ .name = "ok", .type = FIELD_BOOL, .help = "every file is as the manifest says" },
-	{ .name = "errors", .type = FIELD_STRINGS, .help = "the first of what is wrong" },
-	{ .name = "error_count", .type = FIELD_INT, .help = "how much is wrong" },
-	{ .name = "wal_until_lsn",
-		.type = FIELD_STRING,
-		.help = "what can be replayed from the archive without a gap" },
-	{ .name = "wal_archived_ms",
-		.type = FIELD_INT,
-		.unit = "ms",
-		.help = "when the last WAL file before a gap got into the archive" },
-	{ .name = "wal_missing",
-		.type = FIELD_STRING,
-		.help = "first WAL file of a gap in the archive, when later ones are there" },
-	FIELD_END };
-static const struct field archive_results[] = {
-	{ .name = "file", .type = FIELD_STRING, .help = "the WAL file that was closed" },
-	{ .name = "lsn", .type = FIELD_STRING, .help = "where it ends" }, TOOK_RESULT, FIELD_END
-};
-
 static const struct field health_params[] = {
 	{ .name = "expect",
 		.type = FIELD_CHOICE,
@@ -594,8 +523,8 @@ static const struct operation operations[] = {
 	{ .capability = "backup",
 		.verb = "start",
 		.effect = EFFECT_CHANGE,
-		.params = backup_params,
-		.results = backup_results,
+		.params = base_backup_params,
+		.results = base_backup_results,
 		.prepare = postgres_backup_prepare,
 		.run = postgres_backup,
 		.verify = postgres_backup_verify,
@@ -613,8 +542,8 @@ static const struct operation operations[] = {
 	{ .capability = "backup",
 		.verb = "verify",
 		.effect = EFFECT_READ,
-		.params = check_params,
-		.results = check_results,
+		.params = base_check_params,
+		.results = base_check_results,
 		.run = postgres_backup_check,
 		.timeout_ms = 14400000,
 		.help = "read a whole base backup against its manifest (pg_verifybackup)" },

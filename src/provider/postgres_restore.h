@@ -68,7 +68,48 @@ enum err_code private_end_earlier(const struct node *node, struct err *err) MUST
 
 /* ------------------------------------------------------------------ tables (postgres_restore_fields.c) */
 
-extern const struct field points_results[], restore_params[], restore_results[], cleanup_params[],
+#define TOOK_RESULT                                                                            \
+	{                                                                                      \
+		.name = "took_ms", .type = FIELD_INT, .unit = "ms", .help = "how long it took" \
+	}
+#define POINT_RESULTS                                                                          \
+	{ .name = "id", .type = FIELD_STRING, .help = "name of the recovery point" },          \
+		{ .name = "path", .type = FIELD_STRING, .help = "its directory" },             \
+		{ .name = "time_ms",                                                           \
+			.type = FIELD_INT,                                                     \
+			.unit = "ms",                                                          \
+			.help = "everything committed before is in it" },                      \
+		{ .name = "time_basis", .type = FIELD_STRING, .help = "how that is known" },   \
+		{ .name = "stop_ms",                                                           \
+			.type = FIELD_INT,                                                     \
+			.unit = "ms",                                                          \
+			.help = "from here on a point in time can be restored to" },           \
+		{ .name = "start_lsn", .type = FIELD_STRING, .help = "first WAL it needs" },   \
+		{ .name = "end_lsn", .type = FIELD_STRING, .help = "where it is consistent" }, \
+		{ .name = "timeline", .type = FIELD_INT, .help = "of end_lsn" },               \
+		{ .name = "system_id",                                                         \
+			.type = FIELD_STRING,                                                  \
+			.help = "the cluster's identity" },                                    \
+		{ .name = "kind", .type = FIELD_STRING, .help = "snapshot" },                  \
+		{ .name = "version", .type = FIELD_STRING, .help = "of PostgreSQL" },          \
+		{ .name = "label", .type = FIELD_STRING, .help = "with the key of its call" }, \
+		{ .name = "files", .type = FIELD_INT, .help = "in its manifest" },             \
+	{                                                                                      \
+		.name = "bytes", .type = FIELD_INT, .unit = "bytes", .help = "of its files"    \
+	}
+#define CHECK_RESULTS                                                                          \
+	{ .name = "ok",                                                                        \
+		.type = FIELD_BOOL,                                                            \
+		.help = "everything was read and is as it was written" },                      \
+		{ .name = "errors",                                                            \
+			.type = FIELD_STRINGS,                                                 \
+			.help = "the first of what is wrong" },                                \
+	{                                                                                      \
+		.name = "error_count", .type = FIELD_INT, .help = "how much is wrong"          \
+	}
+
+extern const struct field base_backup_params[], base_backup_results[], base_check_params[],
+	base_check_results[], archive_results[], points_results[], restore_params[], restore_results[], cleanup_params[],
 	cleanup_results[], validate_params[], validate_results[];
 
 #endif

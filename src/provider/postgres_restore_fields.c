@@ -1,13 +1,48 @@
-/* postgres_restore_fields.c: parameters and results that base backups and pgBackRest share. */
+/* postgres_restore_fields.c: parameters and results of backups and restores; most of them are shared by base
+ * backups and pgBackRest. */
 #include "internal.h"
 
 #ifdef HAVE_LIBPQ
 #include "postgres_restore.h"
 
-#define TOOK_RESULT                                                                            \
-	{                                                                                      \
-		.name = "took_ms", .type = FIELD_INT, .unit = "ms", .help = "how long it took" \
-	}
+const struct field base_backup_params[] = {
+	{ .name = "checkpoint",
+		.type = FIELD_CHOICE,
+		.choices = (const char *const[]){ "fast", "spread", NULL },
+		.fallback = "fast",
+		.help = "spread waits for the next one and loads the server less" },
+	{ .name = "max_rate",
+		.type = FIELD_BYTES,
+		.unit = "bytes",
+		.fallback = "0",
+		.max = 1 << 30,
+		.help = "bytes per second, from 32KiB; 0 = as fast as it goes" },
+	FIELD_END
+};
+const struct field base_backup_results[] = { POINT_RESULTS, TOOK_RESULT, FIELD_END };
+const struct field base_check_params[] = {
+	{ .name = "from",
+		.type = FIELD_STRING,
+		.help = "id of a recovery point; default: the newest" },
+	FIELD_END
+};
+const struct field base_check_results[] = { POINT_RESULTS, TOOK_RESULT,
+	CHECK_RESULTS,
+	{ .name = "wal_until_lsn",
+		.type = FIELD_STRING,
+		.help = "what can be replayed from the archive without a gap" },
+	{ .name = "wal_archived_ms",
+		.type = FIELD_INT,
+		.unit = "ms",
+		.help = "when the last WAL file before a gap got into the archive" },
+	{ .name = "wal_missing",
+		.type = FIELD_STRING,
+		.help = "first WAL file of a gap in the archive, when later ones are there" },
+	FIELD_END };
+const struct field archive_results[] = {
+	{ .name = "file", .type = FIELD_STRING, .help = "the WAL file that was closed" },
+	{ .name = "lsn", .type = FIELD_STRING, .help = "where it ends" }, TOOK_RESULT, FIELD_END
+};
 
 const struct field points_results[] = {
 	{ .name = "points",
@@ -28,6 +63,9 @@ const struct field points_results[] = {
 		.type = FIELD_MAP,
 		.help = "pgBackRest: how many are kept, as configured" },
 	{ .name = "status", .type = FIELD_STRING, .help = "pgBackRest: its word on the stanza" },
+	{ .name = "archives",
+		.type = FIELD_ANY,
+		.help = "pgBackRest: id, min and max of the WAL files it has" },
 	{ .name = "unknown",
 		.type = FIELD_STRINGS,
 		.help = "names of members that could not be told; they are absent" },

@@ -21,6 +21,7 @@ const struct provider *const providers[] = {
 	&mariadb_provider,
 #endif
 #ifdef HAVE_LIBPQ
+	&pgbackrest_provider,
 	&postgres_provider,
 #endif
 #ifdef HAVE_LIBCURL
@@ -45,6 +46,7 @@ const struct provider_missing providers_missing[] = {
 	{ "mariadb", "libmariadb" },
 #endif
 #ifndef HAVE_LIBPQ
+	{ "pgbackrest", "libpq" },
 	{ "postgres", "libpq" },
 #endif
 #ifndef HAVE_LIBCURL
