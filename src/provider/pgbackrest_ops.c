@@ -71,6 +71,7 @@ PREPARE(pgbackrest_backup_prepare)
 	json_t *points = rest_points(call, info);
 	json_put_int(before, "count", (int64_t)json_array_size(points));
 	json_put_str(before, "newest", json_str(json_array_get(points, 0), "id", NULL));
+	json_put_int(before, "newest_ms", json_int(json_array_get(points, 0), "time_ms", 0));
 	json_decref(points);
 	json_decref(info);
 	return held ? err_set(err, ERR_HELD, "a backup of stanza \"%s\" is under way",
@@ -78,14 +79,15 @@ PREPARE(pgbackrest_backup_prepare)
 		    : ERR_NONE;
 }
 
-/* The backup that carries this call's key; NULL when there is none.  Owned. */
+/* The backup that carries this call's key and was not there before; NULL when there is none.  Owned. */
 static json_t *find_own(const struct call *call, const json_t *info)
 {
+	const int64_t newest = json_int(call_before(call), "newest_ms", 0);
 	json_t *points = rest_points(call, info), *point, *found = NULL;
 	size_t i;
 
 	json_array_foreach(points, i, point)
-		if (found == NULL &&
+		if (found == NULL && json_int(point, "time_ms", 0) > newest &&
 			str_eq(json_str(point, "label", NULL), call_key(call)))
 			found = json_incref(point);
 	json_decref(points);

@@ -139,24 +139,28 @@ static const struct {
 	int status;
 	enum err_code code;
 } statuses[] = {
-	{ 27, ERR_USAGE },	  /* option required, invalid, … */
-	{ 31, ERR_USAGE },	  /* option invalid */
-	{ 32, ERR_USAGE },	  /* option invalid value */
-	{ 37, ERR_USAGE },	  /* option required */
-	{ 38, ERR_PRECONDITION }, /* postmaster running */
-	{ 40, ERR_PRECONDITION }, /* path not empty */
-	{ 41, ERR_AUTH },	  /* file open */
-	{ 42, ERR_AUTH },	  /* file read */
-	{ 47, ERR_AUTH },	  /* path create */
-	{ 50, ERR_HELD },	  /* lock acquire */
-	{ 51, ERR_CONFLICT },	  /* backup mismatch */
-	{ 55, ERR_NOT_FOUND },	  /* file missing */
-	{ 56, ERR_UNREACHABLE },  /* database connect */
-	{ 58, ERR_AUTH },	  /* database query */
-	{ 62, ERR_CANCELLED },	  /* stop file */
-	{ 75, ERR_NOT_FOUND },	  /* backup set invalid */
-	{ 82, ERR_TIMEOUT },	  /* archive timeout */
-	{ 103, ERR_NOT_FOUND },	  /* repository invalid */
+	{ 27, ERR_USAGE },	  /* config */
+	{ 31, ERR_USAGE },	  /* option-invalid */
+	{ 32, ERR_USAGE },	  /* option-invalid-value */
+	{ 37, ERR_USAGE },	  /* option-required */
+	{ 38, ERR_PRECONDITION }, /* pg-running */
+	{ 40, ERR_PRECONDITION }, /* path-not-empty */
+	{ 41, ERR_AUTH },	  /* file-open */
+	{ 46, ERR_VERSION },	  /* version-not-supported */
+	{ 49, ERR_UNREACHABLE },  /* host-connect */
+	{ 50, ERR_HELD },	  /* lock-acquire */
+	{ 51, ERR_CONFLICT },	  /* backup-mismatch */
+	{ 55, ERR_NOT_FOUND },	  /* file-missing */
+	{ 56, ERR_UNREACHABLE },  /* db-connect */
+	{ 57, ERR_REFUSED },	  /* db-query */
+	{ 58, ERR_CONFLICT },	  /* db-mismatch */
+	{ 62, ERR_PRECONDITION }, /* stop: pgbackrest stop was given */
+	{ 63, ERR_CANCELLED },	  /* term */
+	{ 75, ERR_NOT_FOUND },	  /* backup-set-invalid */
+	{ 82, ERR_TIMEOUT },	  /* archive-timeout */
+	{ 87, ERR_PRECONDITION }, /* archive-disabled */
+	{ 103, ERR_NOT_FOUND },	  /* repo-invalid */
+	{ 105, ERR_AUTH },	  /* access */
 };
 
 /* The line of "ERROR: [056]: …", the last one there is. */

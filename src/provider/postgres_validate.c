@@ -106,12 +106,19 @@ static enum err_code take_point(struct pg *pg, json_t *result, struct err *err)
 	}
 	const json_t *beat = json_object_get(result, "heartbeat_at_ms"),
 		     *commit = json_object_get(result, "last_commit_ms");
-	const bool beats = json_is_integer(beat);
-	json_put(result, "recovery_point_ms", json_incref((json_t *)(beats ? beat : commit)));
-	if (beats || json_is_integer(commit))
-		json_put_str(result, "recovery_point_basis",
-			beats ? "heartbeat row in the restored data"
-			      : "last replayed commit, by the old primary's clock");
+	const json_t *point = json_object_get(call_before(pg->call), "point");
+	const char *basis = "time of the backup; no later commit is known to be in it";
+	json_t *at = json_object_get(point, "time_ms");
+
+	if (json_is_integer(beat)) {
+		at = (json_t *)beat;
+		basis = "heartbeat row in the restored data";
+	} else if (json_is_integer(commit)) {
+		at = (json_t *)commit;
+		basis = "last replayed commit, by the old primary's clock";
+	}
+	json_put(result, "recovery_point_ms", json_incref(at));
+	json_put_str(result, "recovery_point_basis", basis);
 	return code;
 }
 
