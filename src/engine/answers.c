@@ -200,9 +200,10 @@ static enum err_code check_failed(const struct answer *answer, struct err *err)
 
 	if (live->run->aborting && !is_undo(&live->run->steps[answer->step]))
 		return err_set(err, ERR_CONFLICT, "the run is being ended");
-	return str_eq(answer->word, "skip") || str_eq(answer->word, "force")
-		       ? need_note(answer, err)
-		       : ERR_NONE;
+	if (!str_eq(answer->word, "skip") && !str_eq(answer->word, "force"))
+		return ERR_NONE;
+	TRY(approve_bypass(live, answer->step, answer->actor, err));
+	return need_note(answer, err);
 }
 
 static void apply_failed(struct answer *answer)

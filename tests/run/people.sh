@@ -101,10 +101,11 @@ PY
 
 prepare() { # users and groups that every test has
 	mkdir -p "$place"/{etc,run,data,app,space} || exit 1
-	groupadd "$tag-team" && groupadd "$tag-dba" || fatal "no groups"
+	groupadd "$tag-team" && groupadd "$tag-dba" && groupadd "$tag-boss" || fatal "no groups"
 	user server "$tag-team"
 	user anna "$tag-team,$tag-dba"
-	user bert "$tag-team"
+	user bert "$tag-team,$tag-boss"
+	user fred "$tag-team,$tag-boss"
 	user carl "$tag-team"
 	user dora "$tag-team"
 	user egon
@@ -112,14 +113,14 @@ prepare() { # users and groups that every test has
 	chmod -R a+rX "$place"
 	chown "$tag-server:" "$place/run" "$place/data"
 	chmod 0700 "$place/data"
-	for name in anna bert carl dora egon server; do install -d -o "$tag-$name" -m 0700 "$place/home-$tag-$name"; done
+	for name in anna bert carl dora egon fred server; do install -d -o "$tag-$name" -m 0700 "$place/home-$tag-$name"; done
 	cat >"$place/etc/server.yaml" <<-END
 	socket: $socket
 	group: $tag-team
 	data: $place/data
 	roles:
 	  operator: ["@$tag-dba"]
-	  approver: [$tag-bert]
+	  approver: ["@$tag-boss", $tag-anna]
 	  observer: [$tag-carl]
 	workspaces: [$place/space]
 	END
@@ -215,6 +216,19 @@ workspace() {
 	steps:
 	  - id: ring
 	    manual: Ring them.
+	END
+	cat >"$space/four.yaml" <<-END
+	runbook: Two others have to agree
+	version: 1
+	service: shop
+	steps:
+	  - id: agreed
+	    approve: May the mark be left?
+	    from: ["@$tag-boss", $tag-anna]
+	    count: 2
+	  - id: mark
+	    uses: {action.run: tools}
+	    run: action.run("tools", {name = "mark"})
 	END
 	chmod -R a+rX "$space"
 }

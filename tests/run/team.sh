@@ -32,7 +32,7 @@ equal "mode of the socket" "660 $tag-team" "$(stat -c '%a %G' "$socket")"
 says "a second server on the same directory" 8 "another server has" as server "$place/app/bin/drillbook" server run --team
 
 # ------------------------------------------------------------------ who is who
-says "the operator is known by group" 0 "roles:  operator" book anna whoami
+says "the operator is known by group" 0 "roles:  operator, approver" book anna whoami
 says "the approver by name" 0 "roles:  approver" book bert whoami
 says "the observer" 0 "roles:  observer" book carl whoami
 says "one of the group without a role is told so" 0 "none: everything but this is refused" book dora whoami
@@ -88,9 +88,26 @@ says "a step that would stop the server" 0 "run 4" book anna run overstep --mode
 equal "is refused" 1 "$(outputs 4 overstep "o['status']")"
 check "and the server still runs" kill -0 "$server_pid"
 
+# ------------------------------------------------------------------ approvals: three people
+rm -f "$place/data/effects"
+book anna run four --mode drill --detach >/dev/null || bad "the run with an approval does not start"
+check "the approval is asked for" until_ok 10000 waiting
+run=$(ask carl '{"do":"runs","open":true}' | value "r['runs'][0]['run']")
+says "who started it cannot approve, though an approver and named" 1 "somebody else has to approve" book anna answer "$run" approve
+says "nor leave the approval out" 1 "only an approver who did not start the run" book anna act "$run" skip agreed --note "in a hurry"
+says "the observer cannot approve" 1 "takes the role of approver" book carl answer "$run" approve
+says "one approver" 0 "" book bert answer "$run" approve
+says "cannot be two" 1 "has answered this already" book bert answer "$run" approve
+check "one is not enough" test ! -e "$place/data/effects"
+says "another one" 0 "" book fred answer "$run" approve
+says "two others have agreed" 0 "done" book anna attach "$run" --plain --approve mark
+equal "and it is done" lab "$(cat "$place/data/effects")"
+equal "the record has both, by uid" "[$(uid bert), $(uid fred)]" \
+	"$(outputs "$run" agreed "[e['uid'] for e in events if e['kind'] == 'step.approved']")"
+
 # ------------------------------------------------------------------ roles change while it runs
 sed -i "s/operator: .*/operator: [$tag-dora]/" "$place/etc/server.yaml"
-says "a role that is taken away is gone at once" 1 "has no role" book anna run mark --mode drill --plain
+says "a role that is taken away is gone at once" 1 "takes the role of operator" book anna run mark --mode drill --plain
 says "and one that is given is there" 0 "roles:  operator" book dora whoami
 cp "$place/etc/server.yaml" "$place/etc/kept"; echo "roles: [" >>"$place/etc/server.yaml"
 says "what cannot be read changes nothing" 0 "cannot be read, what it said before holds" book dora whoami
