@@ -109,9 +109,17 @@ static char *unknown_name(const struct follow *f, const struct steps *steps, con
 	struct names names = {0};
 	char mean[128];
 
-	for (size_t i = 0; i < steps->count; i++)
+	for (size_t i = 0; i < steps->count; i++) {
+		const char *id = steps->rows[i].id;
+		if (strchr(id, '.') != NULL && str_starts(f->node->text, id)) {
+			names_release(&names);
+			return problem(f, RULE_UNKNOWN_REFERENCE,
+				"\"%.60s\" has a dot in its id, so that its outputs cannot be named here: write - instead",
+				id);
+		}
 		if (!steps->rows[i].watch)
-			names_add(&names, steps->rows[i].id);
+			names_add(&names, id);
+	}
 	did_you_mean(mean, sizeof(mean), name, names.rows, names.count);
 	names_release(&names);
 	return problem(f, RULE_UNKNOWN_REFERENCE, "\"output\" names a step \"%.60s\" that does not exist%s",

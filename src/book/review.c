@@ -143,12 +143,20 @@ static enum err_code last_change(
 	return code;
 }
 
+/* Read from the directory also for a runbook of an earlier commit. */
+static bool is_common(const char *path)
+{
+	for (const struct schema *s = schemas; s->kind != NULL; s++)
+		if (str_eq(s->file, path))
+			return true;
+	return str_eq(path, "env.yaml");
+}
+
 static enum err_code last_changes(
 	const struct workspace *workspace, const json_t *plan, json_t *out, struct err *err)
 {
 	const char *head = json_str(json_object_get(plan, "workspace"), "commit", NULL);
 	const char *version = json_str(json_object_get(plan, "runbook"), "commit", NULL);
-	const char *book = json_str(json_object_get(plan, "runbook"), "path", "");
 	const json_t *file;
 	size_t i;
 
@@ -161,7 +169,7 @@ static enum err_code last_changes(
 			continue;
 		json_t *row = json_object();
 		json_array_append_new(out, row);
-		TRY(last_change(workspace, version != NULL && str_eq(path, book) ? version : head, path, row, err));
+		TRY(last_change(workspace, version != NULL && !is_common(path) ? version : head, path, row, err));
 		/* of this machine, and not meant to be committed */
 		if (str_eq(path, "env.yaml") && json_object_get(row, "commit") == NULL)
 			json_array_remove(out, json_array_size(out) - 1);

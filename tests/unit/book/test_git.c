@@ -413,6 +413,48 @@ static void a_long_history(void **state)
 	fixture_release(&f);
 }
 
+/* A runbook of a commit nests the runbooks of that commit, whatever stands there now. */
+static void nested_runbooks_of_a_commit(void **state)
+{
+	struct fixture f;
+	struct err err = {0};
+	json_t *p = NULL;
+
+	(void)state;
+	fixture_init(&f);
+	put_file(f.dir, "outer.yaml", "runbook: Outer\nversion: 1\nsteps: [{id: in, runbook: inner, params: {n: 1}}, {id: z, wait: 1s, when: {output: in.x}}]\n");
+	put_file(f.dir, "inner.yaml", "runbook: Inner\nversion: 1\nparams: {n: {type: int}}\noutputs: {x: old.y}\nsteps: [{id: old, run: {file: lua/old.lua}}]\n");
+	put_file(f.dir, "lua/old.lua", "return {y = 1}\n");
+	init_repository(f.dir);
+	put_file(f.dir, "inner.yaml", "runbook: Inner\nversion: 2\nsteps: [{id: new, wait: 1s}]\n");
+	put_file(f.dir, "outer.yaml", "runbook: Outer\nversion: 2\nsteps: [{id: in, runbook: inner}]\n");
+	char *path = path_join(f.dir, "lua/old.lua");
+	unlink(path);
+	free(path);
+	GIT(f.dir, "add", ".");
+	GIT(f.dir, "commit", "-q", "-m", "second");
+	p = plan(&f, "outer@v1");
+	assert_int_equal(json_array_size(json_object_get(p, "steps")), 3);
+	assert_string_equal(json_str(json_array_get(json_object_get(p, "steps"), 0), "id", ""), "in/old");
+	assert_non_null(strstr(file_text(p, "inner.yaml"), "version: 1"));
+	assert_non_null(strstr(file_text(p, "lua/old.lua"), "y = 1"));
+	json_decref(p);
+	p = plan(&f, "outer");
+	assert_non_null(strstr(file_text(p, "inner.yaml"), "version: 2"));
+	json_decref(p);
+	/* what is not in the commit is not there */
+	put_file(f.dir, "outer.yaml", "runbook: Outer\nversion: 3\nsteps: [{id: in, runbook: late}]\n");
+	GIT(f.dir, "add", ".");
+	GIT(f.dir, "commit", "-q", "-m", "third");
+	put_file(f.dir, "late.yaml", "runbook: Late\nversion: 1\nsteps: [{id: a, wait: 1s}]\n");
+	fixture_open(&f);
+	refused(ERR_WORKSPACE, workspace_plan(f.workspace, "outer@v3", "drill", NULL, &p, &f.problems, &err));
+	assert_non_null(strstr(err.text, "there is no runbook \"late\""));
+	p = plan(&f, "outer");
+	json_decref(p);
+	fixture_release(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,6 +465,7 @@ int main(void)
 		cmocka_unit_test(a_hostile_repository_runs_nothing),
 		cmocka_unit_test(the_trap_works),
 		cmocka_unit_test(a_long_history),
+		cmocka_unit_test(nested_runbooks_of_a_commit),
 	};
 
 	setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);

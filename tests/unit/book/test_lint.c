@@ -125,6 +125,8 @@ static const struct spoil spoils[] = {
 		"write g[0]"},
 	{"other.yaml", NULL, PARAMS "  - {id: g, runbook: failover}\n  - {id: b, wait: 1s, when: {output: g.x}}\n", "unknown-reference", NULL, 6, 38,
 		"has no outputs: x"},
+	{"other.yaml", NULL, PARAMS "  - {id: g.h, run: log(1)}\n  - {id: b, wait: 1s, when: {output: g.h.x}}\n", "unknown-reference", NULL, 6, 38,
+		"has a dot in its id"},
 	{"other.yaml", NULL, PARAMS "  - {id: a, run: {run: return 1, tolerance: {value: \"a..b\"}}}\n", "condition", NULL, 5, 53, "takes a path"},
 
 	/* approvals, measures, probes, times */

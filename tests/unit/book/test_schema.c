@@ -412,6 +412,39 @@ static void the_examples_of_the_guide_are_sound(void **state)
 	fixture_release(&f);
 }
 
+/* So are the steps it shows by themselves, one below the other in one runbook. */
+static void the_steps_of_the_guide_are_sound(void **state)
+{
+	static const char begin[] = "\n```yaml\n  - id: ";
+	struct err err = {0};
+	struct fixture f;
+	struct buf guide, book;
+
+	(void)state;
+	fixture_init(&f);
+	ok(file_read(TEST_SOURCE "/docs/writing-runbooks.md", 1 << 20, &guide, &err));
+	buf_init(&book, 1 << 20);
+	ok(buf_addf(&book, &err, "runbook: Shown\nversion: 1\nsteps:\n  - {id: promote, run: 'return {site = 1}'}\n"));
+	size_t shown = 0;
+	for (const char *at = strstr(guide.data, begin); at != NULL; at = strstr(at, begin)) {
+		at += strlen("\n```yaml\n");
+		const char *end = strstr(at, "\n```");
+		assert_non_null(end);
+		ok(buf_add(&book, at, (size_t)(end - at) + 1, &err));
+		shown++;
+	}
+	assert_true(shown >= 4);
+	put_bytes(f.dir, "shown.yaml", book.data, book.len);
+	put_file(f.dir, "start-web.yaml",
+		"runbook: x\nversion: 1\nparams: {hosts: {type: strings}, site: {}}\noutputs: {site: a.x}\nsteps: [{id: a, run: log(1)}]\n");
+	fixture_open(&f);
+	workspace_lint(f.workspace, NULL, &f.problems);
+	expect_none(&f.problems);
+	buf_release(&book);
+	buf_release(&guide);
+	fixture_release(&f);
+}
+
 /* ------------------------------------------------------------------ twenty mistakes */
 
 static void twenty_mistakes(void **state)
@@ -450,6 +483,7 @@ int main(void)
 		cmocka_unit_test(the_guide_has_every_key_and_rule),
 		cmocka_unit_test(the_shipped_schemas_are_current),
 		cmocka_unit_test(the_examples_of_the_guide_are_sound),
+		cmocka_unit_test(the_steps_of_the_guide_are_sound),
 		cmocka_unit_test(twenty_mistakes),
 	};
 
