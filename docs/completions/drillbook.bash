@@ -63,7 +63,7 @@ _drillbook() {
 			attach | act | answer | report | compare) words="last $("${_drillbook_call[@]}" history 2>/dev/null | awk '$1 == "MODE" {on = 1; next} on {print $2}')" ;;
 			trust) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
 			providers) words=$("${_drillbook_call[@]}" providers 2>/dev/null | awk -F: '/^[a-z]/ {print $1}') ;;
-			journal) words="rebuild" ;;
+			journal) words="check rebuild" ;;
 			schema) words="drillbook services targets drills runbook" ;;
 			server) words="start run stop status" ;;
 			esac

@@ -294,6 +294,10 @@ struct time_part { enum time_kind kind; struct wall from, to; const char *step; 
 bool run_partition(const struct run *run, const struct service *service, int64_t sums_ms[TIME_KINDS],
 	struct time_part *parts, size_t max, size_t *count);
 
+/* The law of time: for every verified service the parts touch, never overlap, go from t0 to t5 and sum to RTA.
+ * ERR_VERIFY names the service and the place where it does not hold. */
+enum err_code run_time_law(const struct run *run, struct err *err) MUST_CHECK;
+
 enum verdict_word { OBJECTIVE_NONE, OBJECTIVE_MET, OBJECTIVE_MISSED, OBJECTIVE_NOT_MEASURED };
 const char *objective_name(enum verdict_word word); /* "none" "met" "missed" "not measured" */
 enum verdict_word service_rto(const struct run *run, const struct service *service);

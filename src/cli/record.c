@@ -149,18 +149,68 @@ const struct command command_verify = {
 
 static const struct option_row journal_options[] = { OPTION_END };
 
+static enum err_code check_run(
+	struct journal *journal, int64_t id, int64_t *recoveries, struct err *err)
+{
+	struct run *run;
+
+	TRY(journal_run(journal, id, &run, err));
+	const enum err_code code = run_time_law(run, err);
+	for (size_t i = 0; i < run->service_count; i++)
+		*recoveries += run->services[i].verified.ns != 0;
+	run_free(run);
+	return code;
+}
+
+/* Every run folded from its events; *runs counts them. */
+static enum err_code check_runs(
+	struct journal *journal, int64_t *runs, int64_t *recoveries, struct err *err)
+{
+	struct journal_filter page = { .limit = 1000 };
+	enum err_code code = ERR_NONE;
+	size_t rows;
+
+	do {
+		json_t *list;
+		const json_t *row;
+		size_t i;
+		TRY(journal_runs(journal, &page, &list, err));
+		rows = json_array_size(list);
+		json_array_foreach(list, i, row) {
+			page.before_run = json_int(row, "run", 0);
+			if (code == ERR_NONE)
+				code = check_run(journal, page.before_run, recoveries, err);
+			++*runs;
+		}
+		json_decref(list);
+	} while (rows > 0 && code == ERR_NONE);
+	return code;
+}
+
+static int journal_check(const struct args *args, struct err *err)
+{
+	struct journal *journal;
+	int64_t runs = 0, recoveries = 0;
+
+	if (cli_journal(args, &journal, err) != ERR_NONE)
+		return -1;
+	const enum err_code code = check_runs(journal, &runs, &recoveries, err);
+	journal_close(journal);
+	if (code != ERR_NONE)
+		return -1;
+	printf("%lld runs, %lld recoveries: the parts of each touch and sum to its RTA\n",
+		(long long)runs, (long long)recoveries);
+	return 0;
+}
+
 /* A second writer is refused, so this needs the server to be gone. */
-static int journal_command(const struct args *args, struct err *err)
+static int journal_rebuild_tables(const struct args *args, struct err *err)
 {
 	struct journal *journal;
 	char *path = path_join(args->data_dir, "journal.db");
 	const bool there = path_exists(path);
 
 	free(path);
-	if (!str_eq(args->words[0], "rebuild")) {
-		err_set(err, ERR_USAGE, "journal %s: rebuild", args->words[0]);
-		return -1;
-	}
 	if (!there) {
 		err_set(err, ERR_NOT_FOUND, "nothing has been recorded in \"%s\" yet",
 			args->data_dir);
@@ -179,14 +229,27 @@ static int journal_command(const struct args *args, struct err *err)
 	return 0;
 }
 
+static int journal_command(const struct args *args, struct err *err)
+{
+	if (str_eq(args->words[0], "rebuild"))
+		return journal_rebuild_tables(args, err);
+	if (str_eq(args->words[0], "check"))
+		return journal_check(args, err);
+	err_set(err, ERR_USAGE, "journal %s: check or rebuild", args->words[0]);
+	return -1;
+}
+
 const struct command command_journal = {
 	.name = "journal",
-	.words = "rebuild",
-	.summary = "make the tables of runs and steps anew from the events",
-	.details = "What history and reports are found by is derived from the events, which "
-		   "stay as they are.\n"
-		   "The server must not be running: the journal has one writer.",
-	.examples = "  drillbook server stop && drillbook journal rebuild\n",
+	.words = "check|rebuild",
+	.summary = "whether runs add up; make the tables of runs and steps anew from the events",
+	.details = "check folds every run from its events and makes sure that the parts of each "
+		   "recovery touch, never overlap and sum to its RTA.\n"
+		   "What history and reports are found by is derived from the events, which "
+		   "stay as they are; rebuild makes it anew.\n"
+		   "For rebuild the server must not be running: the journal has one writer.",
+	.examples = "  drillbook journal check\n"
+		    "  drillbook server stop && drillbook journal rebuild\n",
 	.options = journal_options,
 	.least = 1,
 	.most = 1,

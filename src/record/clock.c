@@ -159,3 +159,57 @@ bool run_partition(const struct run *run, const struct service *service, int64_t
 	free(cutter.parts);
 	return true;
 }
+
+/* ------------------------------------------------------------------ the law */
+
+static enum err_code law_of(const struct run *run, const struct service *service,
+	const struct time_part *parts, size_t count, struct err *err)
+{
+	const struct service_clock clock = run_clock(run, service, service->verified);
+	struct wall upto = clock.t0;
+	int64_t sum_ms = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i].from.ns != upto.ns || parts[i].to.ns <= parts[i].from.ns)
+			return err_set(err, ERR_VERIFY,
+				"run %lld, service \"%s\": part %zu of the recovery does not begin where "
+				"the one before ended",
+				(long long)run->id, service->name, i + 1);
+		upto = parts[i].to;
+		sum_ms += upto.ns / 1000000 - parts[i].from.ns / 1000000;
+	}
+	if (count > 0 && upto.ns != service->verified.ns)
+		return err_set(err, ERR_VERIFY,
+			"run %lld, service \"%s\": the parts of the recovery do not end with it",
+			(long long)run->id, service->name);
+	return sum_ms == clock.elapsed_ms
+		       ? ERR_NONE
+		       : err_set(err, ERR_VERIFY,
+				 "run %lld, service \"%s\": the parts sum to %lld ms, the recovery took "
+				 "%lld ms",
+				 (long long)run->id, service->name, (long long)sum_ms,
+				 (long long)clock.elapsed_ms);
+}
+
+enum err_code run_time_law(const struct run *run, struct err *err)
+{
+	for (size_t i = 0; i < run->service_count; i++) {
+		int64_t sums[TIME_KINDS], rest;
+		size_t count;
+		if (!run_partition(run, &run->services[i], sums, NULL, 0, &count))
+			continue;
+		struct time_part *parts = xmalloc((count + 1) * sizeof(*parts));
+		run_partition(run, &run->services[i], sums, parts, count, &count);
+		const enum err_code code = law_of(run, &run->services[i], parts, count, err);
+		free(parts);
+		TRY(code);
+		rest = run_clock(run, &run->services[i], run->services[i].verified).elapsed_ms;
+		for (size_t k = 0; k < TIME_KINDS; k++)
+			rest -= sums[k];
+		if (rest != 0)
+			return err_set(err, ERR_VERIFY,
+				"run %lld, service \"%s\": the kinds of time leave %lld ms over",
+				(long long)run->id, run->services[i].name, (long long)rest);
+	}
+	return ERR_NONE;
+}

@@ -130,4 +130,5 @@ measured_rightly() {
 	equal "RTO" met "$(reported "s['rto']['verdict']")"
 	equal "the parts sum to the recovery time" "$(reported "s['rto']['actual_ms']")" "$(reported "s['partition_ms']['sum']")"
 	check "drillbook verify finds the record whole" book verify
+	check "the parts of every recovery sum to its RTA" book journal check
 }
