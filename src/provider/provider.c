@@ -11,6 +11,7 @@ const struct provider *const providers[] = {
 	&borg_provider,
 	&command_provider,
 	&dns_provider,
+	&files_provider,
 	&haproxy_provider,
 #ifdef HAVE_LIBCURL
 	&http_provider,

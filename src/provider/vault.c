@@ -222,21 +222,20 @@ enum err_code vault_pick(
 
 /* ------------------------------------------------------------------ backup.start */
 
-static const json_t *paths_of(const struct vault_kind *kind, struct call *call)
+/* Owned. */
+static json_t *paths_of(const struct vault_kind *kind, struct call *call)
 {
-	return kind->paths != NULL ? kind->paths(call) : call_json(call, "paths");
+	return kind->paths != NULL ? kind->paths(call)
+				   : json_incref((json_t *)(uintptr_t)call_json(call, "paths"));
 }
 
-enum err_code vault_backup_prepare(
-	const struct vault_kind *kind, struct call *call, json_t *before, struct err *err)
+static enum err_code check_paths(const json_t *paths, struct err *err)
 {
-	unsigned char random[(VAULT_MARK_BYTES - 1) / 2];
-	char mark[VAULT_MARK_BYTES];
-	json_t *points, *path;
 	struct stat st;
+	json_t *path;
 	size_t i;
 
-	json_array_foreach((json_t *)paths_of(kind, call), i, path)
+	json_array_foreach((json_t *)paths, i, path)
 	{
 		const char *text = json_string_value(path);
 
@@ -245,13 +244,24 @@ enum err_code vault_backup_prepare(
 		if (stat(text, &st) != 0)
 			return err_set(err, ERR_NOT_FOUND, "there is no \"%s\" to back up", text);
 	}
-	if (i == 0)
-		return err_set(err, ERR_USAGE, "name at least one path");
+	return i > 0 ? ERR_NONE : err_set(err, ERR_USAGE, "name at least one path");
+}
+
+enum err_code vault_backup_prepare(
+	const struct vault_kind *kind, struct call *call, json_t *before, struct err *err)
+{
+	unsigned char random[(VAULT_MARK_BYTES - 1) / 2];
+	char mark[VAULT_MARK_BYTES];
+	json_t *points, *paths = paths_of(kind, call);
+	const enum err_code code = check_paths(paths, err);
+
+	json_decref(paths);
+	TRY(code);
 	TRY(list_points(kind, call, &points, err)); /* reachable, the right password, readable */
 	json_put_int(before, "points", (int64_t)json_array_size(points));
 	json_decref(points);
 	TRY(random_bytes(random, sizeof(random), err));
-	for (i = 0; i < sizeof(random); i++)
+	for (size_t i = 0; i < sizeof(random); i++)
 		snprintf(mark + 2 * i, 3, "%02x", random[i]);
 	json_put_str(before, "mark", mark);
 	return ERR_NONE;
@@ -340,8 +350,7 @@ enum err_code vault_backup_run(
 {
 	const struct mono start = mono_now();
 	const struct wall began = { wall_now().ns - CLOCK_GRAIN_MS * 1000000 };
-	const json_t *paths = paths_of(kind, call);
-	json_t *trees = json_object();
+	json_t *paths = paths_of(kind, call), *trees = json_object();
 	const struct vault_notes notes = {
 		.key = call_key(call),
 		.mark = json_str(call_before(call), "mark", ""),
@@ -362,6 +371,7 @@ enum err_code vault_backup_run(
 	}
 	json_put_int(result, "took_ms", mono_ms_since(start));
 	json_decref(trees);
+	json_decref(paths);
 	return code;
 }
 
@@ -387,13 +397,19 @@ enum err_code vault_backup_verify(const struct vault_kind *kind, struct call *ca
 
 /* ------------------------------------------------------------------ restore.start */
 
+/* The path that the call names; NULL = none. */
+static const char *named_path(const struct vault_kind *kind, struct call *call)
+{
+	return kind->whole ? NULL : call_string(call, "path");
+}
+
 /* The one path that becomes the target: what the call names, else the point's only one. */
-static const char *becomes(struct call *call, const json_t *point)
+static const char *becomes(const struct vault_kind *kind, struct call *call, const json_t *point)
 {
 	const json_t *paths = json_object_get(point, "paths");
 
-	if (call_has(call, "path"))
-		return call_string(call, "path");
+	if (named_path(kind, call) != NULL)
+		return named_path(kind, call);
 	return json_array_size(paths) == 1 ? json_string_value(json_array_get(paths, 0)) : NULL;
 }
 
@@ -403,7 +419,7 @@ enum err_code vault_restore_prepare(
 	int64_t bytes = 0;
 	json_t *point;
 
-	if (call_has(call, "path") && call_string(call, "path")[0] != '/')
+	if (named_path(kind, call) != NULL && named_path(kind, call)[0] != '/')
 		return err_set(err, ERR_USAGE, "path must begin with /");
 	TRY(vault_pick(kind, call, &point, err));
 	json_put(before, "point", point);
@@ -435,13 +451,13 @@ static enum err_code fetch(void *arg, struct call *call, const char *part, char 
 {
 	const struct vault_kind *kind = arg;
 	const json_t *point = json_object_get(call_before(call), "point");
-	const char *path = becomes(call, point);
+	const char *path = becomes(kind, call, point);
 	const char *tree = json_str(json_object_get(point, "trees"), path != NULL ? path : "", NULL);
 
 	call_progress(call, -1, "restoring %.12s", json_str(point, "id", ""));
-	TRY(kind->fetch(call, point, call_has(call, "path") ? path : NULL, part, err));
+	TRY(kind->fetch(call, point, named_path(kind, call), part, err));
 	*from = path != NULL ? landed(part, path) : xstrdup(part);
-	if (call_has(call, "path") && str_eq(*from, part))
+	if (named_path(kind, call) != NULL && str_eq(*from, part))
 		return err_set(err, ERR_NOT_FOUND, "the point has no directory \"%s\"", path);
 	json_put_str(facts, "point", json_str(point, "id", NULL));
 	json_put_int(facts, "point_ms", json_int(point, "time_ms", 0));

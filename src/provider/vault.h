@@ -36,8 +36,10 @@ struct vault_kind {
 	/* How much that takes; 0 = not known.  May be NULL. */
 	enum err_code (*size)(
 		struct call *call, const json_t *point, int64_t *bytes, struct err *err);
-	/* What backup.start reads: the call's "paths", when NULL. */
-	const json_t *(*paths)(struct call *call);
+	/* What backup.start reads, owned; NULL = the call's "paths". */
+	json_t *(*paths)(struct call *call);
+	/* Every point is one tree, restored as a whole: restore.start has no "path". */
+	bool whole;
 };
 
 /* A time as restic, borg and we write it; without a zone it is UTC.  -1 = none. */
