@@ -2,9 +2,9 @@
 
 # The options of each command.
 declare -A _drillbook_options=(
-	[tui]="--suggest --mode --param"
-	[run]="--mode --param --services --with-dependencies --plain --approve --confirm --impact --note --override --reason --detach --json"
-	[attach]="--watch --plain --approve --confirm"
+	[tui]="--suggest --mode --param --theme --record"
+	[run]="--mode --param --services --with-dependencies --plain --approve --confirm --impact --note --override --reason --detach --json --theme --record"
+	[attach]="--watch --plain --approve --confirm --theme --record"
 	[act]="--note --undo --lead --json"
 	[answer]="--ask --note --value --word --digest --lead --json"
 	[halt]="--note --lift --list --json"
@@ -16,6 +16,7 @@ declare -A _drillbook_options=(
 	[history]="--json --runbook --service --mode --limit"
 	[report]="--format --json"
 	[compare]="--json"
+	[play]="--speed --idle --plain"
 	[verify]="--json --run --seal --seal-out"
 	[journal]=""
 	[doctor]=""
@@ -49,6 +50,8 @@ _drillbook() {
 	--seal | --server) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
 	--mode) words="probe simulate tabletop drill live" ;;
 	--format) words="md json" ;;
+	--theme) words="dark light mono" ;;
+	--record) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
 	--suggest | --runbook) words=$(_drillbook_names RUNBOOK) ;;
 	--service | --services) words=$(_drillbook_names SERVICE) ;;
 	--ask | --value | --word | --digest | --param | --approve | --confirm | --impact | --note | --override | --reason | --limit | --run) return ;;
@@ -62,6 +65,7 @@ _drillbook() {
 			run | show | lint | plan) words=$(_drillbook_names RUNBOOK) ;;
 			attach | act | answer | report | compare) words="last $("${_drillbook_call[@]}" history 2>/dev/null | awk '$1 == "MODE" {on = 1; next} on {print $2}')" ;;
 			trust) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+			play) mapfile -t COMPREPLY < <(compgen -f -X "!*.cast" -- "$current"); return ;;
 			providers) words=$("${_drillbook_call[@]}" providers 2>/dev/null | awk -F: '/^[a-z]/ {print $1}') ;;
 			journal) words="check rebuild" ;;
 			schema) words="drillbook services targets drills runbook" ;;

@@ -21,10 +21,20 @@ struct tui_options {
 	enum err_code (*look)(void *arg, const char *what, const json_t *about, json_t **out, struct err *err);
 	void *look_arg;
 	const json_t *keys;         /* keys.yaml; borrowed; NULL = the table's own */
+	const json_t *settings;     /* screen.yaml and what stands above it; borrowed; NULL = the defaults */
+	const char *record;         /* asciicast v2 of what is shown; a new file; NULL = none */
 	const char *notice;         /* said when the screen opens, a mistake in a settings file say; may be NULL */
 	bool color;
 	bool watch_only;
 };
+/* Plays a recording on this terminal, or as lines when there is none (or plain). */
+struct play_options {
+	const char *path;
+	bool plain, color;
+	int64_t speed_percent; /* 100 = as it was */
+	int64_t idle_ms;       /* longer pauses are cut to this; 0 = as they were */
+};
+enum err_code tui_play(const struct play_options *options, struct err *err) MUST_CHECK;
 /* The table of actions: [{"name","keys": ["p"],"where": ["run"],"help","fixed","palette"}].  Owned. */
 json_t *tui_actions(void);
 /* Full screen; returns when the operator leaves.  *exit_status as in ux.md for the run last looked at. */

@@ -5,7 +5,9 @@ static const struct option_row options[] = { { "watch", NULL, false,
 						     "look only: do not take the lead" },
 	{ "plain", NULL, false, "lines instead of a screen" },
 	{ "approve", "STEP", true, "as for run" },
-	{ "confirm", "STEP=WORD", true, "as for run" }, OPTION_END };
+	{ "confirm", "STEP=WORD", true, "as for run" },
+	{ "theme", "NAME", false, "dark (default), light or mono" },
+	{ "record", "FILE.cast", false, "record what the screen shows (asciicast v2)" }, OPTION_END };
 
 /* The open run when there is just one, else the newest. */
 static enum err_code choose(

@@ -21,7 +21,9 @@ static const struct option_row options[] = { { "mode", "MODE", false,
 	{ "override", "RULE", true, "do without a rule of the policy that a reason may stand in for" },
 	{ "reason", "TEXT", false, "why; recorded as a deviation" },
 	{ "detach", NULL, false, "start only; print the run's number" },
-	{ "json", NULL, false, "with --detach: the number as JSON" }, OPTION_END };
+	{ "json", NULL, false, "with --detach: the number as JSON" },
+	{ "theme", "NAME", false, "dark (default), light or mono" },
+	{ "record", "FILE.cast", false, "record what the screen shows (asciicast v2)" }, OPTION_END };
 
 static int follow(const struct args *args, struct client *client, int64_t run, struct err *err)
 {

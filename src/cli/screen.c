@@ -86,13 +86,28 @@ static json_t *settings(const char *name, char **notice)
 	return json;
 }
 
+/* The flag, then the environment, then screen.yaml. */
+static json_t *screen_settings(const struct args *args, char **notice)
+{
+	json_t *json = settings("screen.yaml", notice);
+	const char *theme = option_value(args, "theme");
+
+	if (theme == NULL)
+		theme = getenv("DRILLBOOK_THEME");
+	if (json == NULL)
+		json = json_object();
+	if (theme != NULL && theme[0] != '\0')
+		json_put_str(json, "theme", theme);
+	return json;
+}
+
 enum err_code cli_screen(const struct args *args, struct client *client, int64_t run,
 	const char *suggest, const char *mode, int *status, struct err *err)
 {
 	struct looker looker = {.args = args, .client = client};
 	char *notice = NULL;
 
-	json_t *keys = settings("keys.yaml", &notice);
+	json_t *keys = settings("keys.yaml", &notice), *look = screen_settings(args, &notice);
 	const struct tui_options options = {.client = client,
 		.run = run,
 		.start = cli_start,
@@ -102,11 +117,14 @@ enum err_code cli_screen(const struct args *args, struct client *client, int64_t
 		.look = cli_look,
 		.look_arg = &looker,
 		.keys = keys,
+		.settings = look,
+		.record = option_value(args, "record"),
 		.notice = notice,
 		.color = args->color,
 		.watch_only = option_flag(args, "watch")};
 	const enum err_code code = tui_run(&options, status, err);
 	json_decref(keys);
+	json_decref(look);
 	free(notice);
 	looker_forget(&looker);
 	return code;

@@ -5,7 +5,9 @@ static const struct option_row options[] = { { "suggest", "RUNBOOK", false,
 						     "the runbook under the cursor" },
 	{ "mode", "MODE", false,
 		"the mode Enter starts it in: drill (default), probe or live" },
-	{ "param", "NAME=VALUE", true, "a parameter of the runbook" }, OPTION_END };
+	{ "param", "NAME=VALUE", true, "a parameter of the runbook" },
+	{ "theme", "NAME", false, "dark (default), light or mono" },
+	{ "record", "FILE.cast", false, "record what the screen shows (asciicast v2)" }, OPTION_END };
 
 static int tui(const struct args *args, struct err *err)
 {

@@ -269,6 +269,26 @@ void cells_fill(struct cells *cells, int x, int y, int count, enum style style, 
 		put(cells, x + i, y, style, ch);
 }
 
+void cells_rule(struct cells *cells, int x, int y, int count, enum style style)
+{
+	cells_fill(cells, x, y, count, style, cells->lines ? 0x2500 : '-');
+}
+
+void cells_down(struct cells *cells, int x, int y, int count, enum style style)
+{
+	for (int i = 0; i < count; i++)
+		put(cells, x, y + i, style, cells->lines ? 0x2502 : '|');
+}
+
+void cells_corners(struct cells *cells, int x, int y, int width, int height, enum style style)
+{
+	static const uint32_t corners[] = { 0x250c, 0x2510, 0x2514, 0x2518 };
+
+	for (int corner = 0; corner < 4; corner++)
+		put(cells, corner & 1 ? x + width - 1 : x, corner & 2 ? y + height - 1 : y, style,
+			cells->lines ? corners[corner] : '+');
+}
+
 void cells_style(struct cells *cells, int x, int y, int count, enum style style)
 {
 	for (int i = 0; i < count; i++) {
@@ -280,10 +300,15 @@ void cells_style(struct cells *cells, int x, int y, int count, enum style style)
 
 char *cells_row(const struct cells *cells, int y)
 {
-	char *row = xmalloc((size_t)cells->width * 8 + 1);
+	return cells_part(cells, 0, y, cells->width);
+}
+
+char *cells_part(const struct cells *cells, int from, int y, int count)
+{
+	char *row = xmalloc((size_t)count * 8 + 1);
 	size_t len = 0;
 
-	for (int x = 0; x < cells->width; x++) {
+	for (int x = from; x < from + count && x < cells->width; x++) {
 		const struct cell *cell =
 			&cells->at[(size_t)y * (size_t)cells->width + (size_t)x];
 		if (cell->ch != 0)

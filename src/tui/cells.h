@@ -36,6 +36,7 @@ struct cells {
 	int width, height;
 	struct cell *at;	/* height rows of width */
 	int cursor_x, cursor_y; /* -1 = hidden */
+	bool lines;		/* rules are box drawing characters, not - | + */
 };
 void cells_init(struct cells *cells, int width, int height);
 void cells_resize(struct cells *cells, int width, int height); /* and clear */
@@ -55,11 +56,16 @@ void cells_right(
 int cells_painted(struct cells *cells, int x, int y, int max, enum style style,
 	const struct painted *line, size_t from, size_t to);
 void cells_fill(struct cells *cells, int x, int y, int count, enum style style, uint32_t ch);
+/* A rule across, one down, and the corners of a box. */
+void cells_rule(struct cells *cells, int x, int y, int count, enum style style);
+void cells_down(struct cells *cells, int x, int y, int count, enum style style);
+void cells_corners(struct cells *cells, int x, int y, int width, int height, enum style style);
 void cells_style(struct cells *cells, int x, int y, int count, enum style style);
 /* Reverses every place that holds the words, whatever their case, in a part of a row. */
 void cells_mark(struct cells *cells, int x, int y, int count, const char *words);
 /* One row as UTF-8 without trailing blanks; owned. */
 char *cells_row(const struct cells *cells, int y);
+char *cells_part(const struct cells *cells, int x, int y, int count); /* of a row */
 
 /* Columns a code point takes: 0 (combining), 1, 2; 1 for what cannot be shown, which becomes
  * '?'. */

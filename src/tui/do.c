@@ -359,3 +359,78 @@ void do_text_cancel(struct screen *screen, const char *argument)
 		screen->overlay = OVERLAY_NONE;
 }
 
+
+/* ------------------------------------------------------------------ outside of the screen */
+
+void do_editor(struct screen *screen, const char *argument)
+{
+	(void)argument;
+	screen->want |= screen->view == VIEW_BOOKS ? WANT_EDIT : WANT_NOTE;
+}
+
+void do_shell(struct screen *screen, const char *argument)
+{
+	(void)argument;
+	screen->want |= WANT_SHELL;
+}
+
+void do_copy(struct screen *screen, const char *argument)
+{
+	(void)argument;
+	screen->want |= WANT_COPY;
+}
+
+void do_mouse(struct screen *screen, const char *argument)
+{
+	(void)argument;
+	screen->mouse = !screen->mouse;
+	screen->want |= WANT_MOUSE;
+	screen_say(screen, screen->mouse ? "the wheel scrolls; selecting needs Shift now"
+					 : "the mouse is the terminal's again");
+}
+
+void do_reload(struct screen *screen, const char *argument)
+{
+	(void)argument;
+	document_forget(screen, DOCUMENT_BOOK);
+	document_forget(screen, DOCUMENT_HOME);
+	screen->home = NULL;
+	screen->runs_at_ms = 0;
+	screen_say(screen, "the workspace is read again");
+}
+
+void do_wheel_up(struct screen *screen, const char *argument)
+{
+	(void)argument;
+	move(screen, -3);
+}
+
+void do_wheel_down(struct screen *screen, const char *argument)
+{
+	(void)argument;
+	move(screen, 3);
+}
+
+/* When the incident began: a stamp, or so long ago.  Into the record with the name of who said
+ * so. */
+void do_impact(struct screen *screen, const char *argument)
+{
+	struct wall at = { 0 };
+	struct err err = { 0 };
+	int64_t ago_ms;
+
+	if (argument != NULL && parse_duration_ms(argument, &ago_ms, &err) == ERR_NONE &&
+		ago_ms > 0)
+		at.ns = screen->now.ns - ago_ms * 1000000;
+	else if (argument == NULL || wall_parse(argument, &at, &err) != ERR_NONE) {
+		screen_refuse(screen, "write :impact 2026-11-18T14:02:31Z, or :impact 12m for so "
+				      "long ago");
+		return;
+	}
+	json_t *body = json_object();
+	json_put_int(body, "run", screen->run_id);
+	json_put_str(body, "action", "clock");
+	json_put_str(body, "clock", "t0");
+	json_put_int(body, "at_ns", at.ns);
+	screen_request(screen, TAG_ACT, "act", body);
+}

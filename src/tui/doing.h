@@ -28,6 +28,8 @@ const char *not_without_row(const struct screen *screen);
 const char *not_without_looked_at(const struct screen *screen);
 const char *not_without_step(const struct screen *screen);
 const char *not_without_attached(const struct screen *screen);
+const char *not_copyable(const struct screen *screen);
+const char *not_editable(const struct screen *screen);
 
 /* argument: what stood behind the name in the palette, or NULL. */
 void do_leave(struct screen *screen, const char *argument);
@@ -91,6 +93,14 @@ void do_form_next(struct screen *screen, const char *argument);
 void do_form_previous(struct screen *screen, const char *argument);
 void do_form_right(struct screen *screen, const char *argument);
 void do_form_left(struct screen *screen, const char *argument);
+void do_editor(struct screen *screen, const char *argument);
+void do_shell(struct screen *screen, const char *argument);
+void do_copy(struct screen *screen, const char *argument);
+void do_mouse(struct screen *screen, const char *argument);
+void do_reload(struct screen *screen, const char *argument);
+void do_wheel_up(struct screen *screen, const char *argument);
+void do_wheel_down(struct screen *screen, const char *argument);
+void do_impact(struct screen *screen, const char *argument);
 /* To the next place (by > 0) or the one before; refuses when there is none. */
 void do_search_now(struct screen *screen, int by);
 

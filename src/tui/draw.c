@@ -72,16 +72,13 @@ void draw_box(struct cells *cells, struct box box, enum style style, const char 
 {
 	const int bottom = box.y + box.height - 1, end = box.x + box.width - 1;
 
-	for (int y = box.y; y <= bottom; y++) {
+	for (int y = box.y; y <= bottom; y++)
 		cells_fill(cells, box.x, y, box.width, STYLE_TEXT, ' ');
-		cells_text(cells, box.x, y, 1, style, "|");
-		cells_text(cells, end, y, 1, style, "|");
-	}
-	cells_fill(cells, box.x, box.y, box.width, style, '-');
-	cells_fill(cells, box.x, bottom, box.width, style, '-');
-	for (int corner = 0; corner < 4; corner++)
-		cells_text(cells, corner & 1 ? end : box.x, corner & 2 ? bottom : box.y, 1,
-			style, "+");
+	cells_down(cells, box.x, box.y, box.height, style);
+	cells_down(cells, end, box.y, box.height, style);
+	cells_rule(cells, box.x, box.y, box.width, style);
+	cells_rule(cells, box.x, bottom, box.width, style);
+	cells_corners(cells, box.x, box.y, box.width, box.height, style);
 	const int used = right != NULL ? text_columns(right) : 0;
 	cells_textf(cells, box.x + 4, box.y, box.width - 10 - used, style, " %s ", title);
 	if (used > 0)

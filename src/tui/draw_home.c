@@ -146,12 +146,12 @@ void draw_home(const struct screen *screen, struct cells *cells)
 	int y = 3;
 
 	draw_top(screen, cells);
-	cells_fill(cells, 0, 2, width, STYLE_DIM, '-');
+	cells_rule(cells, 0, 2, width, STYLE_DIM);
 	for (size_t pane = 0; pane < HOME_PANES; pane++) {
 		/* every list keeps at least a title and two rows */
 		const int later = (int)(HOME_PANES - 1 - pane) * 4;
 		y += draw_list(screen, cells, (enum home_pane)pane, y, bottom - y - later);
-		cells_fill(cells, 0, y++, width, STYLE_DIM, '-');
+		cells_rule(cells, 0, y++, width, STYLE_DIM);
 	}
 	draw_message(screen, cells, bottom);
 	draw_footer(screen, cells, cells->height - 1);

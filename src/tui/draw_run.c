@@ -402,19 +402,18 @@ void draw_run(const struct screen *screen, struct cells *cells)
 		return;
 	}
 	draw_clock(screen, cells, 1);
-	cells_fill(cells, 0, 3, width, STYLE_DIM, '-');
-	cells_fill(cells, 0, height - 3, width, STYLE_DIM, '-');
+	cells_rule(cells, 0, 3, width, STYLE_DIM);
+	cells_rule(cells, 0, height - 3, width, STYLE_DIM);
 	split(screen, &left, &middle, &right);
 	const bool both = !screen_narrow(screen);
 	if (both || screen->pane == PANE_STEPS)
 		draw_steps(screen, cells, left);
 	if (both || screen->pane == PANE_OUTPUT)
 		draw_output(screen, cells, middle);
-	for (int y = left.y; both && y < left.y + left.height; y++) {
-		cells_text(cells, middle.x - 2, y, 1, STYLE_DIM, "|");
-		if (right.width > 0)
-			cells_text(cells, right.x - 2, y, 1, STYLE_DIM, "|");
-	}
+	if (both)
+		cells_down(cells, middle.x - 2, left.y, left.height, STYLE_DIM);
+	if (right.width > 0)
+		cells_down(cells, right.x - 2, left.y, left.height, STYLE_DIM);
 	if (right.width > 0)
 		draw_side(screen, cells, right);
 	draw_note(screen, cells, height - 2);

@@ -30,6 +30,8 @@ static const struct {
 	{ K_END, "End" },
 	{ K_DELETE, "Del" },
 	{ K_BACKTAB, "Shift-Tab" },
+	{ K_WHEEL_UP, "WheelUp" },
+	{ K_WHEEL_DOWN, "WheelDown" },
 	{ ' ', "Space" },
 };
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PASTE_BEGIN = 0x120000, PASTE_END, NOTHING };
+enum { PASTE_BEGIN = 0x120000, PASTE_END, K_IGNORED, NOTHING };
 
 static const struct {
 	const char *tail;
@@ -58,6 +58,11 @@ static uint32_t sequence_key(const unsigned char *s, size_t len)
 {
 	if (len == 1)
 		return K_ESC;
+	/* xterm's SGR mouse reports: only the wheel means something */
+	if (len > 5 && s[1] == '[' && s[2] == '<' && s[3] == '6' && s[5] == ';' && s[len - 1] == 'M')
+		return s[4] == '4' ? K_WHEEL_UP : s[4] == '5' ? K_WHEEL_DOWN : K_IGNORED;
+	if (len > 3 && s[1] == '[' && s[2] == '<')
+		return K_IGNORED;
 	for (size_t i = 0; i < COUNT_OF(sequences); i++)
 		if (strlen(sequences[i].tail) == len - 1 &&
 			memcmp(sequences[i].tail, s + 1, len - 1) == 0)
@@ -126,7 +131,7 @@ size_t keys_feed(struct keys *keys, const void *data, size_t len, int64_t now_ms
 		at += n;
 		if (key == PASTE_BEGIN || key == PASTE_END)
 			keys->pasting = key == PASTE_BEGIN;
-		else if (key != NOTHING)
+		else if (key != NOTHING && key != K_IGNORED)
 			out[count++] = (struct press){ .key = key, .pasted = keys->pasting };
 	}
 	if (at < total && total - at < sizeof(keys->held)) {

@@ -1,12 +1,10 @@
 /* pager.c: a step's whole output, sanitised, in $PAGER. */
 #include "pager.h"
+#include "editor.h"
 #include "paint.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { CHUNK = 256 * 1024, SHOWN_MAX = 64 << 20, LINE_MAX_BYTES = 64 * 1024 };
 
@@ -95,33 +93,11 @@ static enum err_code fetch_all(struct client *client, int64_t run, const char *s
 static enum err_code run_pager(int fd, struct err *err)
 {
 	const char *pager = getenv("PAGER");
-	int status;
-	struct sigaction ignore = { .sa_handler = SIG_IGN }, interrupt, quit;
 
 	if (pager == NULL || pager[0] == '\0')
 		pager = "less";
-	sigaction(SIGINT, &ignore, &interrupt);
-	sigaction(SIGQUIT, &ignore, &quit);
-	const pid_t pid = fork();
-	if (pid == 0) {
-		sigaction(SIGINT, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
-		sigaction(SIGQUIT, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
-		dup2(fd, STDIN_FILENO);
-		setenv("LESSSECURE", "1", 1); /* less runs no commands on what a step wrote */
-		execl("/bin/sh", "sh", "-c", pager, (char *)NULL);
-		_exit(127);
-	}
-	if (pid > 0)
-		while (waitpid(pid, &status, 0) < 0) {
-		}
-	sigaction(SIGINT, &interrupt, NULL);
-	sigaction(SIGQUIT, &quit, NULL);
-	if (pid < 0)
-		return err_errno(err, "cannot start the pager \"%s\"", pager);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return err_set(
-			err, ERR_NOT_FOUND, "the pager \"%s\" was not found: set PAGER", pager);
-	return ERR_NONE;
+	const enum err_code code = terminal_child(pager, NULL, NULL, fd, err);
+	return code == ERR_NONE ? code : err_context(err, "the pager: set PAGER");
 }
 
 static enum err_code page_file(FILE *file, struct err *err)

@@ -45,6 +45,24 @@ static void new_attempt(struct screen *screen, const struct event *event)
 	};
 }
 
+/* What is worth calling somebody for: a question, the end. */
+static void call_about(struct screen *screen, const struct event *event)
+{
+	const struct run *run = screen->run;
+	const char *step = json_str(event->payload, "step", "");
+
+	if (event->kind == EVENT_RUN_ENDED)
+		screen_call(screen, "run %lld %.40s %s", (long long)run->id, run->runbook,
+			run_status_name(run->status));
+	if (event->kind != EVENT_STEP_ASKED)
+		return;
+	screen_call(screen, "run %lld %.40s: step %.40s asks", (long long)run->id, run->runbook,
+		step);
+	if (screen->view != VIEW_RUN)
+		screen_say(screen, "step %.60s asks something (3 shows the run, A what is asked)",
+			step);
+}
+
 static void event_push(struct screen *screen, const json_t *json)
 {
 	struct event event = { 0 };
@@ -69,6 +87,8 @@ static void event_push(struct screen *screen, const json_t *json)
 	} else if (event.kind == EVENT_STEP_STARTED) {
 		new_attempt(screen, &event);
 	}
+	if (screen->caught_up && !screen->broken)
+		call_about(screen, &event);
 	event_release(&event);
 	screen->stamp++;
 	if (screen->caught_up)
@@ -264,8 +284,31 @@ static void search_answer(struct screen *screen, json_t *message)
 	}
 }
 
+/* A question of a run that is not on this screen. */
+static void call_about_others(struct screen *screen, const json_t *runs)
+{
+	const json_t *row, *old;
+	size_t i, k;
+
+	json_array_foreach(runs, i, row)
+	{
+		int64_t before = 0;
+		if (json_int(row, "asks", 0) == 0 || json_int(row, "run", 0) == screen->run_id)
+			continue;
+		json_array_foreach(screen->runs, k, old)
+		{
+			if (json_int(old, "run", 0) == json_int(row, "run", 0))
+				before = json_int(old, "asks", 0);
+		}
+		if (json_int(row, "asks", 0) > before && screen->runs != NULL)
+			screen_call(screen, "run %lld %.40s asks",
+				(long long)json_int(row, "run", 0), json_str(row, "runbook", ""));
+	}
+}
+
 static void runs_answer(struct screen *screen, json_t *message)
 {
+	call_about_others(screen, json_object_get(message, "runs"));
 	json_decref(screen->runs);
 	screen->runs = json_incref(json_object_get(message, "runs"));
 	screen->runs_asked = false;

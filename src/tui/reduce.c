@@ -102,6 +102,16 @@ void screen_refuse(struct screen *screen, const char *fmt, ...)
 	va_end(args);
 }
 
+void screen_call(struct screen *screen, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(screen->call, sizeof(screen->call), fmt, args);
+	va_end(args);
+	screen->want |= WANT_CALL;
+}
+
 void screen_request(struct screen *screen, enum tag tag, const char *what, json_t *body)
 {
 	if (screen->request_count ==

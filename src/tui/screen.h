@@ -29,6 +29,8 @@ enum key {
 	K_END,
 	K_DELETE,
 	K_BACKTAB,
+	K_WHEEL_UP,
+	K_WHEEL_DOWN,
 	K_OTHER
 };
 #define K_CTRL(letter) ((letter)&0x1f)
@@ -76,7 +78,13 @@ enum want {
 	WANT_REDRAW = 4,
 	WANT_PAGER = 8,
 	WANT_START = 16,
-	WANT_SHOW = 32 /* `show` of the run whose report is open, in the pager */
+	WANT_SHOW = 32,	/* `show` of the run whose report is open, in the pager */
+	WANT_NOTE = 64,	/* a note written in $EDITOR */
+	WANT_EDIT = 128, /* the runbook under the cursor in $EDITOR */
+	WANT_SHELL = 256,
+	WANT_COPY = 512, /* what is shown, to the clipboard */
+	WANT_MOUSE = 1024,
+	WANT_CALL = 2048 /* attention: `call` says why */
 };
 
 /* ------------------------------------------------------------------ parts of the state */
@@ -257,6 +265,8 @@ struct screen {
 	size_t request_count;
 	unsigned want;
 	const char *show; /* static */
+	char call[128];
+	bool can_copy, mouse, lines;
 };
 
 void screen_init(struct screen *screen, const json_t *home, bool watch_only);
@@ -279,6 +289,8 @@ int64_t screen_due_ms(const struct screen *screen);
 /* ------------------------------------------------------------------ between the files of the
  * machine */
 
+/* Calls for attention: bell, notification, command, as the settings say. */
+void screen_call(struct screen *screen, const char *fmt, ...) PRINTF(2, 3);
 void screen_say(struct screen *screen, const char *fmt, ...) PRINTF(2, 3);
 void screen_refuse(struct screen *screen, const char *fmt, ...) PRINTF(2, 3);
 void screen_request(struct screen *screen, enum tag tag, const char *what, json_t *body);

@@ -20,14 +20,11 @@
 #include <unistd.h>
 #include <wchar.h>
 
-enum { PAINT_PAIRS = STYLE_COUNT + 1 }; /* colour pairs of PAINT_COLOR 0…8 */
-
 struct terminal {
 	SCREEN *curses;
 	struct cells shown;
-	bool utf8, color, suspended;
-	attr_t attrs[STYLE_COUNT];
-	short pairs[STYLE_COUNT];
+	bool utf8, suspended, mouse;
+	enum theme theme; /* mono also where the terminal has no colours */
 	int pipe[2];
 	struct sigaction before[16];
 };
@@ -129,7 +126,8 @@ static int collect(int ch)
 
 static void make_restore(void)
 {
-	static const char paste_off[] = "\033[?2004l";
+	/* the mouse goes, too: it may be on when a signal comes */
+	static const char paste_off[] = "\033[?2004l\033[?1000l\033[?1006l";
 	static const char *const capabilities[] = { "op", "sgr0", "cnorm", "rmcup" };
 
 	saved.restore_len = 0;
@@ -153,41 +151,17 @@ static void paste_mode(bool on)
 
 /* ------------------------------------------------------------------ colours */
 
-static void make_styles(struct terminal *term)
+/* Colour pairs 1…7 are the terminal's own colours on its own background. */
+static void make_colors(struct terminal *term)
 {
-	static const struct {
-		short color;
-		attr_t color_attr, mono_attr;
-	} styles[STYLE_COUNT] = {
-		[STYLE_TEXT] = { -1, 0, 0 },
-		[STYLE_DIM] = { -1, A_DIM, A_DIM },
-		[STYLE_BOLD] = { -1, A_BOLD, A_BOLD },
-		[STYLE_GOOD] = { COLOR_GREEN, 0, 0 },
-		[STYLE_RUNNING] = { COLOR_CYAN, A_BOLD, A_BOLD },
-		[STYLE_WARN] = { COLOR_YELLOW, A_BOLD, A_BOLD },
-		[STYLE_BAD] = { COLOR_RED, A_BOLD, A_BOLD | A_UNDERLINE },
-		[STYLE_LIVE] = { COLOR_RED, A_BOLD | A_REVERSE, A_BOLD | A_REVERSE },
-		[STYLE_DRILL] = { COLOR_GREEN, A_BOLD | A_REVERSE, A_REVERSE },
-		[STYLE_SELECTED] = { -1, A_REVERSE, A_REVERSE },
-		[STYLE_KEY] = { COLOR_CYAN, 0, A_BOLD },
-	};
-
-	/* what a program printed in the background's own colour would not be seen: it gets none */
-	static const short painted[] = { -1, COLOR_RED, COLOR_GREEN, COLOR_YELLOW, COLOR_BLUE,
-		COLOR_MAGENTA, COLOR_CYAN, -1, -1 };
-
-	if (term->color && (!has_colors() || start_color() != OK || use_default_colors() != OK))
-		term->color = false;
-	for (short i = 0; i < STYLE_COUNT; i++) {
-		term->attrs[i] = term->color ? styles[i].color_attr : styles[i].mono_attr;
-		term->pairs[i] = 0;
-		if (term->color && styles[i].color >= 0) {
-			init_pair((short)(i + 1), styles[i].color, -1);
-			term->pairs[i] = (short)(i + 1);
-		}
+	if (term->theme == THEME_MONO)
+		return;
+	if (!has_colors() || start_color() != OK || use_default_colors() != OK) {
+		term->theme = THEME_MONO;
+		return;
 	}
-	for (short i = 0; term->color && i < (short)COUNT_OF(painted); i++)
-		init_pair((short)(PAINT_PAIRS + i), painted[i], -1);
+	for (short color = COLOR_RED; color <= COLOR_WHITE; color++)
+		init_pair(color, color, -1);
 }
 
 /* ------------------------------------------------------------------ opening and closing */
@@ -200,11 +174,13 @@ static void take_terminal(struct terminal *term)
 	typeahead(-1); /* a frame is painted whole also while keys wait: they are read in the
 			  next turn */
 	paste_mode(true);
+	if (term->mouse)
+		terminal_mouse(term, true);
 	saved.armed = 1;
 	term->suspended = false;
 }
 
-enum err_code terminal_open(struct terminal **out, bool color, struct err *err)
+enum err_code terminal_open(struct terminal **out, enum theme theme, struct err *err)
 {
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) ||
 		tcgetattr(STDIN_FILENO, &saved.termios) != 0)
@@ -230,8 +206,8 @@ enum err_code terminal_open(struct terminal **out, bool color, struct err *err)
 	saved.out = STDOUT_FILENO;
 	saved.pipe = term->pipe[1];
 	term->utf8 = str_eq(nl_langinfo(CODESET), "UTF-8");
-	term->color = color;
-	make_styles(term);
+	term->theme = theme;
+	make_colors(term);
 	make_restore();
 	handle_signals(term);
 	take_terminal(term);
@@ -298,6 +274,82 @@ int terminal_signal_fd(const struct terminal *term)
 	return term->pipe[0];
 }
 
+/* ------------------------------------------------------------------ beside the screen */
+
+static void write_out(const char *text, size_t len)
+{
+	while (len > 0) {
+		const ssize_t n = write(saved.out, text, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return; /* the terminal has gone: the next read says so */
+		text += n;
+		len -= (size_t)n;
+	}
+}
+
+/* tmux hands a sequence on only when it is wrapped (tmux(1), allow-passthrough). */
+static void write_sequence(const char *sequence)
+{
+	if (getenv("TMUX") == NULL) {
+		write_out(sequence, strlen(sequence));
+		return;
+	}
+	write_out("\033Ptmux;", 7);
+	for (const char *at = sequence; *at != '\0'; at++) {
+		if (*at == '\033')
+			write_out("\033", 1);
+		write_out(at, 1);
+	}
+	write_out("\033\\", 2);
+}
+
+void terminal_attention(
+	struct terminal *term, bool ring, enum notify notify, const char *text)
+{
+	char clean[160];
+	size_t len = 0;
+
+	(void)term;
+	for (; *text != '\0' && len + 1 < sizeof(clean); text++)
+		clean[len++] = *text >= 0x20 && *text < 0x7f && *text != ';' ? *text : ' ';
+	clean[len] = '\0';
+	if (notify != NOTIFY_NONE) {
+		char *sequence = xasprintf(notify == NOTIFY_OSC9 ? "\033]9;%s\007"
+								 : "\033]777;notify;drillbook;%s\007",
+			clean);
+		write_sequence(sequence);
+		free(sequence);
+	}
+	if (ring) /* bell is a capability's name here */
+		write_out("\007", 1);
+}
+
+void terminal_clipboard(struct terminal *term, const char *text, size_t len)
+{
+	char *data = base64_encode(text, len);
+	char *sequence = xasprintf("\033]52;c;%s\007", data);
+
+	(void)term;
+	write_sequence(sequence);
+	free(sequence);
+	free(data);
+}
+
+void terminal_mouse(struct terminal *term, bool on)
+{
+	const char *text = on ? "\033[?1000h\033[?1006h" : "\033[?1000l\033[?1006l";
+
+	term->mouse = on;
+	write_out(text, strlen(text));
+}
+
+bool terminal_utf8(const struct terminal *term)
+{
+	return term->utf8;
+}
+
 void terminal_mark_idle(struct terminal *term)
 {
 	static const char mark[] = "\033]7719;idle\007";
@@ -336,16 +388,10 @@ static void paint_cell(const struct terminal *term, int x, int y, const struct c
 	}
 	if (text[1] != L'\0' && wcwidth(text[1]) != 0)
 		text[1] = L'\0';
-	attr_t attrs = term->attrs[cell->style];
-	short pair = term->pairs[cell->style];
-	if (cell->paint & PAINT_BOLD)
-		attrs |= A_BOLD;
-	if (cell->paint & PAINT_UNDERLINE)
-		attrs |= A_UNDERLINE;
-	if (cell->paint & PAINT_REVERSE)
-		attrs |= A_REVERSE;
-	if (term->color && (cell->paint & PAINT_COLOR) != 0)
-		pair = (short)(PAINT_PAIRS + (cell->paint & PAINT_COLOR));
+	const struct look look = theme_look(term->theme, cell);
+	const attr_t attrs = (look.bold ? A_BOLD : 0) | (look.dim ? A_DIM : 0) |
+			     (look.underline ? A_UNDERLINE : 0) | (look.reverse ? A_REVERSE : 0);
+	const short pair = look.color > 0 ? (short)look.color : 0;
 	setcchar(&glyph, text, attrs, pair, NULL);
 	mvadd_wch(y, x, &glyph);
 	if (wide == 2 && text[0] == L'?')

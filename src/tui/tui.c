@@ -1,11 +1,7 @@
 /* tui.c: the loop around the screen: terminal, server, signals and the next second, one poll()
  * for all. */
-#include "drillbook/tui.h"
-#include "action.h"
 #include "keymap.h"
-#include "keys.h"
-#include "pager.h"
-#include "terminal.h"
+#include "loop.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -16,26 +12,7 @@
 enum {
 	FRAME_MS = 33,		 /* 30 frames a second at most */
 	FIRST_FRAME_MS = 300,	 /* longest wait for the old events before something is shown */
-	MESSAGES_AT_ONCE = 2000, /* then keys are looked at again */
-	PENDING_MAX = 64
-};
-
-struct tui {
-	const struct tui_options *options;
-	struct screen screen;
-	struct cells cells;
-	struct terminal *term;
-	struct keys keys;
-	struct {
-		int64_t id;
-		enum tag tag;
-	} pending[PENDING_MAX];
-	size_t pending_count;
-	bool dirty, redraw, more; /* more: messages were left when their turn was over */
-	bool test_idle, told_idle;
-	struct mono began;
-	int64_t frame_ms; /* of the last frame; -1 = none yet */
-	bool gone;	  /* the server or the terminal */
+	MESSAGES_AT_ONCE = 2000 /* then keys are looked at again */
 };
 
 static int64_t now_ms(const struct tui *tui)
@@ -173,7 +150,7 @@ static void take_keys(struct tui *tui, bool readable)
 	press_all(tui, presses, count);
 }
 
-static void take_size(struct tui *tui)
+void loop_size(struct tui *tui)
 {
 	struct input input = stamped(tui, INPUT_RESIZE);
 
@@ -184,7 +161,7 @@ static void take_size(struct tui *tui)
 	tui->dirty = true;
 }
 
-static void stop_here(struct tui *tui)
+void loop_stop(struct tui *tui)
 {
 	struct sigaction before, plain = { .sa_handler = SIG_DFL };
 
@@ -195,95 +172,7 @@ static void stop_here(struct tui *tui)
 	sigaction(SIGTSTP, &before, NULL);
 	terminal_resume(tui->term);
 	tui->redraw = true;
-	take_size(tui);
-}
-
-/* ------------------------------------------------------------------ what only the loop can do
- */
-
-static void do_pager(struct tui *tui)
-{
-	struct err err = { 0 };
-	const struct step *step = screen_step(&tui->screen);
-
-	if (step == NULL)
-		return;
-	terminal_suspend(tui->term);
-	const enum err_code code = pager_show(
-		tui->options->client, tui->screen.run_id, step->id, step->attempt, &err);
-	terminal_resume(tui->term);
-	if (code != ERR_NONE)
-		screen_refuse(&tui->screen, "%s", err.text);
-	tui->redraw = tui->more =
-		true; /* pushes that came beside the answers are waiting in the client */
-	take_size(tui);
-}
-
-/* A text of `look` in the pager. */
-static void do_show(struct tui *tui)
-{
-	struct screen *screen = &tui->screen;
-	struct err err = { 0 };
-	json_t *about = json_object(), *answer = NULL;
-	enum err_code code = ERR_UNSUPPORTED;
-
-	json_put_int(about, "run", screen->report_run);
-	if (tui->options->look == NULL)
-		err_set(&err, ERR_UNSUPPORTED, "this cannot be shown here");
-	else
-		code = tui->options->look(
-			tui->options->look_arg, screen->show, about, &answer, &err);
-	if (code == ERR_NONE) {
-		terminal_suspend(tui->term);
-		code = pager_text(json_str(answer, "text", ""), &err);
-		terminal_resume(tui->term);
-		tui->redraw = tui->more = true;
-		take_size(tui);
-	}
-	if (code != ERR_NONE)
-		screen_refuse(screen, "%s", err.text);
-	json_decref(answer);
-	json_decref(about);
-}
-
-static void do_start(struct tui *tui)
-{
-	struct screen *screen = &tui->screen;
-	struct err err = { 0 };
-	int64_t run = 0;
-
-	if (tui->options->start == NULL) {
-		screen_refuse(screen, "nothing can be started from here");
-		return;
-	}
-	json_t *what = form_json(&screen->form);
-	const enum err_code code =
-		tui->options->start(tui->options->start_arg, what, &run, &err);
-	json_decref(what);
-	if (code == ERR_NONE)
-		screen_open(screen, run);
-	else
-		screen_refuse(screen, "%s", err.text); /* the form stays, to be mended */
-	tui->more = tui->dirty = true;
-}
-
-/* True: leave. */
-static bool do_wanted(struct tui *tui)
-{
-	const unsigned want = tui->screen.want;
-
-	tui->screen.want = 0;
-	if (want & WANT_REDRAW)
-		tui->redraw = tui->dirty = true;
-	if (want & WANT_SUSPEND)
-		stop_here(tui);
-	if (want & WANT_PAGER)
-		do_pager(tui);
-	if (want & WANT_SHOW)
-		do_show(tui);
-	if (want & WANT_START)
-		do_start(tui);
-	return (want & WANT_LEAVE) != 0;
+	loop_size(tui);
 }
 
 /* ------------------------------------------------------------------ frames */
@@ -304,6 +193,7 @@ static enum err_code frame(struct tui *tui, struct err *err)
 	TRY(send_requests(tui, err));
 	screen_draw(&tui->screen, &tui->cells);
 	terminal_paint(tui->term, &tui->cells, tui->redraw);
+	cast_frame(tui->cast, &tui->cells);
 	tui->redraw = tui->dirty = tui->told_idle = false;
 	tui->frame_ms = now_ms(tui);
 	return ERR_NONE;
@@ -376,8 +266,8 @@ static enum err_code turn(struct tui *tui, int64_t *second_at, struct err *err)
 	if (fds[2].revents != 0) {
 		const unsigned bits = terminal_signals(tui->term);
 		if (bits & TERM_STOP)
-			stop_here(tui);
-		take_size(tui);
+			loop_stop(tui);
+		loop_size(tui);
 		tui->told_idle = false;
 	}
 	if (now_ms(tui) >= *second_at) {
@@ -394,10 +284,10 @@ static enum err_code loop(struct tui *tui, struct err *err)
 {
 	int64_t second_at = 0;
 
-	take_size(tui);
+	loop_size(tui);
 	while (!tui->gone) {
 		TRY(turn(tui, &second_at, err));
-		if (do_wanted(tui))
+		if (loop_wanted(tui))
 			break;
 		TRY(send_requests(tui, err));
 	}
@@ -415,7 +305,7 @@ static enum err_code server_gone(const struct tui *tui, struct err *err)
 		err->text, run, run);
 }
 
-/* A mistake in keys.yaml is said on the screen; the keys stay those of the table. */
+/* A mistake in keys.yaml or screen.yaml is said on the screen; what is built in stays. */
 static void take_settings(struct tui *tui)
 {
 	const struct tui_options *options = tui->options;
@@ -423,10 +313,33 @@ static void take_settings(struct tui *tui)
 
 	if (options->notice != NULL)
 		screen_refuse(&tui->screen, "%s", options->notice);
+	if (settings_load(&tui->settings, options->settings, &err) != ERR_NONE)
+		screen_refuse(&tui->screen, "%s; the settings are as they always are", err.text);
+	if (!options->color)
+		tui->settings.theme = THEME_MONO;
+	tui->screen.can_copy = tui->settings.clipboard;
 	if (options->keys != NULL &&
 		keymap_load(&tui->screen, options->keys, &err) != ERR_NONE)
 		screen_refuse(&tui->screen, "keys.yaml: %s; the keys are as they always are",
 			err.text);
+}
+
+/* What the screen needs before the terminal is taken: a recording that cannot be made is said
+ * on the terminal as it was. */
+static enum err_code open_terminal(struct tui *tui, struct err *err)
+{
+	int width, height;
+
+	TRY(terminal_open(&tui->term, tui->settings.theme, err));
+	terminal_size(tui->term, &width, &height);
+	tui->cells.lines = tui->settings.lines && terminal_utf8(tui->term);
+	if (tui->options->record == NULL)
+		return ERR_NONE;
+	const enum err_code code = cast_open(
+		&tui->cast, tui->options->record, width, height, tui->settings.theme, err);
+	if (code != ERR_NONE)
+		terminal_close(tui->term);
+	return code;
 }
 
 enum err_code tui_run(const struct tui_options *options, int *exit_status, struct err *err)
@@ -451,13 +364,16 @@ enum err_code tui_run(const struct tui_options *options, int *exit_status, struc
 	if (options->run > 0)
 		screen_open(&tui->screen, options->run);
 	cells_init(&tui->cells, 80, 24);
-	enum err_code code = terminal_open(&tui->term, options->color, err);
+	enum err_code code = open_terminal(tui, err);
 	if (code == ERR_NONE) {
 		code = loop(tui, &why);
 		screen_farewell(&tui->screen, farewell, sizeof(farewell));
 		if (tui->screen.run != NULL && tui->screen.run->started)
 			*exit_status = run_exit_status(tui->screen.run);
 		terminal_close(tui->term);
+		struct err unrecorded = { 0 };
+		if (cast_close(tui->cast, &unrecorded) != ERR_NONE)
+			fprintf(stderr, "drillbook: %s\n", unrecorded.text);
 		if (code != ERR_NONE) {
 			*err = why;
 			code = server_gone(tui, err);

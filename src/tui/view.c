@@ -290,17 +290,16 @@ void view_draw(const struct screen *screen, struct cells *cells)
 			screen->places[screen->view].scroll + text.height,
 			screen->text.lines.count);
 	draw_head(cells, mode, title, right);
-	cells_fill(cells, 0, 1, cells->width, STYLE_DIM, '-');
+	cells_rule(cells, 0, 1, cells->width, STYLE_DIM);
 	if (view->row != NULL)
 		draw_rows(screen, cells, list);
 	if (view->row != NULL && text.x > 0)
-		for (int y = list.y; y < list.y + list.height; y++)
-			cells_text(cells, list.width, y, 1, STYLE_DIM, "|");
+		cells_down(cells, list.width, list.y, list.height, STYLE_DIM);
 	else if (view->row != NULL && text.height > 0)
-		cells_fill(cells, 0, text.y - 1, cells->width, STYLE_DIM, '-');
+		cells_rule(cells, 0, text.y - 1, cells->width, STYLE_DIM);
 	if (view->text != NULL)
 		draw_text(screen, cells, text);
-	cells_fill(cells, 0, cells->height - 3, cells->width, STYLE_DIM, '-');
+	cells_rule(cells, 0, cells->height - 3, cells->width, STYLE_DIM);
 	draw_message(screen, cells, cells->height - 2);
 	draw_footer(screen, cells, cells->height - 1);
 }

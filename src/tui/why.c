@@ -175,3 +175,17 @@ const char *not_without_attached(const struct screen *screen)
 {
 	return screen->run_id == 0 ? "no run is open here; Home lists them" : NULL;
 }
+
+const char *not_copyable(const struct screen *screen)
+{
+	return screen->can_copy ? NULL
+				: "\"clipboard: osc52\" in screen.yaml allows it; many terminals "
+				  "copy with the mouse and Shift";
+}
+
+const char *not_editable(const struct screen *screen)
+{
+	return json_array_size(json_object_get(screen->home, "runbooks")) == 0
+		       ? "there is no runbook here"
+		       : NULL;
+}
