@@ -8,6 +8,7 @@ const struct provider *const providers[] = {
 #ifdef HAVE_LIBCURL
 	&alertmanager_provider,
 #endif
+	&ansible_provider,
 	&borg_provider,
 	&command_provider,
 	&dns_provider,
