@@ -296,23 +296,24 @@ static enum err_code check_server(struct pg *pg, json_t *before, struct err *err
 	return ERR_NONE;
 }
 
-/* A name that sorts by time and does not meet another run's. */
-static void put_id(struct call *call, const char *dir, json_t *before)
+/* A name that sorts by time and does not meet another's. */
+static enum err_code put_id(const char *dir, json_t *before, struct err *err)
 {
-	const char *key = call_key(call);
-	char hex[SHA256_HEX], when[32], *id, *path;
 	const time_t now = (time_t)(wall_now().ns / 1000000000);
+	char when[32], *id, *path;
+	uint32_t chance = 0;
 	struct tm tm;
 
+	TRY(random_bytes(&chance, sizeof(chance), err));
 	gmtime_r(&now, &tm);
 	strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm);
-	sha256_hex(sha256_of(key, strlen(key)), hex);
-	id = xasprintf("%s-%.8s", when, hex);
+	id = xasprintf("%s-%08" PRIx32, when, chance);
 	path = path_join(dir, id);
 	json_put_str(before, "id", id);
 	json_put_str(before, "path", path);
 	free(path);
 	free(id);
+	return ERR_NONE;
 }
 
 PREPARE(postgres_backup_prepare)
@@ -328,7 +329,7 @@ PREPARE(postgres_backup_prepare)
 	pg_close(&pg);
 	TRY(code);
 	pg_name_unknown(before);
-	put_id(call, dir, before);
+	TRY(put_id(dir, before, err));
 	if (path_exists(json_str(before, "path", "")))
 		return err_set(err, ERR_CONFLICT, "\"%s\" is there already",
 			json_str(before, "path", ""));

@@ -46,6 +46,7 @@ write_env() { # write_env FIRST_PORT
 		printf 'PG_USER: lab\nPG_DATABASE: orders\n'
 		printf 'PG_A_DATA: %s\nPG_B_DATA: %s\n' "$LAB/data/a" "$LAB/data/b"
 		printf 'PG_A_CONF: %s\nPG_B_CONF: %s\n' "$LAB/conf/a.conf" "$LAB/conf/b.conf"
+		printf 'PG_BACKUPS: %s\nPG_ARCHIVE: %s\nPG_RESTORES: %s\n' "$LAB/backups" "$LAB/archive" "$LAB/restores"
 		for name in PG_A PG_B WAN_A WAN_B DB PDNS PDNS_API KNOT; do
 			printf '%s_PORT: %s\n' "$name" $((++port)) # the first is the keeper's claim
 		done

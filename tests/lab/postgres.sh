@@ -33,6 +33,8 @@ dynamic_shared_memory_type = mmap
 max_connections = 40
 wal_level = replica
 wal_log_hints = on
+archive_mode = on
+archive_command = '/bin/true'
 hot_standby = on
 max_wal_senders = 8
 max_replication_slots = 8
@@ -85,6 +87,15 @@ primary_conninfo = 'host=127.0.0.1 port=$WAN_A_PORT user=lab passfile=$LAB/secre
 primary_slot_name = 'b'
 CONF
 	until_ok 10000 running wanlink && pg_start b && until_ok 10000 pg_streams a b
+}
+
+# Without it WAL is not kept; with it every WAL file of the primary is in $PG_ARCHIVE, complete or not at all.
+pg_archive() { # pg_archive on|off
+	local command=/bin/true
+	case ${1:-} in on) command="cp %p $PG_ARCHIVE/%f.part && mv $PG_ARCHIVE/%f.part $PG_ARCHIVE/%f" ;; off) ;; *) die "archive on | off" ;; esac
+	mkdir -p "$PG_ARCHIVE" "$PG_BACKUPS" "$PG_RESTORES" || return
+	pg_query a "alter system set archive_command = '$command'" postgres >/dev/null &&
+		pg_query a 'select pg_reload_conf()' postgres >/dev/null
 }
 
 part_link() {
