@@ -3,7 +3,7 @@
 # The options of each command.
 declare -A _drillbook_options=(
 	[tui]="--suggest --mode --param --theme --record"
-	[run]="--mode --param --services --with-dependencies --plain --approve --confirm --impact --note --override --reason --detach --json --theme --record"
+	[run]="--mode --param --services --with-dependencies --plain --approve --confirm --from --scenario --speed --replay-answers --impact --note --override --reason --detach --json --theme --record"
 	[attach]="--watch --plain --approve --confirm --theme --record"
 	[act]="--note --undo --lead --json"
 	[answer]="--ask --note --value --word --digest --lead --json"
@@ -47,14 +47,14 @@ _drillbook() {
 	done
 	case $previous in
 	--workspace | --data) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
-	--seal | --server) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+	--seal | --server | --scenario) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
 	--mode) words="probe simulate tabletop drill live" ;;
 	--format) words="md json" ;;
 	--theme) words="dark light mono" ;;
 	--record) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
 	--suggest | --runbook) words=$(_drillbook_names RUNBOOK) ;;
 	--service | --services) words=$(_drillbook_names SERVICE) ;;
-	--ask | --value | --word | --digest | --param | --approve | --confirm | --impact | --note | --override | --reason | --limit | --run) return ;;
+	--from | --speed | --ask | --value | --word | --digest | --param | --approve | --confirm | --impact | --note | --override | --reason | --limit | --run) return ;;
 	*)
 		if [[ $current == -* ]]; then
 			words="$_drillbook_global ${_drillbook_options[${command:-doctor}]}"

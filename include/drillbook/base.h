@@ -53,6 +53,7 @@
 	X(SCRIPT, 1, "a mistake in the runbook's Lua; file and line are in the message")         \
 	X(LIMIT, 1, "something was larger than allowed")                                         \
 	X(SYSTEM, 1, "the operating system said no")                                             \
+	X(NO_RECORDING, 1, "simulate with a recording of this version, or answer the call in the scenario") \
 	X(UNKNOWN, 5, "the outcome is not known: verify, or let a human say what happened")
 
 enum err_code {
@@ -199,7 +200,7 @@ struct sha256 json_digest(const json_t *value);                /* of json_line's
 /* Depth and size are limited by max_bytes and jansson's own depth limit.  ERR_PROTOCOL. */
 enum err_code json_parse(const char *text, size_t len, json_t **out, struct err *err) MUST_CHECK;
 
-/* A place in a value: dotted names, [n] in arrays: "servers[0].state"; "" is the value itself.  Borrowed; NULL
+/* A place in a value: dotted names, [n] in arrays: "servers[0].state"; "" and "." are the value itself.  Borrowed; NULL
  * when there is nothing. */
 const json_t *json_at(const json_t *from, const char *path);
 

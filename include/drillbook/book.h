@@ -83,6 +83,8 @@ bool trust_holds(const char *dir);
 /* One of the operator's own small YAML files (keys.yaml, screen.yaml) as a JSON object; owned.  ERR_NOT_FOUND; ERR_USAGE with
  * file, line and column when it is no map or no YAML. */
 enum err_code settings_read(const char *path, json_t **out, struct err *err) MUST_CHECK;
+/* A scenario for simulations, likewise: {"scenario": NAME, "answers": [{step, op, target, args, result | error, delay, times}]}. */
+enum err_code scenario_read(const char *path, json_t **out, struct err *err) MUST_CHECK;
 
 /* What a policy asks of the files of a plan, conditions being an array of "clean" "signed" "reviewed": {"clean": bool, "signer": who
  * or "unsigned": why, "changes": [{"path","commit","mail"}] or "unreviewed": why}.  signers: a file of allowed signers

@@ -165,6 +165,7 @@ struct step {
 	bool undoing;           /* the running, or the last, attempt takes the step back … */
 	bool undoing_debris;    /* … or only what it created; it stays done then */
 	int64_t attempt;        /* 0 = never started */
+	int64_t answers;        /* questions about it that were answered */
 	int64_t iteration;      /* part of the operations' keys; grows with a retry after a known failure */
 	int64_t iteration_attempt; /* the attempt with which the iteration began */
 	struct wall started, ended; /* of the last attempt; ns 0 = not */

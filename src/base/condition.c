@@ -38,6 +38,8 @@ static const json_t *element(const json_t *from, const char **at)
 
 const json_t *json_at(const json_t *from, const char *path)
 {
+	if (strcmp(path, ".") == 0)
+		return from;
 	while (from != NULL && *path != '\0') {
 		if (*path == '[') {
 			from = element(from, &path);

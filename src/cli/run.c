@@ -1,5 +1,5 @@
 /* run.c: start a runbook and follow it. */
-#include "cli.h"
+#include "recording.h"
 
 #include <unistd.h>
 
@@ -16,6 +16,10 @@ static const struct option_row options[] = { { "mode", "MODE", false,
 		"say yes beforehand to the costly effects of a step (no terminal)" },
 	{ "confirm", "STEP=WORD", true,
 		"say yes beforehand to the irreversible effects of a step (no terminal)" },
+	{ "from", "RUN", false, "simulate: the run whose results answer" },
+	{ "scenario", "FILE", false, "simulate: answers, delays and faults of your own" },
+	{ "speed", "N", false, "simulate: N times as fast, or max" },
+	{ "replay-answers", NULL, false, "simulate: what people answered in that run, too" },
 	{ "impact", "TIME", false, "t0: when the incident began (2026-11-18T14:02:31Z, or 12m: so long ago)" },
 	{ "note", "TEXT", false, "why this run is made" },
 	{ "override", "RULE", true, "do without a rule of the policy that a reason may stand in for" },
@@ -42,7 +46,7 @@ static int run(const struct args *args, struct err *err)
 {
 	struct desk desk;
 	const char *mode = option_value(args, "mode");
-	json_t *plan = NULL, *request = NULL, *answer = NULL;
+	json_t *plan = NULL, *request = NULL, *answer = NULL, *recording = NULL;
 	struct client *client = NULL;
 	int status = -1;
 
@@ -53,6 +57,11 @@ static int run(const struct args *args, struct err *err)
 			mode ? mode : "drill", &plan, err) !=
 			ERR_NONE)
 		goto out;
+	if (str_eq(mode, "simulate")) {
+		if (recording_make(args, &recording, err) != ERR_NONE)
+			goto out;
+		json_put(plan, "recording", recording);
+	}
 	if (cli_start_request(args, plan, &request, err) != ERR_NONE ||
 		cli_connect(&client, args, CLIENT_START_SERVER, err) != ERR_NONE)
 		goto out;
@@ -78,11 +87,14 @@ const struct command command_run = {
 		   "a drill, reversible\n"
 		   "changes run; costly effects need --approve STEP, irreversible ones "
 		   "--confirm STEP=WORD, where WORD\n"
-		   "is \"drill\" in a drill and the service's name in a live run.",
+		   "is \"drill\" in a drill and the service's name in a live run.\n"
+		   "Mode simulate answers every call from an earlier run or a scenario and touches "
+		   "nothing; tabletop asks\neverything and calls nothing.",
 	.examples =
 		"  drillbook run failover\n"
 		"  drillbook run failover@v6 --mode probe\n"
 		"  drillbook run --services orders,web --with-dependencies\n"
+		"  drillbook run failover --mode simulate --from 2042 --speed 10\n"
 		"  drillbook run failover --plain --approve fence --confirm promote=drill\n",
 	.options = options,
 	.least = 0,

@@ -106,6 +106,9 @@ enum err_code examined(struct conn *conn, const json_t *body, const json_t *resu
 	TRY(policy_holds(&q, facts, used, err));
 	/* kept with the plan: what the server itself found when it allowed this */
 	json_object_set(found, "checked", facts);
+	/* what a simulation answers from is no business of the workspace's */
+	if (str_eq(q.mode, "simulate") && json_object_get(wished, "recording") != NULL)
+		json_object_set(found, "recording", json_object_get(wished, "recording"));
 	*plan = found;
 	return ERR_NONE;
 }

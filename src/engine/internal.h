@@ -11,6 +11,7 @@
  * approvals.c  steps that other people have to say yes to
  * undo.c     taking back; what was left lying about
  * halt.c     the kill switch for drills
+ * simulate.c what a recording answers
  * answers.c  what the human said
  * ops.c      what a worker says: reads, intents, results, the end
  * workers.c  the zygote and the worker processes
@@ -332,6 +333,14 @@ bool run_undo_advance(struct live *live);
 bool debris_ask(struct live *live);
 void debris_remove(struct live *live, size_t step, const struct actor *actor);
 void debris_keep(struct live *live, size_t step, const char *reason, const struct actor *actor);
+
+/* simulate.c */
+bool simulating(const struct live *live);
+int64_t paced_ms(const struct live *live, int64_t ms); /* what a wait takes at the run's pace */
+json_t *simulate_job(const struct live *live, size_t step); /* owned */
+int64_t simulated_stamp(const struct live *live, int64_t at_ns);
+const json_t *simulated_answer(const struct live *live, const struct ask *ask);
+void simulate_asked(struct live *live, int64_t ask);
 
 /* halt.c */
 void halt_load(struct server *server);

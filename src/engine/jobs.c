@@ -57,6 +57,10 @@ static json_t *allowed_environments(const struct live *live)
 	const char *name;
 
 	json_object_foreach(json_object_get(live->plan, "environments"), name, row) {
+		if (simulating(live)) { /* nothing is touched */
+			json_array_append_new(list, json_string(name));
+			continue;
+		}
 		const json_t *mode;
 		size_t i;
 		json_array_foreach(json_object_get(row, "modes"), i, mode)
@@ -175,6 +179,8 @@ json_t *job_step(const struct live *live, size_t index, const char *phase)
 	json_put_int(clock, "t1_ns", live->run->t1.ns);
 	json_put_int(clock, "t2_ns", live->run->t2.ns);
 	json_put(job, "clock", clock);
+	if (simulating(live))
+		json_put(job, "recording", simulate_job(live, index));
 	free(key);
 	return job;
 }

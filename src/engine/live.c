@@ -29,6 +29,8 @@ bool plan_mode_allows(const struct live *live, const char *target)
 	const json_t *mode;
 	size_t i;
 
+	if (simulating(live)) /* nothing is touched */
+		return true;
 	json_array_foreach(json_object_get(environment, "modes"), i, mode)
 		if (str_eq(json_string_value(mode), live->run->mode))
 			return true;
@@ -327,7 +329,7 @@ static json_t *started_payload(struct server *server, const json_t *plan)
 /* Only what the engine itself relies on; the rest was checked where the plan was made. */
 static enum err_code check_plan(const json_t *plan, struct err *err)
 {
-	static const char *const modes[] = { "probe", "tabletop", "drill", "live" };
+	static const char *const modes[] = { "probe", "simulate", "tabletop", "drill", "live" };
 	const char *mode = json_str(plan, "mode", "");
 	const json_t *file, *steps = json_object_get(plan, "steps");
 	bool known = false;
@@ -339,7 +341,9 @@ static enum err_code check_plan(const json_t *plan, struct err *err)
 		known = known || str_eq(mode, modes[i]);
 	if (!known)
 		return err_set(
-			err, ERR_USAGE, "unknown mode \"%s\": probe, tabletop, drill or live", mode);
+			err, ERR_USAGE, "unknown mode \"%s\": probe, simulate, tabletop, drill or live", mode);
+	if (str_eq(mode, "simulate") && !json_is_object(json_object_get(plan, "recording")))
+		return err_set(err, ERR_USAGE, "a simulation needs a recording to answer from");
 	if (json_array_size(steps) == 0 || json_array_size(steps) > 10000)
 		return err_set(err, ERR_USAGE, "a plan has 1 to 10000 steps, this one has %zu",
 			json_array_size(steps));
@@ -360,6 +364,12 @@ static bool plan_has_secrets(const json_t *plan)
 	return false;
 }
 
+/* Whether a run of this mode calls anything outside. */
+static bool touches(const char *mode)
+{
+	return !str_eq(mode, "tabletop") && !str_eq(mode, "simulate");
+}
+
 struct live *live_adopt(struct server *server, struct run *run, json_t *plan)
 {
 	struct live *live = xmalloc(sizeof(*live));
@@ -369,7 +379,7 @@ struct live *live_adopt(struct server *server, struct run *run, json_t *plan)
 		.server = server, .id = run->id, .run = run, .plan = plan, .secrets_fd = -1
 	};
 	live->steps = xmalloc(count * sizeof(*live->steps));
-	live->secrets_needed = plan_has_secrets(plan) && !str_eq(json_str(plan, "mode", ""), "tabletop");
+	live->secrets_needed = plan_has_secrets(plan) && touches(json_str(plan, "mode", ""));
 	live->committed = run->next_pos;
 	live->next = server->lives;
 	server->lives = live;

@@ -300,6 +300,9 @@ static void on_measure(struct live *live, struct worker *worker, const json_t *m
 	json_t *payload = json_object();
 
 	take(payload, message, names, COUNT_OF(names));
+	if (simulating(live))
+		json_put_int(payload, "recovery_point_ns",
+			simulated_stamp(live, json_int(message, "recovery_point_ns", 0)));
 	json_put_str(payload, "step", live->run->steps[worker->step].id);
 	if (served(live, json_str(message, "service", ""))) {
 		live_emit(live, EVENT_RECOVERY_MEASURED, payload, NULL);
@@ -318,6 +321,7 @@ static void on_clock(struct live *live, struct worker *worker, const json_t *mes
 	(void)worker;
 	take(payload, message, names, COUNT_OF(names));
 	const char *clock = json_str(message, "clock", "");
+	json_put_int(payload, "at_ns", simulated_stamp(live, json_int(message, "at_ns", 0)));
 	if (!str_eq(clock, "t0") && !str_eq(clock, "t1")) {
 		json_decref(payload);
 		return;

@@ -156,7 +156,8 @@ enum err_code policy_allows(
 	const char *name;
 	json_t *target;
 
-	if (json_object_get(q->policy, "allow") == NULL)
+	if (json_object_get(q->policy, "allow") == NULL || str_eq(q->mode, "simulate") ||
+		str_eq(q->mode, "tabletop")) /* these touch nothing */
 		return ERR_NONE;
 	if (json_object_size(targets) == 0)
 		return check_one(q, NULL, used, err);

@@ -83,7 +83,7 @@ static void look_later(struct live *live, size_t index)
 		return;
 	}
 	live->steps[index].polling = true;
-	timer_start(live->server, every, look, live->id, (int64_t)index);
+	timer_start(live->server, paced_ms(live, every), look, live->id, (int64_t)index);
 }
 
 static void remember(struct live_step *own, const json_t *done)
@@ -177,5 +177,5 @@ int64_t wait_left_ms(const struct live *live, size_t index)
 	const int64_t whole =
 		until != NULL ? until_ms(step, until) : json_int(row, "wait_ms", 0);
 
-	return whole - elapsed(live, step);
+	return paced_ms(live, whole) - elapsed(live, step);
 }

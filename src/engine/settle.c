@@ -47,6 +47,8 @@ void step_settle_unknown(struct live *live, size_t index)
 
 	if (op == NULL)
 		step_after_settled(live, index);
+	else if (simulating(live))
+		ask_unknown(live, index, op, "a simulation cannot look at the world");
 	else if (worker_verify(live, index, op, &err) != ERR_NONE)
 		ask_unknown(live, index, op, err.text);
 }

@@ -30,6 +30,7 @@ int64_t step_ask(struct live *live, size_t step, const char *kind, int64_t level
 		json_object_update(payload, more);
 	json_decref(more);
 	live_emit(live, EVENT_STEP_ASKED, payload, NULL);
+	simulate_asked(live, id);
 	return id;
 }
 
@@ -438,7 +439,7 @@ static void after_failure(struct live *live, size_t index)
 		ask_failed(live, index, "failed");
 	} else if (failed && step->iteration + 1 < json_int(retry, "attempts", 1)) {
 		live->active++;
-		timer_start(live->server, retry_wait(retry, step->iteration), retry_due, live->id,
+		timer_start(live->server, paced_ms(live, retry_wait(retry, step->iteration)), retry_due, live->id,
 			(int64_t)index);
 	} else if (str_eq(policy, "continue") && failed) {
 		json_t *more = json_object();

@@ -407,6 +407,7 @@ static enum err_code step_answered(struct fold *fold)
 	if (ask == NULL)
 		return err_set(fold->err, ERR_PROTOCOL, "an answer to a question that is not open");
 	drop_ask(run, (size_t)(ask - run->asks));
+	fold->step->answers++;
 	if (fold->step->state == STEP_RUNNING)
 		span_open(fold->step, own_time(fold, fold->step), fold->event->wall);
 	else

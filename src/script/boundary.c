@@ -13,6 +13,7 @@
  * the same. */
 #include "failpoint.h"
 #include "job.h"
+#include "simulate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -211,7 +212,9 @@ static enum err_code run_read(
 	json_t *raw = json_object();
 
 	made->began = wall_now();
-	const enum err_code code = call_operation(call)->run(call, raw, err);
+	const enum err_code code = job->simulated != NULL
+					   ? simulate_answer(job, job->simulated, raw, err)
+					   : call_operation(call)->run(call, raw, err);
 	made->ended = wall_now();
 	err->world = WORLD_UNCHANGED;
 	mask_error(job, err);
@@ -237,7 +240,8 @@ enum err_code boundary_value(struct job *job, const char *op, json_t *args,
 		struct made made = { op, "", digest, args, wall_now(), { 0 } };
 		made.ended = made.began;
 		result = json_object();
-		json_put(result, "value", make(arg));
+		json_t *then = job_simulating(job) ? simulate_value(job, op, args) : NULL;
+		json_put(result, "value", then != NULL ? then : make(arg));
 		tell_read(job, &made, result, NULL);
 		code = ERR_NONE;
 	}
@@ -329,7 +333,9 @@ static enum err_code prepare(
 
 	made->began = wall_now();
 	if (code == ERR_NONE) {
-		if (call_operation(call)->prepare != NULL)
+		if (job->simulated != NULL)
+			json_object_update(raw, json_object_get(job->simulated, "before"));
+		else if (call_operation(call)->prepare != NULL)
 			code = call_operation(call)->prepare(call, raw, err);
 		call_free(call);
 	}
@@ -403,7 +409,8 @@ static enum err_code do_effect(struct job *job, struct made *made, json_t *args,
 		err->world = WORLD_UNCHANGED;
 	} else if (code == ERR_NONE) {
 		failpoint("effect.before", made->op);
-		code = call_operation(call)->run(call, raw, err);
+		code = job->simulated != NULL ? simulate_answer(job, job->simulated, raw, err)
+					      : call_operation(call)->run(call, raw, err);
 		failpoint("effect.after", made->op);
 	}
 	made->ended = wall_now();
@@ -496,10 +503,16 @@ enum err_code boundary_call(struct job *job, const char *op, const char *target,
 	if (!replayed(job, op, target, masked, digest, &code, result, err)) {
 		struct made made = { op, target, digest, masked, { 0 }, { 0 } };
 		channel_enter(&job->channel, IN_READ);
-		if (call_effect(call, NULL) == EFFECT_READ)
+		if (job_simulating(job) &&
+			(code = simulate_find(job, op, target, masked, &job->simulated, err)) != ERR_NONE) {
+			made.began = made.ended = wall_now();
+			tell_read(job, &made, NULL, err);
+		} else if (call_effect(call, NULL) == EFFECT_READ)
 			code = run_read(job, &made, call, result, err);
 		else
 			code = run_effect(job, &made, args, result, err);
+		json_decref(job->simulated);
+		job->simulated = NULL;
 		channel_enter(&job->channel, IN_LUA);
 	}
 	if (code == ERR_NONE)

@@ -25,6 +25,7 @@ struct job {
 	bool changed; /* an effect of this attempt has happened */
 	bool refused; /* the last error was the server's refusal */
 	struct mono progress_at;
+	json_t *simulated;	  /* mode simulate: the row that answers the call under way */
 	const char *compensating; /* phase undo: key of the operation the next call takes back */
 	json_t *compensated;	  /* keys of those that were taken back */
 };

@@ -1,6 +1,7 @@
 /* lua_api.c: the words a step has beside the capabilities.  docs/lua.md is their reference. */
 #include "lua_value.h"
 #include "sandbox.h"
+#include "simulate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -231,7 +232,7 @@ static void pause_for(lua_State *lua, int64_t ms)
 	struct job *job = sandbox_job(lua);
 
 	if (!job_replaying(job))
-		channel_pause(&job->channel, ms);
+		channel_pause(&job->channel, simulated_ms(job, ms));
 	sandbox_check(lua);
 }
 

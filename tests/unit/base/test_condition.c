@@ -83,6 +83,7 @@ static void sources(void **state)
 	expect("{\"item\":\"host\",\"equals\":\"h2\"}", true);
 	expect("{\"value\":\"lag_bytes\",\"below\":16777216}", true);
 	expect("{\"output\":\"check.list[0].up\"}", true);
+	expect("{\"value\":\".\",\"equals\":{\"lag_bytes\":100}}", true);
 	expect("{\"output\":\"check.list[1]\",\"equals\":7}", true);
 	expect("{\"output\":\"web/deep.ok\"}", true);
 }
