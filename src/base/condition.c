@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 32, NAME_BYTES = 256, TEXT_MAX = 8192 };
+enum { DEPTH_MAX = 32, NAME_BYTES = 256 };
 
 /* ------------------------------------------------------------------ paths */
 
@@ -202,8 +202,12 @@ static bool value_of(const json_t *condition, const struct condition_world *w, c
 		*out = json_at(w->value, path);
 	else if ((path = json_str(condition, "item", NULL)) != NULL)
 		*out = json_at(w->item, path);
+	else if (json_object_get(condition, "literal") != NULL)
+		*out = json_object_get(condition, "literal");
 	else
 		return false;
+	if (json_is_null(*out)) /* a plan has no other way to say that there is none */
+		*out = NULL;
 	return true;
 }
 
@@ -310,74 +314,4 @@ bool condition_matches(const json_t *condition)
 			if (condition_matches(row))
 				return true;
 	return false;
-}
-
-/* ------------------------------------------------------------------ in words */
-
-static enum err_code say(const json_t *condition, struct buf *out, struct err *err);
-
-static enum err_code say_list(
-	const json_t *list, const char *between, struct buf *out, struct err *err)
-{
-	const json_t *row;
-	size_t i;
-
-	json_array_foreach(list, i, row) {
-		if (i > 0)
-			TRY(buf_addf(out, err, " %s ", between));
-		TRY(say(row, out, err));
-	}
-	return ERR_NONE;
-}
-
-static const char *const sources[] = {"mode", "param", "output", "value", "item"};
-
-static enum err_code say_member(
-	const json_t *condition, const char *name, struct buf *out, struct err *err)
-{
-	const json_t *value = json_object_get(condition, name);
-
-	if (value == NULL)
-		return ERR_NONE;
-	char *text = json_is_string(value) ? xstrdup(json_string_value(value))
-					   : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-	const bool apart = out->len > 0 && out->data[out->len - 1] != ' ';
-	const enum err_code code = buf_addf(
-		out, err, "%s%s %s", apart ? " " : "", name, text != NULL ? text : "?");
-	free(text);
-	return code;
-}
-
-static enum err_code say(const json_t *condition, struct buf *out, struct err *err)
-{
-	const json_t *part;
-
-	if (json_is_array(condition))
-		return say_list(condition, "and", out, err);
-	if ((part = json_object_get(condition, "all")) != NULL)
-		return say_list(part, "and", out, err);
-	if ((part = json_object_get(condition, "any")) != NULL)
-		return say_list(part, "or", out, err);
-	if ((part = json_object_get(condition, "not")) != NULL) {
-		TRY(buf_addf(out, err, "not "));
-		return say(part, out, err);
-	}
-	for (size_t i = 0; i < COUNT_OF(sources); i++)
-		TRY(say_member(condition, sources[i], out, err));
-	for (size_t i = 0; i < COUNT_OF(operators); i++)
-		TRY(say_member(condition, operators[i].name, out, err));
-	return ERR_NONE;
-}
-
-char *condition_text(const json_t *condition, char *buf, size_t size)
-{
-	struct buf out;
-	struct err ignored = {0};
-
-	buf_init(&out, TEXT_MAX);
-	if (say(condition, &out, &ignored) != ERR_NONE)
-		ignored.code = ERR_NONE; /* cut where it became too long */
-	snprintf(buf, size, "%s", out.data != NULL ? out.data : "");
-	buf_release(&out);
-	return buf;
 }

@@ -176,31 +176,47 @@ static json_t *item_at(json_t *item, const char *path)
 	return item;
 }
 
-/* A condition is inherited by what has parameters and an item of its own: those of the place it was written in are
- * named as such.  scope NULL: parameters stay; item NULL: the item stays. */
-static void settle(json_t *condition, const char *scope, json_t *item)
+/* {"param": NAME, …} becomes what stands for that parameter where the condition was written. */
+static void settle_param(json_t *condition, const json_t *params)
 {
-	const char *path = json_str(condition, "item", NULL);
-	json_t *list = json_object_get(condition, "all"), *value;
-	size_t i;
+	json_t *value = json_object_get(params, json_str(condition, "param", ""));
+	const char *output = json_str(value, "output", NULL);
 
-	if (scope != NULL && json_object_get(condition, "param") != NULL &&
-		json_object_get(condition, "of") == NULL)
-		json_put_str(condition, "of", scope);
-	if (item != NULL && path != NULL) {
-		value = item_at(item, path);
+	if (output != NULL)
+		json_put_str(condition, "output", output);
+	else
 		json_put(condition, "literal", value != NULL ? json_incref(value) : json_null());
-		json_object_del(condition, "item");
-	}
-	if (list == NULL)
-		list = json_object_get(condition, "any");
-	json_array_foreach(list, i, value)
-		settle(value, scope, item);
-	if (json_object_get(condition, "not") != NULL)
-		settle(json_object_get(condition, "not"), scope, item);
+	json_object_del(condition, "param");
 }
 
-static void settle_all(struct spot *spot, const char *scope, json_t *item)
+static void settle_item(json_t *condition, json_t *item)
+{
+	json_t *value = item_at(item, json_str(condition, "item", ""));
+
+	json_put(condition, "literal", value != NULL ? json_incref(value) : json_null());
+	json_object_del(condition, "item");
+}
+
+/* A condition is inherited by what has parameters and an item of its own: those of the place it was written in are
+ * put in then.  params NULL: parameters stay; item NULL: the item stays. */
+static void settle(json_t *condition, const json_t *params, json_t *item)
+{
+	json_t *list = json_object_get(condition, "all"), *inner;
+	size_t i;
+
+	if (params != NULL && json_object_get(condition, "param") != NULL)
+		settle_param(condition, params);
+	if (item != NULL && json_object_get(condition, "item") != NULL)
+		settle_item(condition, item);
+	if (list == NULL)
+		list = json_object_get(condition, "any");
+	json_array_foreach(list, i, inner)
+		settle(inner, params, item);
+	if (json_object_get(condition, "not") != NULL)
+		settle(json_object_get(condition, "not"), params, item);
+}
+
+static void settle_all(struct spot *spot, const json_t *params, json_t *item)
 {
 	json_t *own = json_deep_copy(spot->when), *condition;
 	size_t i;
@@ -208,7 +224,7 @@ static void settle_all(struct spot *spot, const char *scope, json_t *item)
 	json_decref(spot->when);
 	spot->when = own;
 	json_array_foreach(own, i, condition)
-		settle(condition, scope, item);
+		settle(condition, params, item);
 }
 
 /* ------------------------------------------------------------------ going in */
@@ -398,7 +414,7 @@ static enum err_code write_runbook(struct writer *w, const struct spot *spot, co
 	inner.loop = NO_STEP;
 	inner.prefix = frame.prefix;
 	inner.owner = NULL; /* the runbook has its own */
-	settle_all(&inner, spot->frame->scope != NULL ? spot->frame->scope : "", NULL);
+	settle_all(&inner, spot->frame->params, NULL);
 	enum err_code code = check_depth(w, &inner, id);
 	if (code == ERR_NONE)
 		code = inner_params(w, spot, row, document, &frame.params);

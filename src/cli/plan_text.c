@@ -1,4 +1,4 @@
-/* plan_text.c: the steps of a plan as lines: groups before their members, conditions in words. */
+/* plan_text.c: the steps of a plan as lines: groups before their members. */
 #include "plan_text.h"
 
 #include <stdlib.h>
@@ -6,124 +6,11 @@
 
 enum { ID_WIDTH = 20, CONDITION_MAX = 4096 };
 
-/* ------------------------------------------------------------------ conditions in words */
-
-static const struct {
-	const char *op, *words;
-} operators[] = {
-	{ "equals", "is" },
-	{ "not_equals", "is not" },
-	{ "in", "is one of" },
-	{ "above", "is above" },
-	{ "below", "is below" },
-	{ "at_least", "is at least" },
-	{ "at_most", "is at most" },
-	{ "between", "is between" },
-	{ "matches", "matches" },
-};
-
-static void add_condition(struct buf *out, const json_t *condition, bool inner);
-
-/* A buffer that is full cuts the text: it is only shown. */
-static void add(struct buf *out, const char *text)
-{
-	struct err ignored;
-	const enum err_code cut = buf_add(out, text, strlen(text), &ignored);
-
-	(void)cut;
-}
-
-static void add_value(struct buf *out, const json_t *value)
-{
-	char *text = json_is_string(value) ? xstrdup(json_string_value(value)) : json_line(value);
-
-	add(out, text);
-	free(text);
-}
-
-static void add_list(struct buf *out, const json_t *list, const char *between)
-{
-	size_t i;
-	const json_t *value;
-
-	if (!json_is_array(list)) {
-		add_value(out, list);
-		return;
-	}
-	json_array_foreach(list, i, value) {
-		add(out, i > 0 ? between : "");
-		add_value(out, value);
-	}
-}
-
-static void add_all(struct buf *out, const json_t *list, const char *between, bool inner)
-{
-	const json_t *one;
-	size_t i;
-
-	add(out, inner && json_array_size(list) > 1 ? "(" : "");
-	json_array_foreach(list, i, one) {
-		add(out, i > 0 ? between : "");
-		add_condition(out, one, true);
-	}
-	add(out, inner && json_array_size(list) > 1 ? ")" : "");
-}
-
-/* "servers[0].state is up" */
-static void add_comparison(struct buf *out, const json_t *condition)
-{
-	static const char *const subjects[] = { "param", "output", "item", "value" };
-	const json_t *operand = json_object_get(condition, "exists");
-
-	for (size_t i = 0; i < COUNT_OF(subjects); i++) {
-		const char *path = json_str(condition, subjects[i], NULL);
-		if (path != NULL)
-			add(out, path[0] != '\0' ? path : i == 2 ? "the item" : "the value");
-	}
-	if (json_object_get(condition, "literal") != NULL)
-		add_value(out, json_object_get(condition, "literal"));
-	add(out, " ");
-	if (operand != NULL) {
-		add(out, json_is_true(operand) ? "is there" : "is not there");
-		return;
-	}
-	for (size_t i = 0; i < COUNT_OF(operators); i++) {
-		operand = json_object_get(condition, operators[i].op);
-		if (operand == NULL)
-			continue;
-		add(out, operators[i].words);
-		add(out, " ");
-		add_list(out, operand, strcmp(operators[i].op, "between") == 0 ? " and " : ", ");
-		return;
-	}
-	add(out, "holds");
-}
-
-static void add_condition(struct buf *out, const json_t *condition, bool inner)
-{
-	if (json_object_get(condition, "all") != NULL) {
-		add_all(out, json_object_get(condition, "all"), " and ", inner);
-	} else if (json_object_get(condition, "any") != NULL) {
-		add_all(out, json_object_get(condition, "any"), " or ", inner);
-	} else if (json_object_get(condition, "not") != NULL) {
-		add(out, "not ");
-		add_condition(out, json_object_get(condition, "not"), true);
-	} else if (json_object_get(condition, "mode") != NULL) {
-		add(out, "mode is ");
-		add_list(out, json_object_get(condition, "mode"), " or ");
-	} else {
-		add_comparison(out, condition);
-	}
-}
-
 static void print_condition(const json_t *condition)
 {
-	struct buf text;
+	char text[CONDITION_MAX];
 
-	buf_init(&text, CONDITION_MAX);
-	add_condition(&text, condition, false);
-	print_safe(stdout, text.data != NULL ? text.data : "");
-	buf_release(&text);
+	print_safe(stdout, condition_text(condition, text, sizeof(text)));
 }
 
 /* ------------------------------------------------------------------ what belongs to a step */

@@ -155,14 +155,32 @@ static void malformed(void **state)
 	free(deep);
 }
 
+static void literals(void **state)
+{
+	(void)state;
+	expect("{\"literal\":\"west\",\"not_equals\":\"south\"}", true);
+	expect("{\"literal\":\"west\",\"equals\":\"south\"}", false);
+	expect("{\"literal\":7,\"above\":6}", true);
+	expect("{\"literal\":\"up\",\"matches\":\"^u\"}", true);
+	/* there is none */
+	expect("{\"literal\":null,\"not_equals\":\"south\"}", false);
+	expect("{\"literal\":null}", false);
+	expect("{\"literal\":null,\"exists\":false}", true);
+}
+
 static void in_words(void **state)
 {
 	json_t *tree = parse("{\"all\":[{\"output\":\"check.lag\",\"below\":6},{\"not\":{\"mode\":\"live\"}}]}");
 	char text[200];
 
 	(void)state;
-	assert_string_equal(condition_text(tree, text, sizeof(text)), "output check.lag below 6 and not mode live");
+	assert_string_equal(condition_text(tree, text, sizeof(text)), "check.lag is below 6 and not (mode is live)");
 	assert_int_equal(strlen(condition_text(tree, text, 10)), 9);
+	json_decref(tree);
+	tree = parse("[{\"any\":[{\"mode\":[\"drill\",\"live\"]},{\"item\":\"\",\"in\":[\"a\",2]}]},{\"value\":\"x[0].y\",\"between\":[1,3]},"
+		     "{\"param\":\"p\"},{\"literal\":\"w\",\"exists\":false}]");
+	assert_string_equal(condition_text(tree, text, sizeof(text)),
+		"(mode is drill or live or the item is one of a, 2) and x[0].y is between 1 and 3 and p holds and w is not there");
 	json_decref(tree);
 }
 
@@ -175,6 +193,7 @@ int main(void)
 		cmocka_unit_test(nesting),
 		cmocka_unit_test(the_server_does_not_match),
 		cmocka_unit_test(malformed),
+		cmocka_unit_test(literals),
 		cmocka_unit_test(in_words),
 	};
 

@@ -272,10 +272,10 @@ static void a_nested_runbook(void **state)
 		"{'id': 'web/start/1', 'title': 'Start (a)', 'owner': 'web', 'kind': 'script', 'needs': ['promote'], 'uses': {'action.run': "
 		"['tools']}, 'level': 1, 'expect_ms': 0, 'timeout_ms': 0, 'on_failure': 'ask', 'marks': [], 'time': 'machine', 'script': "
 		"{'file': 'start-web.yaml', 'line': 15, 'source': 'action.run(\\'tools\\', {name = \\'start\\', args = {host = host}})'}, "
-		"'within': ['web', 'web/start'], 'scope': 'web', 'item': 'a', 'item_name': 'host', 'when': {'param': 'zone', 'equals': 'b', "
-		"'of': ''}}");
+		"'within': ['web', 'web/start'], 'scope': 'web', 'item': 'a', 'item_name': 'host', 'when': {'literal': 'b', 'equals': "
+		"'b'}}");
 	/* its own parameters, and those of the place where it is nested */
-	has(p, "web/check", "when", "{'all': [{'param': 'zone', 'equals': 'b', 'of': ''}, {'param': 'limit', 'above': 10000}]}");
+	has(p, "web/check", "when", "{'all': [{'literal': 'b', 'equals': 'b'}, {'param': 'limit', 'above': 10000}]}");
 	has(p, "web/check", "marks", "[{'service': 'web', 'reached': 'verified'}]");
 	has(p, "end", "when", "{'all': [{'output': 'web/check.state', 'matches': '^(up|ok)$'}, {'output': 'web/start/1.url', 'exists': true}]}");
 	/* its service and its file are part of the plan */
@@ -320,10 +320,9 @@ static void a_runbook_in_a_runbook_in_a_for_each(void **state)
 	has(p, "sites/2/web/start/1", "scope", "'sites/2/web'");
 	has(p, "sites/2/web/start/1", "item", "'h'");
 	has(p, "sites/2/web/start/1", "items", "{'site': {'at': 'west'}, 'host': 'h'}");
-	/* the item of the outer for_each is a value by then, the parameters of the outer runbook have its name */
+	/* the item of the outer for_each and the parameters of the outer runbook are values by then */
 	has(p, "sites/2/web/start/1", "when",
-		"{'all': [{'literal': 'west', 'not_equals': 'south'}, {'all': [{'param': 'n', 'at_least': 1, 'of': 'sites/2'}, {'param': 'n', "
-		"'at_most': 5, 'of': 'sites/2'}]}]}");
+		"{'all': [{'literal': 'west', 'not_equals': 'south'}, {'all': [{'literal': 2, 'at_least': 1}, {'literal': 2, 'at_most': 5}]}]}");
 	has(p, "sites/2/prepare", "when", "{'item': 'at', 'not_equals': 'south'}");
 	has(p, "sites/2/prepare", "item", "{'at': 'west'}");
 	has(p, "sites", "when", NULL);
