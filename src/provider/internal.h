@@ -12,6 +12,7 @@ extern const struct provider borg_provider;
 extern const struct provider command_provider;
 extern const struct provider dns_provider;
 extern const struct provider files_provider;
+extern const struct provider git_provider;
 extern const struct provider haproxy_provider;
 extern const struct provider http_provider;
 extern const struct provider keepalived_provider;

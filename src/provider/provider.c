@@ -13,6 +13,7 @@ const struct provider *const providers[] = {
 	&command_provider,
 	&dns_provider,
 	&files_provider,
+	&git_provider,
 	&haproxy_provider,
 #ifdef HAVE_LIBCURL
 	&http_provider,
