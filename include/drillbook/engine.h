@@ -7,6 +7,8 @@
 
 #include "drillbook/base.h"
 
+enum { PARALLEL_STEPS = 8 }; /* of one run; a runbook can only allow fewer */
+
 struct server_options {
 	const char *data_dir;
 	const char *version;

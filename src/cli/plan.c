@@ -45,11 +45,16 @@ static void print_head(const json_t *plan)
 	const json_t *final = plan_point_of_no_return(plan, &first);
 	if (final != NULL)
 		printf("  point of no return: before step %zu, %s\n", first, json_str(final, "id", ""));
-	putchar('\n');
 }
 
-static int with_plan(
-	const struct args *args, const char *mode, int (*use)(json_t *plan), struct err *err)
+static int plan_json(const struct args *args, json_t *plan)
+{
+	(void)args;
+	return print_json(plan);
+}
+
+static int with_plan(const struct args *args, const char *mode,
+	int (*use)(const struct args *args, json_t *plan), struct err *err)
 {
 	struct desk desk;
 	json_t *plan;
@@ -60,14 +65,16 @@ static int with_plan(
 	if (cli_plan(&desk, args, args->word_count > 0 ? args->words[0] : NULL,
 			mode ? mode : "drill", &plan, err) ==
 		ERR_NONE)
-		status = use(plan);
+		status = use(args, plan);
 	desk_close(&desk);
 	return status;
 }
 
-static int print_plan(json_t *plan)
+static int print_plan(const struct args *args, json_t *plan)
 {
 	print_head(plan);
+	print_outlook(args, plan);
+	putchar('\n');
 	plan_walk(plan, print_plan_step);
 	puts("\nNothing was run. drillbook run --mode probe does the reads only.");
 	json_decref(plan);
@@ -77,7 +84,7 @@ static int print_plan(json_t *plan)
 static int plan_run(const struct args *args, struct err *err)
 {
 	return with_plan(args, option_value(args, "mode"),
-		option_flag(args, "json") ? print_json : print_plan, err);
+		option_flag(args, "json") ? plan_json : print_plan, err);
 }
 
 const struct command command_plan = {
@@ -150,9 +157,11 @@ static void print_offline_step(const struct plan_line *line)
 	putchar('\n');
 }
 
-static int print_offline(json_t *plan)
+static int print_offline(const struct args *args, json_t *plan)
 {
+	(void)args;
 	print_head(plan);
+	putchar('\n');
 	plan_walk(plan, print_offline_step);
 	json_decref(plan);
 	return 0;
@@ -191,7 +200,7 @@ static int show_run(const struct args *args, struct err *err)
 		return print_log(args, err);
 	return with_plan(args, NULL,
 		option_flag(args, "offline") ? print_offline
-		: option_flag(args, "json")  ? print_json
+		: option_flag(args, "json")  ? plan_json
 					     : print_plan,
 		err);
 }

@@ -17,6 +17,10 @@ void plan_walk(const json_t *plan, void (*line)(const struct plan_line *line));
 /* The first step with an irreversible effect and its number; NULL when there is none. */
 const json_t *plan_point_of_no_return(const json_t *plan, size_t *number);
 
+/* How long it would take by earlier runs of the same mode, else by the author's expectations; nothing when neither says
+ * enough. */
+void print_outlook(const struct args *args, json_t *plan);
+
 /* One step as `drillbook plan` shows it. */
 void print_plan_step(const struct plan_line *line);
 /* What it uses (each behind `does`), its condition, who approves, what is waited for; each line behind `lead`. */

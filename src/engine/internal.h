@@ -40,7 +40,6 @@
 #include <uv.h>
 
 enum {
-	PARALLEL_STEPS = 8,  /* of one run */
 	LINGER_MS = 3000,    /* a server that nobody needs */
 	STALE_MS = 60000,    /* a confirmed intent older than this is prepared again */
 	STOP_TERM_MS = 3000, /* after a polite stop */

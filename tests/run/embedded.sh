@@ -29,4 +29,6 @@ for round in 1 2; do
 	check "orders are acknowledged" until_ok 5000 acknowledged_after "$(now_ms)" 10
 	counted_after=$(now_ms)
 done
+plan_says() { book plan failover | grep -qE 'is back after .* nine times in ten within .*2 earlier drill runs'; }
+check "the plan says how long it will take" plan_says
 finish
