@@ -2,11 +2,27 @@
  * mistakes or whose parameters have no values yet. */
 #include "plan.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* As it is typed: a list is "one,two". */
+static json_t *default_json(const struct node *fallback)
+{
+	char *text = NULL;
+
+	for (const struct node *n = texts_first(fallback); n != NULL; n = texts_next(fallback, n)) {
+		char *longer = xasprintf("%s%s%s", text != NULL ? text : "", text != NULL ? "," : "", n->text);
+		free(text);
+		text = longer;
+	}
+	json_t *out = text != NULL ? json_text(text, strlen(text)) : json_null();
+	free(text);
+	return out;
+}
 
 static json_t *params_json(const struct document *document)
 {
-	static const char *const texts[] = {"default", "min", "max", "help"};
+	static const char *const texts[] = {"min", "max", "help"};
 	const struct node *params = node_get(document->root, "params");
 	json_t *list = json_array();
 
@@ -17,12 +33,15 @@ static json_t *params_json(const struct document *document)
 		json_t *row = json_object();
 		json_put_str(row, "name", p->key);
 		json_put_str(row, "type", type != NULL ? type : "string");
+		json_put(row, "default", default_json(node_get(p, "default")));
 		for (size_t i = 0; i < COUNT_OF(texts); i++)
 			json_put_str(row, texts[i], node_text(p, texts[i]));
 		json_put(row, "choices", texts_json(node_get(p, "choices")));
 		if (required != NULL && !node_bool(required, &must))
 			must = true;
-		json_put_flag(row, "required", must && node_get(p, "default") == NULL);
+		/* a secret is no part of a plan: it is asked for later */
+		json_put_flag(row, "required",
+			must && node_get(p, "default") == NULL && !str_eq(type, "secret"));
 		json_array_append_new(list, row);
 	}
 	return list;

@@ -83,6 +83,11 @@ enum err_code plan_watch(struct planner *planner, const struct spot *spot, const
 struct ref_view plan_view(struct planner *planner, const struct spot *spot, const struct step_row *row);
 /* Full id of a row as seen from a spot; owned. */
 char *plan_id(const struct spot *spot, long row);
+/* Conditions (taken over) with what params and item hold put in for the names: what inherits them has its own.  params
+ * NULL: parameters stay; item NULL: the item stays.  Owned. */
+json_t *plan_settled(json_t *conditions, const json_t *params, json_t *item);
+/* A member of an item, by a path as conditions have it; NULL when it is not there. */
+json_t *plan_item_at(json_t *item, const char *path);
 json_t *plan_runbook_json(const struct document *document);
 /* Targets that parameters name. */
 void plan_param_targets(struct planner *planner, const struct document *document, const json_t *params);

@@ -154,79 +154,6 @@ static enum err_code close_group(struct writer *w, const struct spot *spot, cons
 	return add_step(w, spot, step, condition);
 }
 
-/* ------------------------------------------------------------------ conditions of outer places */
-
-/* A member of an item, by a path as conditions have it; NULL when it is not there. */
-static json_t *item_at(json_t *item, const char *path)
-{
-	char name[128];
-
-	while (item != NULL && *path != '\0') {
-		const size_t len = strcspn(path, ".[");
-		if (*path == '[') {
-			item = json_array_get(item, (size_t)strtol(path + 1, NULL, 10));
-			path = strchr(path, ']') + 1;
-		} else {
-			snprintf(name, sizeof(name), "%.*s", (int)len, path);
-			item = json_object_get(item, name);
-			path += len;
-		}
-		path += *path == '.';
-	}
-	return item;
-}
-
-/* {"param": NAME, …} becomes what stands for that parameter where the condition was written. */
-static void settle_param(json_t *condition, const json_t *params)
-{
-	json_t *value = json_object_get(params, json_str(condition, "param", ""));
-	const char *output = json_str(value, "output", NULL);
-
-	if (output != NULL)
-		json_put_str(condition, "output", output);
-	else
-		json_put(condition, "literal", value != NULL ? json_incref(value) : json_null());
-	json_object_del(condition, "param");
-}
-
-static void settle_item(json_t *condition, json_t *item)
-{
-	json_t *value = item_at(item, json_str(condition, "item", ""));
-
-	json_put(condition, "literal", value != NULL ? json_incref(value) : json_null());
-	json_object_del(condition, "item");
-}
-
-/* A condition is inherited by what has parameters and an item of its own: those of the place it was written in are
- * put in then.  params NULL: parameters stay; item NULL: the item stays. */
-static void settle(json_t *condition, const json_t *params, json_t *item)
-{
-	json_t *list = json_object_get(condition, "all"), *inner;
-	size_t i;
-
-	if (params != NULL && json_object_get(condition, "param") != NULL)
-		settle_param(condition, params);
-	if (item != NULL && json_object_get(condition, "item") != NULL)
-		settle_item(condition, item);
-	if (list == NULL)
-		list = json_object_get(condition, "any");
-	json_array_foreach(list, i, inner)
-		settle(inner, params, item);
-	if (json_object_get(condition, "not") != NULL)
-		settle(json_object_get(condition, "not"), params, item);
-}
-
-static void settle_all(struct spot *spot, const json_t *params, json_t *item)
-{
-	json_t *own = json_deep_copy(spot->when), *condition;
-	size_t i;
-
-	json_decref(spot->when);
-	spot->when = own;
-	json_array_foreach(own, i, condition)
-		settle(condition, params, item);
-}
-
 /* ------------------------------------------------------------------ going in */
 
 /* A spot in the group whose closing step is id, with one condition more (taken over; may be NULL). */
@@ -332,7 +259,7 @@ static void given_param(struct writer *w, const struct spot *spot, const struct 
 		free(full);
 	} else {
 		const char *path = condition_item(&context, one);
-		*out = path != NULL ? json_incref(item_at(spot->item, path)) : NULL;
+		*out = path != NULL ? json_incref(plan_item_at(spot->item, path)) : NULL;
 	}
 }
 
@@ -414,7 +341,7 @@ static enum err_code write_runbook(struct writer *w, const struct spot *spot, co
 	inner.loop = NO_STEP;
 	inner.prefix = frame.prefix;
 	inner.owner = NULL; /* the runbook has its own */
-	settle_all(&inner, spot->frame->params, NULL);
+	inner.when = plan_settled(inner.when, spot->frame->params, NULL);
 	enum err_code code = check_depth(w, &inner, id);
 	if (code == ERR_NONE)
 		code = inner_params(w, spot, row, document, &frame.params);
@@ -490,7 +417,7 @@ static enum err_code write_turn(struct writer *w, const struct spot *spot, const
 {
 	struct spot inner = enter(spot, row, id, NULL);
 	if (spot->item != NULL)
-		settle_all(&inner, NULL, spot->item);
+		inner.when = plan_settled(inner.when, NULL, spot->item);
 	const char *turn = arena_printf(&w->arena, "%s/%zu", id, number);
 	bool ignored;
 

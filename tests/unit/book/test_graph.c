@@ -666,6 +666,44 @@ static void services_and_what_they_depend_on(void **state)
 	fixture_release(&f);
 }
 
+/* ------------------------------------------------------------------ for screens */
+
+static void the_outline(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	shop(&f);
+	put_file(f.dir, "all.yaml",
+		"runbook: All\nversion: 1\nparams: {hosts: {type: strings, default: [a, b]}, n: {default: 3}, key: {type: secret}, must: {}}\nsteps:\n"
+		"  - {id: g, invariant: [{id: i, every: 1s, run: log(1)}], steps: [{id: a, approve: x}]}\n  - {id: w, runbook: start-web}\n");
+	fixture_open(&f);
+	json_t *o = workspace_outline(f.workspace, "all"), *row;
+	size_t i;
+	char kinds[128] = "", needed[128] = "", defaults[128] = "";
+	json_array_foreach(json_object_get(o, "steps"), i, row)
+		snprintf(kinds + strlen(kinds), sizeof(kinds) - strlen(kinds), "%s:%s ", json_str(row, "id", ""), json_str(row, "kind", ""));
+	json_array_foreach(json_object_get(o, "params"), i, row) {
+		if (json_flag(row, "required", false))
+			snprintf(needed + strlen(needed), sizeof(needed) - strlen(needed), "%s ", json_str(row, "name", ""));
+		snprintf(defaults + strlen(defaults), sizeof(defaults) - strlen(defaults), "%s ", json_str(row, "default", "-"));
+	}
+	assert_string_equal(kinds, "g:group i:watch a:approve w:runbook ");
+	assert_string_equal(needed, "must ");
+	assert_string_equal(defaults, "a,b 3 - - ");
+	json_decref(o);
+	/* groups and nested runbooks count as what they are made of */
+	json_t *summary = workspace_summary(f.workspace);
+	json_array_foreach(json_object_get(summary, "runbooks"), i, row)
+		if (str_eq(json_str(row, "name", NULL), "all")) {
+			assert_int_equal(json_int(row, "steps", 0), 3);
+			assert_int_equal(json_int(row, "level", 0), 1);
+			assert_true(json_flag(row, "valid", false));
+		}
+	json_decref(summary);
+	fixture_release(&f);
+}
+
 /* ------------------------------------------------------------------ large */
 
 static void three_hundred_steps_in_forty_branches(void **state)
@@ -710,6 +748,7 @@ int main(void)
 		cmocka_unit_test(the_new_forms_of_a_step),
 		cmocka_unit_test(simulate_and_tabletop_touch_nothing),
 		cmocka_unit_test(secrets_are_typed_not_given),
+		cmocka_unit_test(the_outline),
 		cmocka_unit_test(services_in_waves),
 		cmocka_unit_test(services_and_what_they_depend_on),
 		cmocka_unit_test(three_hundred_steps_in_forty_branches),
