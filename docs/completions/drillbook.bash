@@ -23,6 +23,7 @@ declare -A _drillbook_options=(
 	[providers]="--json"
 	[schema]=""
 	[keys]="--json --yaml --man"
+	[secret]="--json"
 	[server]="--force --foreground --team --json"
 	[whoami]="--json"
 )
@@ -69,6 +70,7 @@ _drillbook() {
 			providers) words=$("${_drillbook_call[@]}" providers 2>/dev/null | awk -F: '/^[a-z]/ {print $1}') ;;
 			journal) words="check rebuild" ;;
 			schema) words="drillbook services targets drills runbook" ;;
+			secret) words="check give" ;;
 			server) words="start run stop status" ;;
 			esac
 		fi

@@ -56,6 +56,9 @@ int client_fd(const struct client *client);   /* for poll */
 /* Sends a request {"do": what, …members of body}; body is stolen, may be NULL.  Waits for the answer; pushes that come
  * meanwhile are kept for client_next.  *answer (owned, may be NULL) is the whole answer object. */
 enum err_code client_ask(struct client *client, const char *what, json_t *body, json_t **answer, struct err *err) MUST_CHECK;
+/* The same with a descriptor beside it (-1 = none), which stays the caller's. */
+enum err_code client_ask_with(struct client *client, const char *what, json_t *body, int fd, json_t **answer,
+	struct err *err) MUST_CHECK;
 /* Sends without waiting; the answer comes through client_next as {"id": n, …}. */
 enum err_code client_send(struct client *client, const char *what, json_t *body, int64_t *id, struct err *err) MUST_CHECK;
 /* The next push or late answer: waits up to timeout_ms (0 = only what is there).  *out NULL when none came.

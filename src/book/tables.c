@@ -86,10 +86,12 @@ static const struct shape services = {.name = "services.yaml", .keys = services_
 
 static const struct key secret_keys[] = {
 	{.name = "file", .type = VALUE_TEXT, .help = "path, absolute or in the workspace"},
-	{.name = "env", .type = VALUE_TEXT, .help = "name of an environment variable"},
+	{.name = "env", .type = VALUE_TEXT, .help = "name of an environment variable of the command that starts the run"},
 	{.name = "command", .type = VALUE_TEXTS, .help = "a program and its arguments; it prints the secret"},
+	{.name = "typed", .type = VALUE_BOOL, .help = "true: asked of who starts the run, and again after a restart of the server"},
+	{.name = "prompt", .type = VALUE_TEXT, .with = WITH("typed"), .help = "what is asked"},
 	END};
-static const char *const secret_sources[] = {"file", "env", "command", NULL};
+static const char *const secret_sources[] = {"file", "env", "command", "typed", NULL};
 static const struct shape secret = {
 	.name = "a secret", .keys = secret_keys, .one_of = secret_sources};
 

@@ -42,7 +42,7 @@ struct command {
 extern const struct command command_act, command_answer, command_attach, command_halt, command_compare, command_doctor, command_history,
 	command_journal, command_keys, command_lint, command_list, command_plan,
 	command_play, command_providers, command_report,
-	command_run, command_schema, command_server, command_show, command_trust, command_tui,
+	command_run, command_schema, command_secret, command_server, command_show, command_trust, command_tui,
 	command_verify, command_whoami;
 extern const struct command *const commands[];
 extern const size_t command_count;

@@ -11,7 +11,7 @@ const struct command *const commands[] = { &command_tui, &command_run, &command_
 	&command_list, &command_show, &command_lint, &command_trust, &command_plan,
 	&command_history, &command_report, &command_compare, &command_play,
 	&command_verify, &command_journal, &command_doctor,
-	&command_providers, &command_schema, &command_keys, &command_server,
+	&command_providers, &command_schema, &command_keys, &command_secret, &command_server,
 	&command_whoami };
 const size_t command_count = COUNT_OF(commands);
 

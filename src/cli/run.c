@@ -1,5 +1,6 @@
 /* run.c: start a runbook and follow it. */
 #include "recording.h"
+#include "secret.h"
 
 #include <unistd.h>
 
@@ -65,7 +66,8 @@ static int run(const struct args *args, struct err *err)
 	if (cli_start_request(args, plan, &request, err) != ERR_NONE ||
 		cli_connect(&client, args, CLIENT_START_SERVER, err) != ERR_NONE)
 		goto out;
-	const enum err_code code = client_ask(client, "start", request, &answer, err);
+	const enum err_code code = cli_ask_start(
+		client, plan, isatty(0) && isatty(1), request, &answer, err);
 	request = NULL;
 	if (code == ERR_NONE)
 		status = follow(args, client, json_int(answer, "run", 0), err);

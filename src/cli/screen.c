@@ -1,5 +1,6 @@
 /* screen.c: everything a screen needs besides its server: the workspace, settings, keys. */
 #include "screen.h"
+#include "secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,13 +39,13 @@ static enum err_code start_with(
 	TRY(cli_plan(&looker->desk, args, json_str(what, "runbook", ""),
 		json_str(what, "mode", "drill"), &plan, err));
 	enum err_code code = cli_start_request(args, plan, &request, err);
-	json_decref(plan);
 	if (code == ERR_NONE)
-		code = client_ask(looker->client, "start", request, &answer, err);
+		code = cli_ask_start(looker->client, plan, false, request, &answer, err);
 	else
 		json_decref(request);
 	if (code == ERR_NONE)
 		*run = json_int(answer, "run", 0);
+	json_decref(plan);
 	json_decref(answer);
 	return code;
 }

@@ -64,6 +64,9 @@ static void clean_environment(void)
 		if (str_starts(*at, "DRILLBOOK_") || str_starts(*at, "ASAN_") ||
 			str_starts(*at, "UBSAN_") || str_starts(*at, "LSAN_"))
 			own[count++] = xstrdup(*at);
+	/* what is dropped must not be read in /proc/PID/environ either: that shows where it stood at the start */
+	for (char **at = environ; at != NULL && *at != NULL; at++)
+		explicit_bzero(*at, strlen(*at));
 	clearenv();
 	for (size_t i = 0; i < COUNT_OF(kept); i++)
 		if (values[i] != NULL)

@@ -27,6 +27,7 @@ struct examination {
 	json_t *body; /* the request */
 	uv_poll_t poll;
 	int fd, pidfd;
+	int given_fd; /* secrets that came with the request; -1 = none */
 	struct buf out;
 	bool over;
 };
@@ -164,7 +165,10 @@ static void end_examination(struct examination *look, const struct err *why)
 	else if (json_parse(look->out.data != NULL ? look->out.data : "", look->out.len, &result, &err) != ERR_NONE)
 		err_set(&err, ERR_SYSTEM, "the server could not look at the workspace (see its log)");
 	if (conn != NULL && !server->stopping) /* who asked may have left: then nothing starts */
-		start_examined(conn, look->body, result, err.code != ERR_NONE ? &err : NULL);
+		start_examined(
+			conn, look->body, look->given_fd, result, err.code != ERR_NONE ? &err : NULL);
+	else if (look->given_fd >= 0)
+		close(look->given_fd);
 	syscall(SYS_pidfd_send_signal, look->pidfd, SIGKILL, NULL, 0);
 	close(look->pidfd);
 	json_decref(result);
@@ -254,7 +258,7 @@ static enum err_code spawn(struct examination *look, const json_t *asked, struct
 	return ERR_NONE;
 }
 
-enum err_code examine_begin(struct conn *conn, const json_t *body, struct err *err)
+static enum err_code begin(struct conn *conn, const json_t *body, int given_fd, struct err *err)
 {
 	struct server *server = conn->server;
 	size_t running = 0;
@@ -265,7 +269,8 @@ enum err_code examine_begin(struct conn *conn, const json_t *body, struct err *e
 	if (running >= AT_ONCE)
 		return err_set(err, ERR_HELD, "%zu starts are being looked at: try again in a moment", running);
 	struct examination *look = xmalloc(sizeof(*look));
-	*look = (struct examination){ .server = server, .conn = conn->id, .id = ++server->last_id };
+	*look = (struct examination){ .server = server, .conn = conn->id, .id = ++server->last_id,
+		.given_fd = given_fd };
 	json_t *asked = question(conn, body);
 	const enum err_code code = spawn(look, asked, err);
 	json_decref(asked);
@@ -282,4 +287,13 @@ enum err_code examine_begin(struct conn *conn, const json_t *body, struct err *e
 	uv_poll_start(&look->poll, UV_READABLE, readable);
 	timer_start(server, EXAMINE_MS, overdue, look->id, 0);
 	return ERR_NONE;
+}
+
+enum err_code examine_begin(struct conn *conn, const json_t *body, int given_fd, struct err *err)
+{
+	const enum err_code code = begin(conn, body, given_fd, err);
+
+	if (code != ERR_NONE && given_fd >= 0)
+		close(given_fd);
+	return code;
 }

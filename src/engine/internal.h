@@ -180,6 +180,7 @@ struct live {
 	int waiting; /* of them, those that wait for the secrets */
 	bool dirty, ending, sealed;
 	int secrets_fd; /* sealed memfd, -1 = none yet */
+	int given_fd;	/* what a person gave for it (env, typed); never read here; -1 = nothing */
 	bool secrets_needed, secrets_pending;
 	int64_t lead_conn;
 	int64_t committed; /* events on disk */
@@ -402,7 +403,9 @@ enum err_code policy_intent(struct live *live, const char *target, struct err *e
 /* examine.c */
 bool examine_needed(struct server *server);
 /* Ends in start_examined, some time later. */
-enum err_code examine_begin(struct conn *conn, const json_t *body, struct err *err) MUST_CHECK;
+/* given_fd: secrets that came with it, taken over; -1 = none. */
+enum err_code examine_begin(
+	struct conn *conn, const json_t *body, int given_fd, struct err *err) MUST_CHECK;
 /* What the examination found against the policy: the plan that may run (borrowed from result), and the
  * overridden rules, added to used. */
 enum err_code examined(struct conn *conn, const json_t *body, const json_t *result, json_t **plan,
@@ -445,8 +448,8 @@ void people_changed(struct server *server, int64_t run);
 /* request.c */
 void request_handle(struct conn *conn, const json_t *request);
 /* Goes on with a start; why is set when it could not be looked at. */
-void start_examined(
-	struct conn *conn, const json_t *body, const json_t *result, const struct err *why);
+void start_examined(struct conn *conn, const json_t *body, int given_fd, const json_t *result,
+	const struct err *why);
 
 /* forecast.c */
 void forecasts_make(struct server *server); /* of the runs that have moved and are watched */

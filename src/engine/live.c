@@ -376,7 +376,7 @@ struct live *live_adopt(struct server *server, struct run *run, json_t *plan)
 	const size_t count = json_array_size(json_object_get(plan, "steps"));
 
 	*live = (struct live){
-		.server = server, .id = run->id, .run = run, .plan = plan, .secrets_fd = -1
+		.server = server, .id = run->id, .run = run, .plan = plan, .secrets_fd = -1, .given_fd = -1
 	};
 	live->steps = xmalloc(count * sizeof(*live->steps));
 	live->secrets_needed = plan_has_secrets(plan) && touches(json_str(plan, "mode", ""));
@@ -463,6 +463,8 @@ void live_free(struct live *live)
 	free(live->steps);
 	if (live->secrets_fd >= 0)
 		close(live->secrets_fd);
+	if (live->given_fd >= 0)
+		close(live->given_fd);
 	if (live->server->lives == NULL)
 		spare_dismiss(live->server);
 	forecast_forget(live);

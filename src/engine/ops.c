@@ -370,12 +370,18 @@ static void on_secrets(struct live *live, struct worker *worker, const json_t *m
 	live->dirty = true;
 	if (json_flag(message, "ok", false)) {
 		live->secrets_fd = wire_take_fd(&worker->wire);
-		if (live->secrets_fd >= 0)
+		if (live->secrets_fd >= 0) {
+			if (live->given_fd >= 0)
+				close(live->given_fd);
+			live->given_fd = -1;
 			return;
+		}
 	}
 	json_t *payload = json_object();
-	char *reason = xasprintf("the secrets could not be read: %s",
-		json_str(json_object_get(message, "error"), "text", "no descriptor came"));
+	char *reason = xasprintf("the secrets could not be read: %s. What a person has: drillbook secret give "
+				 "%lld; to read them again: drillbook act %lld continue",
+		json_str(json_object_get(message, "error"), "text", "no descriptor came"),
+		(long long)live->id, (long long)live->id);
 	json_put_str(payload, "reason", reason);
 	live_emit(live, EVENT_RUN_PAUSED, payload, NULL);
 	free(reason);

@@ -17,6 +17,7 @@ struct request {
 	json_t *answer;
 	bool durable; /* the answer waits for the commit of what was emitted */
 	bool later;   /* it is given by start_examined */
+	int given_fd; /* came with a request that says "secrets"; closed unless taken; -1 = none */
 };
 
 /* ------------------------------------------------------------------ the connection */
@@ -97,8 +98,8 @@ static enum err_code do_stop(struct request *r, struct err *err)
 /* ------------------------------------------------------------------ runs */
 
 /* used: rules of the policy that were overridden; may be NULL. */
-static enum err_code start(
-	struct request *r, const json_t *plan, const json_t *used, struct err *err)
+static enum err_code start(struct request *r, const json_t *plan, const json_t *used,
+	int given_fd, struct err *err)
 {
 	struct live *live;
 	const int64_t t0 = json_int(r->body, "t0_ns", 0);
@@ -107,7 +108,13 @@ static enum err_code start(
 	json_t *payload;
 	size_t i;
 
-	TRY(live_start(r->server, plan, &r->conn->actor, &live, err));
+	const enum err_code code = live_start(r->server, plan, &r->conn->actor, &live, err);
+	if (code != ERR_NONE) {
+		if (given_fd >= 0)
+			close(given_fd);
+		return code;
+	}
+	live->given_fd = given_fd;
 	live->lead_conn = r->conn->id;
 	json_array_foreach(used, i, rule)
 		live_deviate(live, "override", json_string_value(rule), json_str(r->body, "reason", ""),
@@ -129,6 +136,14 @@ static enum err_code start(
 	return ERR_NONE;
 }
 
+static int take_given(struct request *r)
+{
+	const int fd = r->given_fd;
+
+	r->given_fd = -1;
+	return fd;
+}
+
 static enum err_code do_start(struct request *r, struct err *err)
 {
 	if (strlen(json_str(r->body, "reason", "")) > NOTE_MAX)
@@ -136,10 +151,41 @@ static enum err_code do_start(struct request *r, struct err *err)
 	if (!examine_needed(r->server)) {
 		if (json_array_size(json_object_get(r->body, "override")) > 0)
 			return err_set(err, ERR_USAGE, "there is no policy here that could be overridden");
-		return start(r, json_object_get(r->body, "plan"), NULL, err);
+		return start(r, json_object_get(r->body, "plan"), NULL, take_given(r), err);
 	}
 	r->later = true;
-	return examine_begin(r->conn, r->body, err);
+	return examine_begin(r->conn, r->body, take_given(r), err);
+}
+
+/* Without a descriptor: which secrets the run is waiting for a person to give. With one: here they are. */
+static enum err_code do_secrets(struct request *r, struct err *err)
+{
+	json_t *list = json_array(), *target, *source;
+	const char *name, *setting;
+	const int fd = take_given(r);
+
+	if (fd >= 0) {
+		if (r->live->given_fd >= 0)
+			close(r->live->given_fd);
+		r->live->given_fd = fd;
+		if (r->live->secrets_fd < 0 && r->live->run->paused)
+			live_emit(r->live, EVENT_RUN_CONTINUED, NULL, &r->conn->actor);
+		r->live->dirty = r->durable = true;
+	}
+	json_object_foreach(json_object_get(r->live->plan, "targets"), name, target)
+		json_object_foreach(json_object_get(target, "secrets"), setting, source) {
+			if (json_object_get(source, "env") == NULL && json_object_get(source, "typed") == NULL)
+				continue;
+			json_t *row = json_copy(source);
+			char *full = xasprintf("%s/%s", name, setting);
+			json_put_str(row, "name", full);
+			free(full);
+			json_array_append_new(list, row);
+		}
+	json_put(r->answer, "secrets", list);
+	json_put_flag(r->answer, "needed", r->live->secrets_needed && r->live->secrets_fd < 0);
+	(void)err;
+	return ERR_NONE;
 }
 
 static enum err_code do_runs(struct request *r, struct err *err)
@@ -575,6 +621,7 @@ static const struct {
 	{ "detach", do_detach, LOOK, false, false },
 	{ "lead", do_lead, ACT, true, true },
 	{ "answer", do_answer, SPEAK, true, true },
+	{ "secrets", do_secrets, ACT, true, true },
 	{ "drills", do_drills, ACT, false, true },
 	{ "act", do_act, SPEAK, true, true },
 	{ "output", do_output, LOOK, false, false },
@@ -631,26 +678,30 @@ static void answer(struct request *r, const struct err *err)
 static void request_init(struct request *r, struct conn *conn, const json_t *body)
 {
 	*r = (struct request){
-		.conn = conn, .server = conn->server, .body = body, .answer = json_object()
+		.conn = conn, .server = conn->server, .body = body, .answer = json_object(), .given_fd = -1
 	};
 	json_object_set(r->answer, "id", json_object_get(body, "id"));
 }
 
-void start_examined(
-	struct conn *conn, const json_t *body, const json_t *result, const struct err *why)
+void start_examined(struct conn *conn, const json_t *body, int given_fd, const json_t *result,
+	const struct err *why)
 {
 	struct request r;
 	struct err err = { 0 };
 	json_t *plan, *used = json_array();
 
 	request_init(&r, conn, body);
+	/* roles may have changed while it was looked at */
 	if (why != NULL)
 		err = *why;
-	/* roles may have changed while it was looked at */
 	else if (conn_must(conn, ROLE_OPERATOR, &err) == ERR_NONE &&
-		 examined(conn, body, result, &plan, used, &err) == ERR_NONE &&
-		 start(&r, plan, used, &err) == ERR_NONE)
-		err.code = ERR_NONE;
+		 examined(conn, body, result, &plan, used, &err) == ERR_NONE) {
+		if (start(&r, plan, used, given_fd, &err) == ERR_NONE)
+			err.code = ERR_NONE;
+		given_fd = -1;
+	}
+	if (given_fd >= 0)
+		close(given_fd);
 	json_decref(used);
 	answer(&r, &err);
 }
@@ -662,7 +713,11 @@ void request_handle(struct conn *conn, const json_t *body)
 	const bool attach = str_eq(json_str(body, "do", ""), "attach");
 
 	request_init(&r, conn, body);
+	if (json_flag(body, "secrets", false))
+		r.given_fd = wire_take_fd(&conn->wire);
 	const bool ok = dispatch(&r, &err) == ERR_NONE;
+	if (r.given_fd >= 0)
+		close(r.given_fd);
 	if (ok && r.later) {
 		json_decref(r.answer);
 		return;

@@ -417,8 +417,9 @@ static enum err_code worker_start(struct live *live, enum job job, size_t step, 
 	worker->started = mono_now();
 	code = open_files(live, worker, &output, err);
 	if (code == ERR_NONE) {
-		const int fds[] = { output, worker->outbox_fd, live->secrets_fd };
-		code = wire_send(worker->fd, message, fds, live->secrets_fd >= 0 ? 3 : 2, err);
+		const int secrets = job == JOB_SECRETS ? live->given_fd : live->secrets_fd;
+		const int fds[] = { output, worker->outbox_fd, secrets };
+		code = wire_send(worker->fd, message, fds, secrets >= 0 ? 3 : 2, err);
 	}
 	if (output >= 0)
 		close(output);

@@ -25,6 +25,7 @@ static const struct {
 	{ "--zygote", zygote_main, "fork workers on request (control socket: descriptor 3)" },
 	{ "--lint", lint_main, "check the syntax of scripts given on stdin" },
 	{ "--call", call_main, "call one operation described on stdin" },
+	{ "--secrets", secrets_main, "say which secrets can be read" },
 };
 
 int main(int argc, char **argv)

@@ -4,6 +4,7 @@
 
 int call_main(void);   /* --call: one operation, described on stdin */
 int lint_main(void);   /* --lint: the syntax of scripts */
+int secrets_main(void); /* --secrets: which can be read, without saying any */
 int zygote_main(void); /* --zygote: the control socket is descriptor 3 */
 
 #endif

@@ -47,10 +47,9 @@ enum err_code secrets_add(struct secrets *secrets, const char *name, const void 
 {
 	if (len < MASK_SHORTEST)
 		return err_set(err, ERR_LIMIT,
-			"the secret \"%s\" has %zu bytes: it takes at least %d to keep it out "
-			"of the "
+			"the secret \"%s\" is too short: it takes at least %d bytes to keep it out of the "
 			"output",
-			name, len, MASK_SHORTEST);
+			name, MASK_SHORTEST);
 	if (len > MASK_SECRET_MAX)
 		return err_set(err, ERR_LIMIT, "the secret \"%s\" has more than %d bytes", name,
 			MASK_SECRET_MAX);
@@ -112,10 +111,17 @@ static enum err_code from_env(struct secrets *secrets, const char *name, const j
 	(void)workspace;
 	if (value == NULL)
 		return err_set(err, ERR_NOT_FOUND,
-			"secret \"%s\": there is no variable %s in the "
-			"environment",
+			"secret \"%s\": there is no variable %s in the environment of the command that "
+			"started the run",
 			name, json_string_value(source));
 	return secrets_add(secrets, name, value, strlen(value), err);
+}
+
+static enum err_code from_person(struct secrets *secrets, const char *name,
+	const json_t *source, const char *workspace, struct err *err)
+{
+	(void)secrets, (void)source, (void)workspace;
+	return err_set(err, ERR_ATTENTION, "secret \"%s\" is typed by a person", name);
 }
 
 /* What a failed command said, one line of it. */
@@ -179,6 +185,7 @@ static enum err_code resolve_one(struct secrets *secrets, const char *name,
 		{ "file", JSON_STRING, from_file },
 		{ "env", JSON_STRING, from_env },
 		{ "command", JSON_ARRAY, from_command },
+		{ "typed", JSON_TRUE, from_person },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
@@ -187,7 +194,7 @@ static enum err_code resolve_one(struct secrets *secrets, const char *name,
 			return kinds[i].read(secrets, name, value, workspace, err);
 	}
 	return err_set(err, ERR_USAGE,
-		"secret \"%s\": give {file: PATH}, {env: NAME} or {command: [PROGRAM, …]}",
+		"secret \"%s\": give {file: PATH}, {env: NAME}, {command: [PROGRAM, …]} or {typed: true}",
 		name);
 }
 
@@ -291,6 +298,34 @@ enum err_code secrets_load(struct secrets *secrets, int fd, struct err *err)
 	free(text);
 	json_decref(object);
 	return code;
+}
+
+/* Where the value of "target/setting" comes from; NULL when no target has such a secret. */
+static const json_t *source_of(const json_t *targets, const char *name)
+{
+	const char *slash = strchr(name, '/');
+	char *target = slash != NULL ? xasprintf("%.*s", (int)(slash - name), name) : NULL;
+	const json_t *source = target != NULL
+				       ? json_object_get(json_object_get(json_object_get(targets, target), "secrets"),
+						 slash + 1)
+				       : NULL;
+
+	free(target);
+	return source;
+}
+
+/* A person may bring what is theirs to bring, not another value for what a file or a command holds. */
+enum err_code secrets_given(
+	struct secrets *secrets, int fd, const json_t *targets, struct err *err)
+{
+	TRY(secrets_load(secrets, fd, err));
+	for (size_t i = 0; i < secrets->count; i++) {
+		const json_t *source = source_of(targets, secrets->rows[i].name);
+		if (json_object_get(source, "env") == NULL && json_object_get(source, "typed") == NULL)
+			return err_set(err, ERR_FORBIDDEN, "the secret \"%s\" is not one that a person gives",
+				secrets->rows[i].name);
+	}
+	return ERR_NONE;
 }
 
 const char *secrets_look(void *arg, const char *target, const char *setting, size_t *len)

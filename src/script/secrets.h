@@ -29,6 +29,9 @@ void secrets_ready(struct secrets *secrets);
 enum err_code secrets_seal(const struct secrets *secrets, int *fd, struct err *err) MUST_CHECK;
 /* From such a memfd; does not close it. */
 enum err_code secrets_load(struct secrets *secrets, int fd, struct err *err) MUST_CHECK;
+/* What came with a person's request: as secrets_load, but only of secrets whose source is env or typed. */
+enum err_code secrets_given(
+	struct secrets *secrets, int fd, const json_t *targets, struct err *err) MUST_CHECK;
 /* struct call_hooks.secret; arg is the struct secrets. */
 const char *secrets_look(void *arg, const char *target, const char *setting, size_t *len);
 

@@ -361,7 +361,9 @@ static enum err_code take_secrets(
 	enum err_code code = ERR_NONE;
 
 	if (fd >= 0) {
-		code = secrets_load(&job->secrets, fd, err);
+		code = kind != NULL && kind->run == secrets_run
+			       ? secrets_given(&job->secrets, fd, job->targets, err)
+			       : secrets_load(&job->secrets, fd, err);
 		close(fd);
 	} else if (kind != NULL && kind->own_secrets) {
 		code = secrets_resolve(&job->secrets, job->targets,

@@ -223,8 +223,8 @@ const char *client_server_version(const struct client *client)
 	return client->version != NULL ? client->version : "?";
 }
 
-enum err_code client_send(
-	struct client *client, const char *what, json_t *body, int64_t *id, struct err *err)
+static enum err_code send_with(struct client *client, const char *what, json_t *body, int fd,
+	int64_t *id, struct err *err)
 {
 	json_t *message = body != NULL ? body : json_object();
 
@@ -232,20 +232,32 @@ enum err_code client_send(
 	json_put_int(message, "id", ++client->last_id);
 	if (id != NULL)
 		*id = client->last_id;
-	const enum err_code code = wire_send(client->wire.fd, message, NULL, 0, err);
+	const enum err_code code = wire_send(client->wire.fd, message, &fd, fd >= 0 ? 1 : 0, err);
 	json_decref(message);
 	return code;
 }
 
+enum err_code client_send(
+	struct client *client, const char *what, json_t *body, int64_t *id, struct err *err)
+{
+	return send_with(client, what, body, -1, id, err);
+}
+
 enum err_code client_ask(
 	struct client *client, const char *what, json_t *body, json_t **answer, struct err *err)
+{
+	return client_ask_with(client, what, body, -1, answer, err);
+}
+
+enum err_code client_ask_with(struct client *client, const char *what, json_t *body, int fd,
+	json_t **answer, struct err *err)
 {
 	const struct mono begin = mono_now();
 	int64_t id;
 
 	if (answer != NULL)
 		*answer = NULL;
-	TRY(client_send(client, what, body, &id, err));
+	TRY(send_with(client, what, body, fd, &id, err));
 	for (;;) {
 		json_t *message;
 		TRY(wire_wait(&client->wire, ANSWER_TIMEOUT_MS - mono_ms_since(begin), &message,

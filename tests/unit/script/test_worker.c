@@ -907,9 +907,10 @@ static void a_secret_that_is_not_there(void **state)
 		{"{\"env\": \"DRILLBOOK_NO_SUCH\"}", "no variable DRILLBOOK_NO_SUCH"},
 		{"{\"command\": [\"/bin/sh\", \"-c\", \"echo no key >&2; exit 2\"]}", "status 2: no key"},
 		{"{\"command\": [\"/nonexistent/x\"]}", "secret \"db/p\""},
-		{"{\"command\": [\"/bin/echo\", \"abc\"]}", "3 bytes"},
+		{"{\"command\": [\"/bin/echo\", \"abc\"]}", "too short"},
 		{"{\"command\": [\"head\", \"-c\", \"70000\", \"/dev/zero\"]}", "more than 65536 bytes"},
 		{"{\"vault\": \"x\"}", "{file: PATH}"},
+		{"{\"typed\": true}", "typed by a person"},
 	};
 
 	(void)state;
