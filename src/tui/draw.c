@@ -212,7 +212,8 @@ void draw_queue(const struct screen *screen, struct cells *cells)
 		const int y = box.y + 1 + i;
 		const enum style style = first + i == at ? STYLE_SELECTED : STYLE_TEXT;
 		cells_fill(cells, box.x + 1, y, box.width - 2, style, ' ');
-		format_clock(clock, sizeof(clock), (run_now(screen->run, screen->now).ns - ask->asked.ns) / 1000000);
+		const struct wall now = run_now(screen->run, screen->now);
+		format_clock(clock, sizeof(clock), (now.ns - ask->asked.ns) / 1000000);
 		cells_textf(cells, box.x + 2, y, box.width - 14, style, "%c %-9s %s%s  %s",
 			first + i == at ? '>' : ' ', ask->kind,
 			screen->run->steps[ask->step].id, level_mark(ask->level),
@@ -266,7 +267,7 @@ static void draw_tiny(const struct screen *screen, struct cells *cells)
 		left[0] ? " " : "", word);
 	if (step != NULL)
 		cells_textf(cells, x, 0, cells->width - x, STYLE_TEXT, "%s %s",
-			format_clock(clock, sizeof(clock), step_elapsed_ms(step, run_now(screen->run, screen->now))),
+			format_clock(clock, sizeof(clock), spent_ms(screen, step)),
 			step->id);
 	if (screen->message[0] != '\0' && cells->height > 1)
 		cells_text(cells, 0, 1, cells->width, STYLE_WARN, screen->message);

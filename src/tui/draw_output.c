@@ -25,12 +25,13 @@ static void op_line(
 		[OP_STATE_REFUSED] = { "refused", STYLE_WARN },
 		[OP_STATE_UNKNOWN] = { "OUTCOME UNKNOWN", STYLE_BAD },
 	};
+	const struct wall now = run_now(screen->run, screen->now);
 	char took[24] = "";
 
 	if (op->began.ns != 0 && op->ended.ns >= op->began.ns)
 		format_duration(took, sizeof(took), (op->ended.ns - op->began.ns) / 1000000);
 	else if (op->state == OP_STATE_ALLOWED)
-		format_clock(took, sizeof(took), (run_now(screen->run, screen->now).ns - op->journaled.ns) / 1000000);
+		format_clock(took, sizeof(took), (now.ns - op->journaled.ns) / 1000000);
 	char *text = xasprintf("-> %s %s  %s%s%s%s%s", op->op, op->target,
 		words[op->state].word, took[0] ? " " : "", took, op->error != NULL ? ": " : "",
 		op->error != NULL ? json_str(op->error, "text", "") : "");
@@ -236,6 +237,13 @@ static void service_rows(const struct screen *screen, struct lines *lines, int w
 			clock.verified	       ? "verified"
 			: service->restored.ns ? "restored"
 					       : "");
+		const json_t *forecast =
+			clock.stopped ? NULL : screen_forecast(screen, service->name);
+		if (forecast != NULL)
+			lines_addf(lines, STYLE_TEXT, width, 2, "  back after %s, p90 %s",
+				format_clock(elapsed, sizeof(elapsed),
+					json_int(forecast, "p50_ms", 0)),
+				format_clock(rto, sizeof(rto), json_int(forecast, "p90_ms", 0)));
 		if (service->measured)
 			lines_addf(lines, STYLE_TEXT, width, 2, "  lost %lld %s (%s)",
 				(long long)service->lost,

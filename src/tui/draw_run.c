@@ -101,7 +101,8 @@ static void draw_bar(struct cells *cells, int y, const struct service_clock *clo
 	char right[32] = "";
 
 	if (forecast != NULL && cells->width >= 80)
-		snprintf(right, sizeof(right), "%s%s", legend, clock->assumed ? "  t0 assumed" : "");
+		snprintf(right, sizeof(right), "%s%s", legend,
+			clock->assumed ? "  t0 assumed" : "");
 	const int width = cells->width - 4 - (int)strlen(right);
 	const int filled = bar_column(clock, clock->elapsed_ms, width);
 
@@ -140,6 +141,11 @@ static void projected_text(const json_t *forecast, int room, char *out, size_t s
 		snprintf(out, size, "proj %s", p50);
 	if ((int)strlen(out) > room)
 		out[0] = '\0';
+}
+
+int64_t spent_ms(const struct screen *screen, const struct step *step)
+{
+	return step_elapsed_ms(step, run_now(screen->run, screen->now));
 }
 
 void left_text(const struct screen *screen, char *out, size_t size)
@@ -213,7 +219,7 @@ static void step_clocks(
 	const struct screen *screen, const struct step *step, bool gap, char *out, size_t size)
 {
 	char spent[24] = "", expected[24] = "";
-	const int64_t elapsed = step_elapsed_ms(step, run_now(screen->run, screen->now));
+	const int64_t elapsed = spent_ms(screen, step);
 
 	if (step->started.ns != 0 && step->state != STEP_SKIPPED)
 		format_clock(spent, sizeof(spent), elapsed);

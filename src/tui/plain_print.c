@@ -250,7 +250,8 @@ static enum err_code step_finished(struct telling *t)
 		step->id, step_state_name(step->state),
 		step->state == STEP_SKIPPED ? ""
 					    : format_clock(took, sizeof(took),
-						      step_elapsed_ms(step, run_now(t->plain->run, t->event->wall))),
+						      step_elapsed_ms(step,
+							      run_now(t->plain->run, t->event->wall))),
 		step->error_text != NULL ? ": " : "",
 		step->error_text != NULL ? step->error_text : "",
 		step->reason != NULL && step->reason[0] ? ": " : "",
@@ -438,7 +439,8 @@ enum err_code plain_event(struct plain *plain, const struct event *event, struct
 static void put_forecast(struct plain *plain, const struct service_clock *clock,
 	const json_t *row, const char *word)
 {
-	const int64_t guessed = json_int(row, "guessed", 0), miss = json_int(row, "miss_per_mille", 0);
+	const int64_t guessed = json_int(row, "guessed", 0);
+	const int64_t miss = json_int(row, "miss_per_mille", 0);
 	char p50[24], p90[24], rto[24], unsure[96] = "";
 
 	format_clock(p50, sizeof(p50), json_int(row, "p50_ms", 0));
@@ -455,7 +457,8 @@ static void put_forecast(struct plain *plain, const struct service_clock *clock,
 }
 
 /* A chance that sways around the border of two words is not told each time. */
-static bool told_already(const struct plain *plain, const char *name, const char *word, int64_t miss)
+static bool told_already(
+	const struct plain *plain, const char *name, const char *word, int64_t miss)
 {
 	const json_t *told = json_object_get(plain->told, name);
 	const int64_t before = json_int(told, "miss", -1000);

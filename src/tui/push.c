@@ -143,6 +143,7 @@ static void forecast_push(struct screen *screen, const json_t *json)
 		return;
 	json_decref(screen->forecast);
 	screen->forecast = json_incref((json_t *)(uintptr_t)json);
+	screen->stamp++;
 }
 
 const json_t *screen_forecast(const struct screen *screen, const char *service)

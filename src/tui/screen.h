@@ -379,6 +379,8 @@ void draw_side(const struct screen *screen, struct cells *cells, struct box box)
 void draw_box(struct cells *cells, struct box box, enum style style, const char *title,
 	const char *right);
 enum style mode_style(const char *mode);
+/* Of the step's last attempt, as of the screen's now. */
+int64_t spent_ms(const struct screen *screen, const struct step *step);
 void left_text(const struct screen *screen, char *out,
 	size_t size);				/* "LEFT 18:18", "" without an RTO */
 void mode_word(const char *mode, char out[16]); /* "[DRILL]" */

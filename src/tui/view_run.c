@@ -157,6 +157,44 @@ void step_preview(const struct run *run, const struct step *step, struct lines *
 			"May do");
 }
 
+static const json_t *row_of(const json_t *rows, const char *step)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+		if (str_eq(json_str(row, "step", ""), step))
+			return row;
+	return NULL;
+}
+
+/* What the forecast says of a step: how long it still takes, whether it holds somebody up. */
+static void forecast_lines(const struct screen *screen, const struct step *step,
+	struct lines *lines, int width)
+{
+	const json_t *rest = row_of(json_object_get(screen->forecast, "steps"), step->id), *service;
+	const int64_t gone_ms =
+		(screen->now.ns - json_int(screen->forecast, "at_ns", screen->now.ns)) / 1000000;
+	char half[24], most[24];
+	size_t i;
+
+	if (rest != NULL && step->ended.ns == 0) {
+		const int64_t p50_ms = json_int(rest, "p50_ms", 0) - gone_ms;
+		const int64_t p90_ms = json_int(rest, "p90_ms", 0) - gone_ms;
+		lines_addf(lines, STYLE_TEXT, width, 14,
+			"%-11s another %s, nine times in ten at most %s", "Forecast",
+			format_clock(half, sizeof(half), p50_ms > 0 ? p50_ms : 0),
+			format_clock(most, sizeof(most), p90_ms > 0 ? p90_ms : 0));
+	}
+	json_array_foreach(json_object_get(screen->forecast, "services"), i, service) {
+		const json_t *row = row_of(json_object_get(service, "critical"), step->id);
+		if (row != NULL)
+			lines_addf(lines, STYLE_TEXT, width, 14,
+				"%-11s %s waits for it in %" PRId64 " of 1000 cases", "Critical",
+				json_str(service, "service", ""), json_int(row, "per_mille", 0));
+	}
+}
+
 void step_text(const struct screen *screen, struct lines *lines, int width)
 {
 	const struct step *step = screen_step(screen);
@@ -172,7 +210,9 @@ void step_text(const struct screen *screen, struct lines *lines, int width)
 	if (step->attempt > 0)
 		lines_addf(lines, STYLE_TEXT, width, 14, "%-11s %" PRId64 ", %s", "Attempt",
 			step->attempt,
-			format_clock(clock, sizeof(clock), step_elapsed_ms(step, run_now(screen->run, screen->now))));
+			format_clock(clock, sizeof(clock),
+				spent_ms(screen, step)));
+	forecast_lines(screen, step, lines, width);
 	if (step->error_text != NULL)
 		lines_addf(lines, STYLE_BAD, width, 14, "%-11s %s (the world: %s)", "Error",
 			step->error_text,
@@ -207,7 +247,7 @@ static void span_of(const struct screen *screen, int64_t *from_ns, int64_t *to_n
 
 	*from_ns = clock.t0.ns;
 	*rto_ns = clock.rto_ms >= 0 ? clock.t0.ns + clock.rto_ms * 1000000 : 0;
-	*to_ns = run->ended.ns != 0 ? run->ended.ns : screen->now.ns;
+	*to_ns = run->ended.ns != 0 ? run->ended.ns : run_now(run, screen->now).ns;
 	if (*rto_ns > *to_ns)
 		*to_ns = *rto_ns;
 	if (*to_ns <= *from_ns)
@@ -250,7 +290,7 @@ void timeline_row(const struct screen *screen, size_t at, int width, char *out, 
 			bar[x] = marks[span->kind < TIME_KINDS ? span->kind : TIME_IDLE];
 	}
 	if (step->attempt > 0)
-		format_clock(clock, sizeof(clock), step_elapsed_ms(step, run_now(screen->run, screen->now)));
+		format_clock(clock, sizeof(clock), spent_ms(screen, step));
 	snprintf(out, size, "%3zu %-4.4s %-*.*s [%s] %s", at + 1, step_word(screen->run, at), name,
 		name, step->id, bar, clock);
 }
@@ -260,7 +300,7 @@ enum style timeline_style(const struct screen *screen, size_t at)
 	const struct step *step = &screen->run->steps[at];
 
 	return step->expect_ms > 0 && step->attempt > 0 &&
-			       step_elapsed_ms(step, run_now(screen->run, screen->now)) > step->expect_ms
+			       spent_ms(screen, step) > step->expect_ms
 		       ? STYLE_WARN
 		       : step_style(screen->run, at);
 }

@@ -248,6 +248,17 @@ static void of_the_run(void **state)
 	scene_key(&scene, 'f');
 	scene_key(&scene, 'i');
 	assert_shows(&scene, "STEP 5 of 8: promote-standby");
+	assert_hides(&scene, "Forecast");
+	char *push = xasprintf("{\"forecast\":{\"run\":2042,\"at_ns\":%lld,\"services\":[{\"service\":"
+			       "\"orders-db\",\"p50_ms\":1,\"p90_ms\":1,\"miss_per_mille\":0,\"critical\":"
+			       "[{\"step\":\"promote-standby\",\"per_mille\":970}]}],\"steps\":[{\"step\":"
+			       "\"promote-standby\",\"p50_ms\":42000,\"p90_ms\":75000}]}}",
+		(long long)scene.wall_ms * 1000000);
+	scene_pass(&scene, 2000); /* it was made two seconds ago */
+	scene_push(&scene, push);
+	free(push);
+	assert_shows(&scene, "another 0:40, nine times in ten at most 1:13");
+	assert_shows(&scene, "orders-db waits for it in 970 of 1000 cases");
 	assert_shows(&scene, "IRREVERSIBLE");
 	assert_shows(&scene, "May do      failover.promote orders-standby");
 	assert_shows(&scene, "After       notify-vendor (skipped)");
