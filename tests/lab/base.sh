@@ -57,6 +57,7 @@ write_env() { # write_env FIRST_PORT
 		printf 'ADDRESS_A: 192.0.2.1\nADDRESS_B: 192.0.2.2\n'
 		printf 'SQLITE_A: %s\nSQLITE_B: %s\n' "$LAB/data/site-a/orders.db" "$LAB/data/site-b/orders.db"
 		printf 'SQLITE_ADDRESS: %s\n' "$LAB/data/address"
+		printf 'VAULT_REPO: %s\nVAULT_SCRATCH: %s\nDOCUMENTS: %s\n' "$LAB/data/vault" "$LAB/data/scratch" "$LAB/data/documents"
 	} >"$LAB/env.yaml"
 }
 
