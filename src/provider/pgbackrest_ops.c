@@ -361,21 +361,6 @@ RUN(pgbackrest_restore)
 
 /* ------------------------------------------------------------------ doctor */
 
-static void PRINTF(4, 5) check(json_t *checks, const char *name, bool ok, const char *fmt, ...)
-{
-	json_t *row = json_object();
-	char detail[256];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(detail, sizeof(detail), fmt, args);
-	va_end(args);
-	json_put_str(row, "name", name);
-	json_put_flag(row, "ok", ok);
-	json_put_str(row, "detail", detail);
-	json_array_append_new(checks, row);
-}
-
 /* Is the server that is running here the one the stanza is of? */
 static void check_server(struct call *call, const json_t *info, json_t *checks)
 {
@@ -386,7 +371,7 @@ static void check_server(struct call *call, const json_t *info, json_t *checks)
 	struct pg pg;
 
 	if (!setting_has(call, "host") && !setting_has(call, "socket_dir")) {
-		check(checks, "server", true, "no host or socket_dir: not asked");
+		pg_check_row(checks, "server", true, "no host or socket_dir: not asked");
 		goto out;
 	}
 	enum err_code code = pg_open(&pg, call, NULL, &why);
@@ -396,9 +381,9 @@ static void check_server(struct call *call, const json_t *info, json_t *checks)
 	}
 	const char *system = json_str(facts, "system_id", "");
 	if (code != ERR_NONE)
-		check(checks, "server", false, "%.200s", why.text);
+		pg_check_row(checks, "server", false, "%.200s", why.text);
 	else
-		check(checks, "server", str_eq(system, stanza), "system %s, the stanza is of %s",
+		pg_check_row(checks, "server", str_eq(system, stanza), "system %s, the stanza is of %s",
 			system, stanza);
 out:
 	free(stanza);
@@ -412,18 +397,18 @@ static void check_stanza(struct call *call, json_t *checks)
 	char age[24] = "";
 
 	if (rest_info(call, &info, &why) != ERR_NONE) {
-		check(checks, "stanza", false, "%.200s", why.text);
+		pg_check_row(checks, "stanza", false, "%.200s", why.text);
 		json_decref(report);
 		return;
 	}
 	const json_t *status = json_object_get(info, "status");
 	const int64_t code = json_int(status, "code", -1);
 	points_report(rest_points(call, info), report);
-	check(checks, "stanza", code == 0 || code == 2, "%s: %s", setting_string(call, "stanza"),
+	pg_check_row(checks, "stanza", code == 0 || code == 2, "%s: %s", setting_string(call, "stanza"),
 		json_str(status, "message", ""));
 	if (json_object_get(report, "age_ms") != NULL)
 		format_duration(age, sizeof(age), json_int(report, "age_ms", 0));
-	check(checks, "backups", age[0] != '\0', "%" PRId64 "%s%s",
+	pg_check_row(checks, "backups", age[0] != '\0', "%" PRId64 "%s%s",
 		json_int(report, "count", 0), age[0] != '\0' ? ", the newest is as of " : "",
 		age[0] != '\0' ? age : ": there is nothing to restore");
 	check_server(call, info, checks);
@@ -441,19 +426,19 @@ RUN(pgbackrest_probe)
 	(void)err;
 	json_put(result, "checks", checks);
 	if (rest_version(call, &major, &minor, &why) != ERR_NONE) {
-		check(checks, "program", false, "%.200s", why.text);
+		pg_check_row(checks, "program", false, "%.200s", why.text);
 		return ERR_NONE;
 	}
-	check(checks, "version",
+	pg_check_row(checks, "version",
 		major > oldest[0] || (major == oldest[0] && minor >= oldest[1]),
 		"pgBackRest %" PRId64 ".%" PRId64 ", wanted is %" PRId64 ".%" PRId64, major, minor,
 		oldest[0], oldest[1]);
 	retention = rest_retention(call);
 	const char *config = rest_config(call);
-	check(checks, "configuration", retention != NULL, "%s%s",
+	pg_check_row(checks, "configuration", retention != NULL, "%s%s",
 		config != NULL ? config : "no configuration file",
 		retention != NULL || config == NULL ? "" : " cannot be read");
-	check(checks, "retention", json_object_size(retention) > 0, "%s",
+	pg_check_row(checks, "retention", json_object_size(retention) > 0, "%s",
 		json_object_size(retention) > 0
 			? "configured"
 			: "no repoN-retention-full: nothing is ever removed");

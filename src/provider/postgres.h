@@ -139,6 +139,9 @@ enum err_code node_put_marker(const struct node *node, const json_t *marker, str
 /* The directory beside the data directory that holds what a rewind would overwrite. Owned. */
 char *node_beside(const struct node *node, const char *suffix);
 
+/* One row of a doctor's report or a precheck: {"name", "ok", "detail"}. */
+void pg_check_row(json_t *checks, const char *name, bool ok, const char *fmt, ...) PRINTF(4, 5);
+
 /* ------------------------------------------------------------------ operations */
 
 #define PREPARE(name) enum err_code name(struct call *call, json_t *before, struct err *err)

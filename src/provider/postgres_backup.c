@@ -500,4 +500,44 @@ RUN(postgres_backup_check)
 	json_decref(points);
 	return code;
 }
+
+/* ------------------------------------------------------------------ doctor */
+
+void base_probe(struct call *call, json_t *checks)
+{
+	const char *dir = setting_string(call, "backup_dir");
+	json_t *points = NULL, *incomplete = NULL, *report = json_object();
+	struct err why = { 0 };
+	char age[24] = "none that can be used";
+
+	if (dir == NULL)
+		goto out;
+	if (base_points(call, &points, &incomplete, &why) != ERR_NONE) {
+		pg_check_row(checks, "backups", false, "%s", why.text);
+		goto out;
+	}
+	const json_t *newest = NULL;
+	const bool usable = point_choose(points, NULL, 0, &newest, &why) == ERR_NONE;
+	const char *missing = json_str(newest, "wal_missing", NULL);
+	points_report(json_incref(points), report);
+	if (usable)
+		format_duration(age, sizeof(age), json_int(report, "age_ms", 0));
+	pg_check_row(checks, "backups", usable && access(dir, W_OK | X_OK) == 0,
+		"%zu, newest: %s%s, %zu incomplete%s", json_array_size(points), age,
+		usable ? " old" : "", json_array_size(incomplete),
+		access(dir, W_OK | X_OK) == 0 ? "" : "; nothing can be written there");
+	if (!setting_has(call, "wal_archive"))
+		pg_check_row(checks, "wal_archive", setting_has(call, "restore_command"), "%s",
+			setting_has(call, "restore_command")
+				? "restore_command brings it"
+				: "not set: no point in time behind a backup");
+	else if (usable)
+		pg_check_row(checks, "wal_archive", missing == NULL, "%s%s",
+			missing == NULL ? "without a gap from the newest backup to " : "lacks ",
+			missing == NULL ? json_str(newest, "wal_until_lsn", "its end") : missing);
+out:
+	json_decref(incomplete);
+	json_decref(points);
+	json_decref(report);
+}
 #endif

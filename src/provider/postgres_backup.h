@@ -28,6 +28,9 @@ void points_report(json_t *points, json_t *result);
 enum err_code base_verify(struct call *call, const char *path, const char *name, json_t *result,
 	struct err *err) MUST_CHECK;
 
+/* Rows for the doctor, when the target has a backup_dir: is it there, what is in it, is the archive without a gap. */
+void base_probe(struct call *call, json_t *checks);
+
 /* ------------------------------------------------------------------ WAL archive (postgres_archive.c) */
 
 struct wal_archive; /* the WAL files of setting wal_archive */

@@ -426,6 +426,21 @@ void pg_name_unknown(json_t *result)
 	}
 }
 
+void pg_check_row(json_t *checks, const char *name, bool ok, const char *fmt, ...)
+{
+	json_t *row = json_object();
+	char detail[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(detail, sizeof(detail), fmt, args);
+	va_end(args);
+	json_put_str(row, "name", name);
+	json_put_flag(row, "ok", ok);
+	json_put_str(row, "detail", detail);
+	json_array_append_new(checks, row);
+}
+
 bool pg_is_plain_name(const char *name)
 {
 	static const char allowed[] =

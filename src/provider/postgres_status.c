@@ -8,7 +8,7 @@
 #include "internal.h"
 
 #ifdef HAVE_LIBPQ
-#include "postgres.h"
+#include "postgres_backup.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -180,17 +180,13 @@ static void PRINTF(4, 5)
 	check(struct checks *checks, const char *name, bool ok, const char *fmt, ...)
 {
 	char detail[256];
-	json_t *row = json_object();
 	struct err full;
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, args);
 	va_end(args);
-	json_put_str(row, "name", name);
-	json_put_flag(row, "ok", ok);
-	json_put_str(row, "detail", detail);
-	json_array_append_new(checks->list, row);
+	pg_check_row(checks->list, name, ok, "%s", detail);
 	if (!ok && buf_addf(&checks->failed, &full, "%s%s: %s",
 			   checks->failed.len > 0 ? "; " : "", name, detail) != ERR_NONE)
 		return;
@@ -458,6 +454,21 @@ static void socket_check(struct call *call, struct checks *checks)
 		pg_close(&pg);
 }
 
+/* Points in time end where the archive ends. */
+static void archiver_check(const json_t *facts, struct checks *checks)
+{
+	const bool off = str_eq(json_str(facts, "archive_mode", "off"), "off"),
+		   fails = json_flag(facts, "archiver_fails", false);
+
+	if (json_flag(facts, "in_recovery", false) && !fails)
+		return; /* the primary archives */
+	check(checks, "archiver", !off && !fails, "%s%s",
+		off	? "archive_mode is off: no point in time behind a backup"
+		: fails ? "the last try failed: "
+			: "archives",
+		fails ? json_str(facts, "failed", "") : "");
+}
+
 static void local_checks(struct call *call, struct checks *checks)
 {
 	struct err why = { 0 };
@@ -493,7 +504,10 @@ RUN(postgres_probe)
 		" has_function_privilege('pg_promote(bool, int)', 'execute') as may_promote,"
 		" pg_has_role('pg_monitor', 'member') as may_monitor,"
 		" current_setting('wal_log_hints')::bool or "
-		"current_setting('data_checksums')::bool as hints";
+		"current_setting('data_checksums')::bool as hints,"
+		" current_setting('archive_mode') as archive_mode, last_failed_wal as failed,"
+		" coalesce(last_failed_time > last_archived_time, last_failed_time is not null)"
+		" as archiver_fails from pg_stat_archiver";
 	struct checks checks = { .list = json_array() };
 	json_t *facts = json_object();
 	struct err why = { 0 };
@@ -531,8 +545,11 @@ RUN(postgres_probe)
 				: "wal_log_hints and checksums are off: pg_rewind will not be "
 				  "possible");
 		socket_check(call, &checks);
+		if (setting_has(call, "backup_dir"))
+			archiver_check(facts, &checks);
 	}
 	local_checks(call, &checks);
+	base_probe(call, checks.list);
 	buf_release(&checks.failed);
 	json_decref(facts);
 	return ERR_NONE;

@@ -85,6 +85,9 @@ is "points: none yet, and no time is made up" '.ok and .result.count == 0 and .r
 call a backup.verify
 is "verify: there is nothing" '.error.code == "NOT_FOUND"'
 
+call a doctor '{}' probe
+is "doctor: no backup is not well" '[.report.checks[] | select(.ok | not) | .name] == ["backups"]'
+
 began=$(now_ms)
 killed a backup.start '{}'
 is "backup: verify knows the point" '.evidence.result | .end_lsn > .start_lsn and .timeline == 1 and .bytes > 10000000 and .files > 500'
@@ -99,6 +102,9 @@ is "points: the time is the data's, not the job's end" ".result.points[1] | .tim
 is "points: how far the archive reaches" '.result.points[1].wal_until_lsn >= .result.points[1].end_lsn'
 is "points: age of the newest" '.result.age_ms >= 0 and .result.age_ms < 120000'
 check "backup: b streams on" until_ok 5000 test "$(q a "select count(*) from pg_stat_replication where application_name = 'b'")" = 1
+
+call a doctor '{}' probe
+is "doctor: backups, archive and archiver are well" '([.report.checks[].ok] | all) and ([.report.checks[].name] | contains(["backups", "wal_archive", "archiver"]))'
 
 # a slow one, to look at and to end
 request a backup.start '{"max_rate": "2MiB"}' run '' >request.json
@@ -116,6 +122,15 @@ kill -TERM "$slow"; wait "$slow"; ANSWER=$(<stopped.json)
 is "backup: a stop ends it and changes nothing" '.error.code == "CANCELLED" and .error.world == "unchanged"'
 check "backup: and leaves nothing" fails compgen -G "$T/backups/*.part"
 
+request a backup.start '{"max_rate": "2MiB"}' run '' >request.json
+"$WORKER" --call <request.json >stopped.json 2>log/slow & slow=$!
+check "backup: another one" until_ok 10000 copies
+kill -KILL $(family a); wait "$slow"; ANSWER=$(<stopped.json)
+is "backup: a server that is killed meanwhile" '(.ok | not) and .error.code == "FAILED" and .error.world == "unchanged" and (.error.text | test("pg_basebackup"))'
+check "backup: leaves nothing, either" fails compgen -G "$T/backups/*.part"
+until_ok 5000 fails pgrep -f "^postgres: a: "
+rm -f a/postmaster.pid run/.s.PGSQL.${PORT[a]}.lock
+check "the server is back" up a
 call a backup.start '{}' prepare; before=$(jq -c .before <<<"$ANSWER")
 frozen=$(family a); kill -STOP $frozen; mark=$(now_ms); TIMEOUT_MS=1500
 call a backup.start '{}' run "$before"; unset TIMEOUT_MS
@@ -278,5 +293,8 @@ is "points: no gap in the archive" ".result.points | map(select(.id == \"$FIRST\
 mv "$last" gone
 call a backup.points
 is "points: a gap in the archive" ".result.points | map(select(.id == \"$FIRST\"))[0].wal_missing == \"$(basename "$last")\""
+
+call a doctor '{}' probe
+is "doctor: sees the gap" ".report.checks[] | select(.name == \"wal_archive\") | (.ok | not) and (.detail | test(\"$(basename "$last")\"))"
 
 check "the password is in no log" fails grep -rqF -- "$PASSWORD" log
