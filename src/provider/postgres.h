@@ -80,6 +80,9 @@ void pg_version_of(const char *dir, char out[PG_VERSION_MAX]);
 enum err_code pg_tool(struct call *call, const char *version, struct tool *tool, struct err *err)
 	MUST_CHECK;
 
+/* ERR_FAILED with the program's own reason, of one that ended with a status. */
+enum err_code pg_tool_failed(const struct tool *tool, struct err *err);
+
 /* ------------------------------------------------------------------ node (postgres_node.c) */
 
 enum { PG_PATH_MAX = 4096 };

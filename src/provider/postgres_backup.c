@@ -373,7 +373,7 @@ static enum err_code run_basebackup(struct call *call, const char *part, struct 
 	struct tool tool = { .argv = argv };
 	code = pg_tool(call, version, &tool, err);
 	if (code == ERR_NONE && tool.exit_status != 0)
-		code = tool_failed(&tool, err);
+		code = pg_tool_failed(&tool, err);
 	tool_release(&tool);
 	free(label);
 	free(dsn);
@@ -471,7 +471,7 @@ enum err_code base_verify(struct call *call, const char *path, const char *name,
 		const char *first = json_string_value(
 			json_array_get(json_object_get(result, "errors"), 0));
 		if (first == NULL)
-			code = tool_failed(&tool, err);
+			code = pg_tool_failed(&tool, err);
 		else
 			code = err_set(err, ERR_FAILED, "backup \"%s\" is damaged: %s%s", name,
 				first, count > 1 ? ", and more" : "");

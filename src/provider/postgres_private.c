@@ -230,7 +230,7 @@ static enum err_code run_pg_ctl(
 	pg_version_of(server->node.data_dir, version);
 	enum err_code code = pg_tool(call, version, &tool, err);
 	if (code == ERR_NONE && tool.exit_status != 0)
-		code = tool_failed(&tool, err);
+		code = pg_tool_failed(&tool, err);
 	tool_release(&tool);
 	free(options);
 	free(log);

@@ -121,6 +121,24 @@ enum err_code pg_tool(struct call *call, const char *version, struct tool *tool,
 	return code;
 }
 
+/* The reason comes first, and what it then tidied up comes last. */
+enum err_code pg_tool_failed(const struct tool *tool, struct err *err)
+{
+	static const char *const words[] = { "error: ", "fatal: ", "FATAL:  " };
+
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		const char *at = strstr(tool->errout.data, words[i]);
+		if (at == NULL)
+			continue;
+		at += strlen(words[i]);
+		const size_t len = strcspn(at, "\n");
+		return err_set(err, ERR_FAILED, "%s ended with status %d: %.*s", tool->argv[0],
+			tool->exit_status, (int)(len < TOOL_SAID_BYTES ? len : TOOL_SAID_BYTES),
+			at);
+	}
+	return tool_failed(tool, err);
+}
+
 enum err_code node_tool(const struct node *node, const char *const *argv, int64_t timeout_ms,
 	char **out, struct err *err)
 {
@@ -133,7 +151,7 @@ enum err_code node_tool(const struct node *node, const char *const *argv, int64_
 	pg_version_of(node->data_dir, version);
 	enum err_code code = pg_tool(node->call, version, &tool, err);
 	if (code == ERR_NONE && tool.exit_status != 0)
-		code = tool_failed(&tool, err);
+		code = pg_tool_failed(&tool, err);
 	if (code == ERR_NONE && out != NULL)
 		*out = xstrdup(tool.out.data);
 	tool_release(&tool);

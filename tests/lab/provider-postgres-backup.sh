@@ -273,6 +273,28 @@ undo a "$(jq -c .before <<<"$ANSWER")"
 is "restore: its undo" '.ok'
 check "restore: is gone" test ! -e try
 
+# ------------------------------------------------------------------ a disk that fills up
+
+mkdir small; target small "$(node a "{\"backup_dir\": \"$T/small\"}")"
+filling() { # filling TARGET OP ARGS BEFORE: runs where only 20 MiB fit into $T/small; what it leaves there is in $LEFT
+	request "$1" "$2" "$3" run "$4" >request.json
+	ANSWER=$(unshare -Um --keep-caps --map-user="$(id -u)" --map-group="$(id -g)" sh -c \
+		'mount -t tmpfs -o size=20m none small && "$1" --call <request.json; ls small >left' _ "$WORKER" 2>log/call)
+	LEFT=$(<left)
+}
+if unshare -Um --keep-caps --map-user="$(id -u)" --map-group="$(id -g)" mount -t tmpfs -o size=20m none small 2>/dev/null; then
+	call small backup.start '{}' prepare
+	filling small backup.start '{}' "$(jq -c .before <<<"$ANSWER")"
+	is "backup: a full disk is named, nothing is changed" '.error.code == "FAILED" and (.error.text | test("No space left")) and .error.world == "unchanged"'
+	check "backup: and nothing is left" test -z "$LEFT"
+	call a restore.start "$(to small/r)" prepare
+	filling a restore.start "$(to small/r)" "$(jq -c .before <<<"$ANSWER")"
+	is "restore: a full disk is named, nothing is changed" '(.ok | not) and (.error.text | test("No space left")) and .error.world == "unchanged"'
+	check "restore: and nothing is left" test -z "$LEFT"
+else
+	echo "no user namespaces here: a disk that fills up was not tried"
+fi
+
 # ------------------------------------------------------------------ damage
 
 file=$(find "backups/$FROM_B/base" -name '[0-9]*' -size +100k | head -n 1)
