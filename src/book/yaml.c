@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -100,7 +101,7 @@ static struct place place_of_offset(
 	return place;
 }
 
-static bool line_has(const char *bytes, size_t len, unsigned line, const char *what)
+static const char *line_of(const char *bytes, size_t len, unsigned line, size_t *line_len)
 {
 	const char *at = bytes, *end = bytes + len;
 
@@ -109,7 +110,21 @@ static bool line_has(const char *bytes, size_t len, unsigned line, const char *w
 		at = newline != NULL ? newline + 1 : end;
 	}
 	const char *newline = memchr(at, '\n', (size_t)(end - at));
-	return memmem(at, (size_t)((newline != NULL ? newline : end) - at), what, strlen(what)) != NULL;
+	*line_len = (size_t)((newline != NULL ? newline : end) - at);
+	return at;
+}
+
+/* The commonest reasons for a { that is not closed; NULL when it is none of them. */
+static const char *why_not_closed(const char *bytes, size_t len, struct place place)
+{
+	size_t line_len, column = place.column;
+	const char *line = line_of(bytes, len, place.line, &line_len);
+
+	if (memmem(line, line_len, "${", 2) != NULL)
+		return "in { } put ${NAME} in quotes: \"${NAME}\"";
+	if (column > 1 && column <= line_len && line[column - 1] == '[' && isalnum((unsigned char)line[column - 2]))
+		return "in { } put a path with [ ] in quotes: \"each[0].name\"";
+	return NULL;
 }
 
 static void report_syntax(struct loader *l, const char *bytes, size_t len)
@@ -120,9 +135,9 @@ static void report_syntax(struct loader *l, const char *bytes, size_t len)
 		: at(l, p->problem_mark);
 
 	const char *words = own_words(p->problem);
-	/* the commonest reason for a { that is not closed */
-	if (strstr(words, "is not closed") != NULL && line_has(bytes, len, place.line, "${"))
-		words = "in { } put ${NAME} in quotes: \"${NAME}\"";
+	const char *why = strstr(words, "is not closed") != NULL ? why_not_closed(bytes, len, place) : NULL;
+	if (why != NULL)
+		words = why;
 	problems_add(l->problems, RULE_YAML, place, "%s", words);
 }
 

@@ -657,11 +657,14 @@ static void services_and_what_they_depend_on(void **state)
 	assert_non_null(strstr(err.text, "must be one of a, b"));
 	json_decref(given);
 	put_file(f.dir, "services.yaml",
-		"services:\n  a: {depends_on: [b], recover: base}\n  b: {depends_on: [a]}\n  db: {}\n  wave-1: {recover: base}\n");
+		"services:\n  a: {depends_on: [b], recover: base}\n  b: {depends_on: [a]}\n  db: {}\n  wave-1: {recover: base}\n  x.y: {recover: base}\n  x-y: {recover: base}\n");
 	refused(ERR_WORKSPACE, plan_for(&f, "a", false, NULL, &p, &err));
 	assert_non_null(strstr(err.text, "depends on itself"));
 	ok(plan_for(&f, "wave-1", false, NULL, &p, &err));
 	order(p, "wave-1/go: wave-1:wave-1/go all-waves-1:wave-1");
+	json_decref(p);
+	ok(plan_for(&f, "x-y,x.y", false, NULL, &p, &err));
+	order(p, "x-y/go: x-y:x-y/go x-y-2/go: x-y-2:x-y-2/go wave-1:x-y,x-y-2");
 	json_decref(p);
 	fixture_release(&f);
 }

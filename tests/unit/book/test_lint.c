@@ -125,6 +125,7 @@ static const struct spoil spoils[] = {
 		"write g[0]"},
 	{"other.yaml", NULL, PARAMS "  - {id: g, runbook: failover}\n  - {id: b, wait: 1s, when: {output: g.x}}\n", "unknown-reference", NULL, 6, 38,
 		"has no outputs: x"},
+	{"other.yaml", NULL, PARAMS "  - {id: b, wait: 1s, when: {output: g[0].x}}\n", "yaml", NULL, 5, 39, "put a path with [ ] in quotes"},
 	{"other.yaml", NULL, PARAMS "  - {id: g.h, run: log(1)}\n  - {id: b, wait: 1s, when: {output: g.h.x}}\n", "unknown-reference", NULL, 6, 38,
 		"has a dot in its id"},
 	{"other.yaml", NULL, PARAMS "  - {id: a, run: {run: return 1, tolerance: {value: \"a..b\"}}}\n", "condition", NULL, 5, 53, "takes a path"},
@@ -132,6 +133,8 @@ static const struct spoil spoils[] = {
 	/* approvals, measures, probes, times */
 	{"other.yaml", NULL, HEAD "  - {id: a, approve: x, from: [ann, bob, ann], count: 3}\n", "approvers", NULL, 4, 55, "\"from\" names 2"},
 	{"other.yaml", NULL, HEAD "  - {id: a, manual: x, measure: {name: p, min: 2.5, max: 2.45}}\n", "wrong-value", NULL, 4, 48, "larger than \"max\""},
+	{"other.yaml", NULL, HEAD "  - {id: a, manual: x, measure: {name: p, min: 10, max: 9.5}}\n", "wrong-value", NULL, 4, 48, "larger than \"max\""},
+	{"other.yaml", NULL, HEAD "  - {id: a, manual: x, measure: {name: p, min: -1, max: -1.01}}\n", "wrong-value", NULL, 4, 48, "larger than \"max\""},
 	{"other.yaml", NULL, HEAD "  - {id: a, manual: x, measure: {name: p, min: 2.}}\n", "wrong-value", NULL, 4, 48, "a number such as 2.5"},
 	{"other.yaml", NULL, HEAD "  - {id: a, wait: {until: \"25:00\"}}\n", "wrong-value", NULL, 4, 27, "a time of day"},
 	{"other.yaml", NULL, HEAD "  - {id: a, wait: {every: 2s}}\n", "missing-key", NULL, 4, 19, "needs \"run\""},

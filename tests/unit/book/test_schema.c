@@ -268,6 +268,28 @@ static void schema_and_loader_agree(void **state)
 		agree(cases[i].kind, cases[i].text, cases[i].good);
 }
 
+static void decimals_are_compared_exactly(void **state)
+{
+	static const char *const rising[] = {"-100", "-2.50", "-2.5", "-2.49", "-0", "0.0", "00.01", "0.1", "0.10", "1", "9.99", "10", "10.5",
+		"100000000000000000000000000000", "100000000000000000000000000000.000000000000000000000000000001"};
+	static const int equal_to_next[] = {0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0};
+
+	(void)state;
+	for (size_t i = 0; i + 1 < COUNT_OF(rising); i++) {
+		const int order = decimal_compare(rising[i], rising[i + 1]), back = decimal_compare(rising[i + 1], rising[i]);
+		assert_true(decimal_valid(rising[i]));
+		if (equal_to_next[i] ? order != 0 || back != 0 : order >= 0 || back <= 0)
+			fail_msg("%s and %s: %d, %d", rising[i], rising[i + 1], order, back);
+	}
+	assert_false(decimal_valid("1e3"));
+	assert_false(decimal_valid(".5"));
+	assert_false(decimal_valid("+1"));
+	assert_false(decimal_valid("1."));
+	assert_false(decimal_valid(""));
+	assert_true(until_valid("00:00") && until_valid("23:59") && until_valid("2026-11-25T22:00:00Z"));
+	assert_false(until_valid("24:00") || until_valid("7:30") || until_valid("22:60") || until_valid("2026-11-25") || until_valid(""));
+}
+
 /* Every key of a table is in the schema with its help, and nothing else is. */
 static void same_keys(const struct shape *shape, const json_t *schema)
 {
@@ -479,6 +501,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(schema_and_loader_agree),
+		cmocka_unit_test(decimals_are_compared_exactly),
 		cmocka_unit_test(the_schema_has_the_keys_of_the_tables),
 		cmocka_unit_test(the_guide_has_every_key_and_rule),
 		cmocka_unit_test(the_shipped_schemas_are_current),
