@@ -100,7 +100,8 @@ static const char *forbidden(
 		return "the target's environment does not allow this mode";
 	if (live->run->aborting && !live->run->steps[worker->step].undoing)
 		return "the run is being ended";
-	if (policy_intent(live, target, policy) != ERR_NONE)
+	/* what was allowed may be taken back, whatever the policy says by now */
+	if (!live->run->steps[worker->step].undoing && policy_intent(live, target, policy) != ERR_NONE)
 		return policy->text;
 	return NULL;
 }
