@@ -86,6 +86,8 @@ enum err_code cli_start_request(
 /* Follows a run on the screen or in plain lines, as the terminal and the options say. */
 int cli_follow(const struct args *args, struct client *client, int64_t run, struct err *err);
 bool cli_plain(const struct args *args);
+/* ERR_UNSUPPORTED when the options name a team server, whose files are not ours to read. */
+enum err_code cli_own_files(const struct args *args, struct err *err) MUST_CHECK;
 /* ERR_NOT_FOUND when nothing was ever recorded there. */
 enum err_code cli_journal(
 	const struct args *args, struct journal **out, struct err *err) MUST_CHECK;

@@ -1,4 +1,5 @@
 /* common.c: what several commands do: options, the workspace, the journal, following a run. */
+#include "remote.h"
 #include "screen.h"
 
 #include <stdlib.h>
@@ -342,8 +343,18 @@ enum err_code cli_start_request(
 
 /* ------------------------------------------------------------------ the record */
 
+enum err_code cli_own_files(const struct args *args, struct err *err)
+{
+	if (args->server == NULL)
+		return ERR_NONE;
+	return err_set(err, ERR_UNSUPPORTED,
+		"the journal of a team server is read by its own user (drillbook --data DIR …); history and "
+		"report ask the server");
+}
+
 enum err_code cli_journal(const struct args *args, struct journal **out, struct err *err)
 {
+	TRY(cli_own_files(args, err));
 	char *path = path_join(args->data_dir, "journal.db");
 	const bool there = path_exists(path);
 
@@ -369,9 +380,14 @@ enum err_code cli_run_number(
 				"\"%s\" is no run number: write one, or last", word);
 		return ERR_NONE;
 	}
-	TRY(cli_journal(args, &journal, err));
-	enum err_code code = journal_runs(journal, &filter, &runs, err);
-	journal_close(journal);
+	enum err_code code;
+	if (args->server != NULL) {
+		code = remote_runs(args, &filter, &runs, err);
+	} else {
+		TRY(cli_journal(args, &journal, err));
+		code = journal_runs(journal, &filter, &runs, err);
+		journal_close(journal);
+	}
 	if (code == ERR_NONE && json_array_size(runs) == 0)
 		code = err_set(err, ERR_NOT_FOUND, "there is no run yet");
 	if (code == ERR_NONE)

@@ -120,6 +120,7 @@ static enum err_code look_home(
 static enum err_code look_verify(
 	struct looker *looker, const json_t *about, json_t *out, struct err *err)
 {
+	TRY(cli_own_files(looker->args, err));
 	char *program = path_libexec("verify");
 	char *outputs = path_join(looker->args->data_dir, "outputs");
 	char run[32];

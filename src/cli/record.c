@@ -1,5 +1,5 @@
 /* record.c: history, report and verify: what has been recorded. */
-#include "cli.h"
+#include "remote.h"
 
 #include "drillbook/report.h"
 
@@ -14,6 +14,24 @@ static const struct option_row history_options[] = { { "json", NULL, false, "as 
 	{ "mode", "MODE", false, "only this mode" },
 	{ "limit", "N", false, "how many (default 50)" }, OPTION_END };
 
+static int remote_history(const struct args *args, const struct journal_filter *filter, struct err *err)
+{
+	struct buf text;
+	json_t *runs = NULL;
+
+	if (remote_runs(args, filter, &runs, err) != ERR_NONE)
+		return -1;
+	if (option_flag(args, "json"))
+		return print_json(runs);
+	buf_init(&text, REPORT_MAX);
+	const enum err_code code = report_table(runs, &text, err);
+	if (code == ERR_NONE)
+		fwrite(text.data, 1, text.len, stdout);
+	buf_release(&text);
+	json_decref(runs);
+	return code == ERR_NONE ? 0 : -1;
+}
+
 static int history(const struct args *args, struct err *err)
 {
 	struct journal *journal;
@@ -24,6 +42,9 @@ static int history(const struct args *args, struct err *err)
 		.limit = limit ? strtoll(limit, NULL, 10) : 50 };
 	struct buf text;
 	json_t *runs = NULL;
+
+	if (args->server != NULL)
+		return remote_history(args, &filter, err);
 	enum err_code code = cli_journal(args, &journal, err);
 
 	if (code == ERR_NOT_FOUND) {
@@ -72,12 +93,20 @@ static int report(const struct args *args, struct err *err)
 		err_set(err, ERR_USAGE, "unknown format \"%s\": md or json", format);
 		return -1;
 	}
-	if (cli_run_number(args, args->words[0], &run, err) != ERR_NONE ||
-		cli_journal(args, &journal, err) != ERR_NONE)
+	const enum report_format form = json ? REPORT_JSON : REPORT_MARKDOWN;
+	if (cli_run_number(args, args->words[0], &run, err) != ERR_NONE)
+		return -1;
+	if (args->server != NULL) {
+		if (remote_report(args, run, form, &text, err) != ERR_NONE)
+			return -1;
+		fwrite(text.data, 1, text.len, stdout);
+		buf_release(&text);
+		return 0;
+	}
+	if (cli_journal(args, &journal, err) != ERR_NONE)
 		return -1;
 	buf_init(&text, REPORT_MAX);
-	const enum err_code code =
-		report_render(journal, run, json ? REPORT_JSON : REPORT_MARKDOWN, &text, err);
+	const enum err_code code = report_render(journal, run, form, &text, err);
 	if (code == ERR_NONE)
 		fwrite(text.data, 1, text.len, stdout);
 	buf_release(&text);
@@ -107,6 +136,12 @@ static int verify(const struct args *args, struct err *err)
 	char *program = path_libexec("verify"), *outputs = path_join(args->data_dir, "outputs");
 	const char *argv[16];
 	size_t n = 0;
+
+	if (cli_own_files(args, err) != ERR_NONE) {
+		free(program);
+		free(outputs);
+		return -1;
+	}
 
 	argv[n++] = program;
 	if (option_flag(args, "json"))
@@ -231,6 +266,8 @@ static int journal_rebuild_tables(const struct args *args, struct err *err)
 
 static int journal_command(const struct args *args, struct err *err)
 {
+	if (cli_own_files(args, err) != ERR_NONE)
+		return -1;
 	if (str_eq(args->words[0], "rebuild"))
 		return journal_rebuild_tables(args, err);
 	if (str_eq(args->words[0], "check"))

@@ -17,6 +17,7 @@
  * workers.c  the zygote and the worker processes
  * people.c   who is connected, and in which roles
  * settings.c the server's own configuration files
+ * evidence.c head and seal of a run, for a report made elsewhere
  * locks.c    what may not be acted on twice at once
  * examine.c  what a terminal wants to start, looked at by the server itself
  * policy.c   what the server's own configuration allows
@@ -372,6 +373,10 @@ json_t *op_base(const struct live *live, size_t step, int64_t attempt, int64_t o
 /* locks.c */
 /* ERR_HELD, naming the run, when an open one acts on what this plan would act on. */
 enum err_code locks_check(struct server *server, const json_t *plan, struct err *err) MUST_CHECK;
+
+/* evidence.c */
+/* Adds head, last and seal of a run; ERR_NOT_FOUND. */
+enum err_code evidence_of(struct server *server, int64_t run, json_t *out, struct err *err) MUST_CHECK;
 
 /* settings.c */
 void settings_init(struct settings *settings, const char *dir, const char *kind);

@@ -191,6 +191,9 @@ static enum err_code do_secrets(struct request *r, struct err *err)
 static enum err_code do_runs(struct request *r, struct err *err)
 {
 	const struct journal_filter filter = { .limit = json_int(r->body, "limit", 50),
+		.runbook = json_str(r->body, "runbook", NULL),
+		.service = json_str(r->body, "service", NULL),
+		.mode = json_str(r->body, "mode", NULL),
 		.open_only = json_flag(r->body, "open", false) };
 	json_t *runs = NULL, *row;
 	size_t i;
@@ -204,6 +207,11 @@ static enum err_code do_runs(struct request *r, struct err *err)
 	}
 	json_put(r->answer, "runs", runs);
 	return ERR_NONE;
+}
+
+static enum err_code do_evidence(struct request *r, struct err *err)
+{
+	return evidence_of(r->server, json_int(r->body, "run", 0), r->answer, err);
 }
 
 static void take_lead(struct live *live, struct conn *conn, bool announce)
@@ -617,6 +625,7 @@ static const struct {
 	{ "stop", do_stop, ROLE_ADMIN, false, true },
 	{ "start", do_start, ACT, false, true },
 	{ "runs", do_runs, LOOK, false, false },
+	{ "evidence", do_evidence, LOOK, false, false },
 	{ "attach", do_attach, LOOK, false, false },
 	{ "detach", do_detach, LOOK, false, false },
 	{ "lead", do_lead, ACT, true, true },

@@ -40,8 +40,6 @@ json_t *report_document(const struct facts *facts); /* owned */
 enum err_code report_json(const json_t *document, struct buf *out, struct err *err) MUST_CHECK;
 enum err_code report_markdown(
 	const json_t *document, struct buf *out, struct err *err) MUST_CHECK;
-/* runs: what journal_runs gives. */
-enum err_code report_table(const json_t *runs, struct buf *out, struct err *err) MUST_CHECK;
 
 /* A stamp as the document has it: {"utc", "ns"}; JSON null for "not known". */
 json_t *stamp(struct wall at);

@@ -59,6 +59,58 @@ enum err_code report_json(const json_t *document, struct buf *out, struct err *e
 	return code;
 }
 
+static enum err_code render(
+	const struct facts *facts, enum report_format format, struct buf *out, struct err *err)
+{
+	json_t *document = report_document(facts);
+	const enum err_code code = format == REPORT_JSON ? report_json(document, out, err)
+							 : report_markdown(document, out, err);
+
+	json_decref(document);
+	return code;
+}
+
+static void take_evidence(struct facts *facts, const json_t *evidence)
+{
+	const json_t *seal = json_object_get(evidence, "seal");
+
+	facts->has_head = sha256_parse(json_str(evidence, "head", ""), &facts->head) &&
+			  json_int(evidence, "last", -1) + 1 == facts->events;
+	if (!json_is_object(seal))
+		return;
+	facts->seal = json_object();
+	json_put(facts->seal, "at", stamp((struct wall){json_int(seal, "at_ns", 0)}));
+	json_object_set(facts->seal, "events", json_object_get(seal, "events"));
+	json_object_set(facts->seal, "head", json_object_get(seal, "head"));
+}
+
+enum err_code report_render_events(const json_t *events, const json_t *evidence,
+	enum report_format format, struct buf *out, struct err *err)
+{
+	struct facts facts;
+	const json_t *row;
+	enum err_code code = ERR_NONE;
+	size_t i;
+
+	facts_init(&facts);
+	json_array_foreach(events, i, row) {
+		struct event event = {0};
+		if (code == ERR_NONE)
+			code = event_from_json(row, &event, err);
+		if (code == ERR_NONE)
+			code = facts_add(&facts, &event, err);
+		event_release(&event);
+	}
+	if (code == ERR_NONE && !facts.run->started)
+		code = err_set(err, ERR_NOT_FOUND, "there is no such run");
+	if (code == ERR_NONE) {
+		take_evidence(&facts, evidence);
+		code = render(&facts, format, out, err);
+	}
+	facts_release(&facts);
+	return code;
+}
+
 enum err_code report_render(struct journal *journal, int64_t run, enum report_format format,
 	struct buf *out, struct err *err)
 {
@@ -68,12 +120,8 @@ enum err_code report_render(struct journal *journal, int64_t run, enum report_fo
 		return err_set(err, ERR_NOT_FOUND, "there is no run %lld", (long long)run);
 	facts_init(&facts);
 	enum err_code code = collect(journal, run, &facts, err);
-	if (code == ERR_NONE) {
-		json_t *document = report_document(&facts);
-		code = format == REPORT_JSON ? report_json(document, out, err)
-					     : report_markdown(document, out, err);
-		json_decref(document);
-	}
+	if (code == ERR_NONE)
+		code = render(&facts, format, out, err);
 	facts_release(&facts);
 	return code;
 }

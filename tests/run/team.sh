@@ -80,6 +80,16 @@ equal "the note is the approver's" "$(uid bert) $tag-bert" \
 equal "the answer is the operator's" "$(uid anna)" \
 	"$(outputs "$run" ring "next(e['uid'] for e in events if e['kind'] == 'step.answered')")"
 
+# ------------------------------------------------------------------ the record
+says "the observer sees past runs" 0 "mark" book carl history
+says "and reads a report" 0 "by $tag-anna" book carl report 1
+says "that says whether it is sealed" 0 '"seal_matches": true' book carl report 1 --format json
+equal "it is the report the server's user makes of the file" \
+	"$(as server env DRILLBOOK_SERVER=none "$place/app/bin/drillbook" --data "$place/data" report 1 | sha256sum)" \
+	"$(book carl report 1 | sha256sum)"
+says "who has no role does not" 1 "has no role" book dora report 1
+says "nobody but the server's user reads the file" 1 "read by its own user" book carl compare 1 1
+
 # ------------------------------------------------------------------ what a step starts
 says "a step asks the server who it is" 0 "run 3" book anna run look --mode drill --plain
 equal "it is the server's user, and may only look" "$(uid server) True administrator" \
