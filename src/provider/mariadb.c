@@ -247,8 +247,10 @@ static const struct field health_params[] = {
 };
 static const struct field health_results[] = {
 	{ .name = "ok", .type = FIELD_BOOL, .help = "answers, and is what was expected" },
-	{ .name = "role", .type = FIELD_STRING, .help = "primary or replica" },
-	{ .name = "writable", .type = FIELD_BOOL, .help = "a primary that may be written" },
+	{ .name = "role",
+		.type = FIELD_STRING,
+		.help = "primary or replica; unknown to a user who may not ask" },
+	{ .name = "writable", .type = FIELD_BOOL, .help = "not read-only, and no replica it knows of" },
 	{ .name = "version", .type = FIELD_STRING, .help = "of the server" },
 	{ .name = "connect_us", .type = FIELD_INT, .unit = "us", .help = "time to connect" },
 	{ .name = "latency_us",

@@ -93,7 +93,7 @@ enum err_code redis_command(
 	buf_release(&request); /* AUTH's holds the password */
 	if (code != ERR_NONE) {
 		err->world = sent > 0 ? WORLD_UNKNOWN : WORLD_UNCHANGED;
-		return err_context(err, "\"%s\", %s", call_target(redis->call), words[0]);
+		return err_context(err, "\"%s\", command %s", call_target(redis->call), words[0]);
 	}
 	if (answer.is_error)
 		code = refused(redis, words[0], answer.value, err);

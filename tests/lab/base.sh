@@ -47,7 +47,7 @@ write_env() { # write_env FIRST_PORT
 		printf 'PG_A_DATA: %s\nPG_B_DATA: %s\n' "$LAB/data/a" "$LAB/data/b"
 		printf 'PG_A_CONF: %s\nPG_B_CONF: %s\n' "$LAB/conf/a.conf" "$LAB/conf/b.conf"
 		printf 'PG_BACKUPS: %s\nPG_ARCHIVE: %s\nPG_RESTORES: %s\n' "$LAB/backups" "$LAB/archive" "$LAB/restores"
-		for name in PG_A PG_B WAN_A WAN_B DB PDNS PDNS_API KNOT; do
+		for name in PG_A PG_B WAN_A WAN_B DB PDNS PDNS_API KNOT STORE_A STORE_B BIND CACHE WEB; do
 			printf '%s_PORT: %s\n' "$name" $((++port)) # the first is the keeper's claim
 		done
 		printf 'BALANCER_SOCKET: %s\n' "$LAB/run/haproxy.sock"
@@ -56,6 +56,7 @@ write_env() { # write_env FIRST_PORT
 		printf 'ZONE: lab.test\nNAME: orders.lab.test\nTSIG_KEY_NAME: drillbook\n'
 		printf 'ADDRESS_A: 192.0.2.1\nADDRESS_B: 192.0.2.2\n'
 		printf 'SQLITE_A: %s\nSQLITE_B: %s\n' "$LAB/data/site-a/orders.db" "$LAB/data/site-b/orders.db"
+		printf 'STORE_A_FENCE: %s\nSTORE_B_FENCE: %s\n' "$LAB/conf/mariadb-a.d/fence.cnf" "$LAB/conf/mariadb-b.d/fence.cnf"
 		printf 'SQLITE_ADDRESS: %s\n' "$LAB/data/address"
 		printf 'VAULT_REPO: %s\nVAULT_SCRATCH: %s\nDOCUMENTS: %s\n' "$LAB/data/vault" "$LAB/data/scratch" "$LAB/data/documents"
 	} >"$LAB/env.yaml"

@@ -115,6 +115,11 @@ call a health.probe '{"expect": "writable"}'
 is "health: a is writable" '.result.ok and .result.latency_us > 0 and (.result.version | test("MariaDB"))'
 call b health.probe '{"expect": "writable"}'
 is "health: b is not" '.error.code == "PRECONDITION"'
+target shop "$(spec "$A" apppass '{"user": "app"}')"; target shopb "$(spec "$B" apppass '{"user": "app"}')"
+call shop health.probe '{"expect": "writable"}'
+is "health: as an application, which may not ask for the role" '.result.ok and .result.role == "unknown"'
+call shopb health.probe '{"expect": "writable"}'
+is "health: as an application at the replica" '.error.code == "PRECONDITION" and (.error.text | test("unknown role, read-only"))'
 
 # ------------------------------------------------------------------ declared SQL
 

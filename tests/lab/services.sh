@@ -74,6 +74,7 @@ part_knot() {
 @ NS ns1
 ns1 A 127.0.0.1
 orders A $ADDRESS_A
+www A 127.0.0.1
 ZONE
 	cat >"$LAB/conf/knot.conf" <<CONF
 server:
