@@ -22,6 +22,7 @@ struct maria {
 	bool refused;	     /* why it could not be opened: nobody listens there */
 	bool finish;	     /* a stop must not leave a statement in flight: only the deadline does */
 	bool broken;	     /* a statement was left in flight: nothing more can be asked */
+	bool cut;	     /* its rows are not wanted any more: neither */
 };
 
 /* The server of the target, or another one with the same credentials.  UNREACHABLE TIMEOUT AUTH;

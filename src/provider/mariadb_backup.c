@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POLL_MS = 50, GRACE_MS = 10000, OPTION_MAX = 2048 };
+enum { POLL_MS = 50, GRACE_MS = 10000, OPTION_MAX = 2048, NO_PROGRAM = 127 };
 
 /* ------------------------------------------------------------------ backup.start */
 
@@ -159,7 +159,8 @@ struct private_server {
 	struct call *call;
 	const char *dir;
 	char *socket;
-	pid_t pid;
+	pid_t pid;   /* -1 when it has ended */
+	int status; /* as waitpid gives it */
 };
 
 static void exec_server(const struct private_server *s, const char *log)
@@ -174,16 +175,17 @@ static void exec_server(const struct private_server *s, const char *log)
 	dup2(null, 0);
 	dup2(null, 1);
 	dup2(null, 2);
-	execlp("mariadbd", "mariadbd", "--no-defaults", datadir, sock, pid_file, error_log,
+	char *const argv[] = { "mariadbd", "--no-defaults", datadir, sock, pid_file, error_log,
 		"--skip-networking", "--skip-grant-tables", "--skip-slave-start", "--skip-log-bin",
-		"--innodb-buffer-pool-size=64M", "--event-scheduler=OFF", "--read-only",
-		(char *)NULL);
-	_exit(127);
+		"--innodb-buffer-pool-size=64M", "--event-scheduler=OFF", "--read-only", NULL };
+	execvp(argv[0], argv);
+	execv("/usr/sbin/mariadbd", argv); /* which an ordinary user's PATH may not have */
+	_exit(NO_PROGRAM);
 }
 
 static bool ended(struct private_server *s)
 {
-	if (s->pid > 0 && waitpid(s->pid, NULL, WNOHANG) == s->pid)
+	if (s->pid > 0 && waitpid(s->pid, &s->status, WNOHANG) == s->pid)
 		s->pid = -1;
 	return s->pid <= 0;
 }
@@ -199,6 +201,9 @@ static enum err_code server_start(
 	if (s->pid == 0)
 		exec_server(s, log);
 	for (;;) {
+		if (ended(s) && WIFEXITED(s->status) && WEXITSTATUS(s->status) == NO_PROGRAM)
+			return err_set(err, ERR_NOT_FOUND,
+				"mariadbd is neither in PATH nor in /usr/sbin: install the server here");
 		if (ended(s))
 			return err_set(err, ERR_FAILED,
 				"no server starts on \"%s\"; its log %s says why", s->dir, log);

@@ -211,10 +211,12 @@ void maria_close(struct maria *m)
 {
 	if (m->conn == NULL)
 		return;
-	if (!m->broken)
+	if (!m->broken && !m->cut)
 		maria_end(m);
 	else if (mysql_get_socket(m->conn) >= 0)
 		shutdown(mysql_get_socket(m->conn), SHUT_RDWR); /* no good-bye to a silent server */
+	if (m->cut && !m->broken && m->rows != NULL)
+		mysql_free_result(m->rows); /* finds the connection closed */
 	mysql_close(m->conn);
 	m->conn = NULL;
 	m->rows = NULL;

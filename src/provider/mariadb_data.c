@@ -72,7 +72,7 @@ static enum err_code read_rows(struct maria *m, json_t *result, struct err *err)
 			break;
 		json_array_append_new(rows, take_row(m, row, &bytes));
 	}
-	m->broken = truncated; /* the rest is not read: nothing more is asked on this connection */
+	m->cut = truncated;
 	json_put_int(result, "count", (int64_t)json_array_size(rows));
 	json_put_flag(result, "truncated", truncated);
 	json_t *cell = json_array_get(json_array_get(rows, 0), 0);
@@ -115,7 +115,7 @@ RUN(mariadb_compare)
 			if (end == text || *end != '\0') {
 				code = err_set(err, ERR_USAGE,
 					"query \"%s\" must give one whole number per row", s.name);
-				m.broken = true;
+				m.cut = true;
 				break;
 			}
 			witness_survived(witness, seq);

@@ -401,10 +401,15 @@ enum err_code maria_take_over(struct maria *m, struct err *err)
 	bool there = false;
 
 	/* what has been received is applied before replication is forgotten: it would be thrown away */
+	TRY(maria_look(m, &node, err));
+	if (!node.sql_running)
+		return err_set(err, ERR_PRECONDITION,
+			"\"%s\" does not apply what it has received%s%s", call_target(m->call),
+			node.last_error[0] != '\0' ? ": " : "", node.last_error);
 	TRY(maria_exec(m, "stop slave io_thread", err));
 	err->world = WORLD_CHANGED;
 	enum err_code code = maria_look(m, &node, err);
-	if (code == ERR_NONE && node.io_pos[0] != '\0' && node.sql_running) {
+	if (code == ERR_NONE && node.io_pos[0] != '\0') {
 		code = maria_wait_position(m, node.io_pos, call_left_ms(m->call), &there, err);
 		if (code == ERR_NONE && !there)
 			code = err_set(err, ERR_TIMEOUT,

@@ -213,6 +213,14 @@ is "verify: a flipped byte" '.error.code == "FAILED" and (.error.text | test("da
 call a restore.start "$args"
 is "restore: a damaged backup leaves nothing" '.error.code == "FAILED" and .error.world == "unchanged"'
 check "restore: nothing is left" test ! -e restored -a ! -e restored.part
+check "backup: no password in it" fails grep -rqF -e "${PASSWORD%%[\"]*}" -e "$REPLPASS" backups
+call a backup.start "$(jq -cn --arg t "$T/backups/two" '{to: $t}')" prepare; before=$(jq -c .before <<<"$ANSWER")
+kill -STOP "${PIDS[a]}"; began=$(now_ms)
+TIMEOUT_MS=2500 call a backup.start "$(jq -cn --arg t "$T/backups/two" '{to: $t}')" run "$before"
+is "backup: of a frozen server: no success" '(.ok | not)'
+check "backup: at the deadline" test $(($(now_ms) - began)) -lt 6000
+kill -CONT "${PIDS[a]}"
+check "backup: nothing is left" test ! -e backups/two -a ! -e backups/two.part
 call wrong backup.start "$(jq -cn --arg t "$T/backups/two" '{to: $t}')"
 is "backup: a wrong password" '.error.code == "AUTH"'
 
@@ -248,6 +256,8 @@ until_ok 8000 same
 
 call b failover.promote
 is "promote: not while a takes writes" '.error.code == "PRECONDITION" and .error.world == "unchanged" and (.error.text | test("fence it first"))'
+call b failover.promote '{"silent": "accept"}' run '{"primary": "127.0.0.1@1"}'
+is "promote: of a replica that follows another one than was prepared" '.error.code == "CONFLICT" and .error.world == "unchanged"'
 call b failover.fence
 is "fence: not a replica" '.error.code == "PRECONDITION"'
 kill -STOP "${PIDS[a]}"

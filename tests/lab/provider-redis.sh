@@ -68,6 +68,21 @@ redis b CONFIG SET replica-priority 0 >/dev/null; redis b CONFIG SET min-replica
 call b failover.precheck '{"max_age": "1m"}'
 is "precheck: not meant to be promoted, and would take no writes" '.error.code == "PRECONDITION" and (.error.text | test("priority")) and (.error.text | test("min-replicas"))'
 redis b CONFIG SET replica-priority 100 >/dev/null; redis b CONFIG SET min-replicas-to-write 0 >/dev/null
+# the rights that the documentation names are enough
+for n in a b; do
+	redis $n ACL SETUSER ops on ">$PASSWORD" resetkeys '%R~*' '~drillbook:*' -@all +info '+config|get' '+config|set' '+config|rewrite' +replicaof +failover +bgsave \
+		+shutdown '+client|setname' +ping +get +set +lrange +dbsize >/dev/null
+done
+target ops "$(spec "$A" password '{"user": "ops"}')"
+call ops "" '{}' probe
+is "doctor: as an access-list user" '[.report.checks[].ok] | all'
+call ops replication.canary "{\"replica_host\": \"127.0.0.1\", \"replica_port\": $B}"
+is "canary: as an access-list user" '.ok'
+call ops failover.fence; is "fence: as an access-list user" '.ok and .result.kept'
+call ops failover.unfence; is "unfence: as an access-list user" '.ok and .result.kept'
+redis a ACL SETUSER ops '-config|set' >/dev/null
+call ops failover.fence
+is "fence: a right that is missing" '.error.code == "AUTH" and .error.world == "unchanged"'
 
 # ------------------------------------------------------------------ the marker
 
@@ -212,6 +227,11 @@ call a failover.fence
 is "fence: what is silent cannot be fenced" '.error.code == "TIMEOUT" and .error.world == "unchanged" and (.error.text | test("cannot prove"))'
 check "fence: in time" test $(($(now_ms) - began)) -lt 5000
 kill -CONT "${PIDS[a]}"; until_ok 8000 linked b
+kill -STOP "${PIDS[b]}"; began=$(now_ms)
+TIMEOUT_MS=1500 call b failover.promote '{}' run '{}'
+is "promote: a frozen replica: no success, nothing was asked for" '.error.code == "TIMEOUT" and .error.world == "unchanged"'
+check "promote: in time" test $(($(now_ms) - began)) -lt 4000
+kill -CONT "${PIDS[b]}"; until_ok 8000 linked b
 redis a CONFIG SET min-replicas-to-write 1 >/dev/null; redis a CONFIG SET min-replicas-max-lag 0 >/dev/null
 killed a failover.fence '{}'
 check "fence: a refuses writes" fails redis a SET x 1

@@ -2,6 +2,7 @@
 # stores.sh: what the tests of the Redis and the MariaDB runbook share.  Sourced after check.sh.
 
 approvals[failover]="--approve fence --approve traffic --confirm promote=drill"
+approvals[failback]="--approve reverse --approve switch"
 failed_step() { book report last --format json | python3 -c '
 import json, sys
 print(" ".join(s["id"] for s in json.load(sys.stdin)["steps"] if s["state"] == "failed"))'; }
@@ -16,6 +17,15 @@ store_test() { # store_test redis|mariadb
 	measured_rightly
 	check "site b takes the orders" writable_at b
 	check "orders are acknowledged" until_ok 5000 acknowledged_after "$(now_ms)" 10
+	if [[ -e $root/runbooks/$1/failback.yaml ]]; then
+		mark=$(now_ms)
+		drill failback --param counted_after="$mark"
+		equal "the failback's exit status" 0 "$drill_status"
+		check "site a takes the orders" writable_at a
+		measured_rightly "$mark"
+		equal "orders lost on the way back" 0 "$count_lost"
+		check "orders are acknowledged" until_ok 5000 acknowledged_after "$(now_ms)" 10
+	fi
 	lab down
 
 	stage "$1" "$1"
