@@ -215,7 +215,10 @@ static const struct field switchover_results[] = { TOOK_RESULT,
 	FIELD_END };
 
 static const struct field fence_results[] = {
-	{ .name = "level", .type = FIELD_STRING, .help = "soft: it refuses ordinary users" },
+	{ .name = "level",
+		.type = FIELD_STRING,
+		.help = "soft: it refuses ordinary users; down: nobody listens, and it comes back "
+			"read-only" },
 	{ .name = "how", .type = FIELD_STRING, .help = "what was done" }, KEPT_RESULT,
 	{ .name = "gtid", .type = FIELD_STRING, .help = "the last it wrote" }, TOOK_RESULT,
 	FIELD_END

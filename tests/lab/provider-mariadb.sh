@@ -68,7 +68,7 @@ spec() { jq -cn --argjson p "$1" --arg f "$T/$2" --arg r "$T/replpass" --argjson
 	acked: ($t + "/acked")} + $more), secrets: {password: {file: $f}, replication_password: {file: $r}}, queries: $q}'; }
 target a "$(spec "$A" password "{\"fence_file\": \"$T/a/conf.d/fence.cnf\", \"peer\": \"127.0.0.1@$B\"}")"
 target b "$(spec "$B" password "{\"fence_file\": \"$T/b/conf.d/fence.cnf\"}")"
-target plain "$(spec "$B" password | jq -c 'del(.settings.heartbeat)')"
+target plain "$(spec "$B" password | jq -c 'del(.settings.heartbeat)')" # without a fence_file, too
 target wrong "$(spec "$A" wrongword)"; target dead "$(spec "$DEAD" password)"
 target nobase "$(spec "$A" password '{"database": "nope"}')"
 printf '%s' "$APPPASS" >apppass; target weak "$(spec "$A" apppass '{"user": "weak"}')"
@@ -317,12 +317,19 @@ check "write: is under way" until_ok 5000 waiting
 stop b KILL
 wait "$pid"; ANSWER=$(<cut.json); wait "$holder" 2>/dev/null
 is "write: a server that dies meanwhile: unknown" '.error.code == "UNREACHABLE" and .error.world == "unknown"'
+call plain failover.fence
+is "fence: of a server that is down, without fence_file: no proof" '.error.code == "UNREACHABLE" and (.error.text | test("fence_file"))'
+killed b failover.fence '{}'
+killed b failover.unfence '{}'
+call b failover.fence
+is "fence: of a server that is down, by its file" '.ok and .result.level == "down" and .result.kept and .before.undo.op == "failover.unfence"'
 call a failover.precheck '{"max_age": "1h"}'
 is "precheck: the primary is gone, the copy is whole" '.result.ok and .result.receiver != "Yes" and (.result.unknown | index("lag_s") != null)'
 call a failover.promote
 is "promote: of a primary that is gone it is irreversible" '.ok and .effect == "irreversible" and .before.old_primary == "gone" and .result.recovery_point_ms > 0'
 check "promote: a takes writes" writes "$A" 111
-run_node b --read-only
+run_node b
+check "fence: started by accident it takes no writes" fails writes "$B" 112
 call b failover.reverse "{\"source_host\": \"127.0.0.1\", \"source_port\": $A}"
 is "reverse: what it has of its own is told and not hidden" '.error.code == "PRECONDITION" and .error.world == "unchanged" and (.error.text | test("has 1 transactions that the new primary never had"))'
 call plain failover.precheck
