@@ -6,6 +6,7 @@ declare -A _drillbook_options=(
 	[run]="--mode --param --services --with-dependencies --plain --approve --confirm --from --scenario --speed --replay-answers --impact --note --override --reason --detach --json --theme --record"
 	[attach]="--watch --plain --approve --confirm --theme --record"
 	[act]="--note --undo --lead --json"
+	[adopt]="--note --json"
 	[answer]="--ask --note --value --word --digest --lead --json"
 	[halt]="--note --lift --list --json"
 	[list]="--json"
@@ -64,7 +65,7 @@ _drillbook() {
 			case $command in
 			"") words=${!_drillbook_options[*]} ;;
 			run | show | lint | plan) words=$(_drillbook_names RUNBOOK) ;;
-			attach | act | answer | report | compare) words="last $("${_drillbook_call[@]}" history 2>/dev/null | awk '$1 == "MODE" {on = 1; next} on {print $2}')" ;;
+			attach | act | adopt | answer | report | compare) words="last $("${_drillbook_call[@]}" history 2>/dev/null | awk '$1 == "MODE" {on = 1; next} on {print $2}')" ;;
 			trust) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
 			play) mapfile -t COMPREPLY < <(compgen -f -X "!*.cast" -- "$current"); return ;;
 			providers) words=$("${_drillbook_call[@]}" providers 2>/dev/null | awk -F: '/^[a-z]/ {print $1}') ;;

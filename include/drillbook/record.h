@@ -19,6 +19,8 @@
 		"mode, services[{name,rto_ms,rpo_ms,tier,owner}], params{}, files[{path,sha256}], "             \
 		"steps[{id,title,kind,needs[],within[],uses{},level,expect_ms,wait_ms,marks[],owner,parallel}], parallel")  \
 	X(RUN_RESUMED, "run.resumed", R, "epoch, reason, boot_changed")                                  \
+	X(RUN_ADOPTED, "run.adopted", R,                                                                 \
+		"plan (sha256), runbook{version,digest}, files[{path,sha256}], steps[…as in run.started, of those not begun that changed], reason")  \
 	X(RUN_PAUSED, "run.paused", R, "reason")                                                         \
 	X(RUN_CONTINUED, "run.continued", R, "")                                                         \
 	X(RUN_ABORTING, "run.aborting", R, "reason, undo (what was done is taken back first), failed (it ends as failed)")  \
@@ -160,6 +162,7 @@ struct step {
 	const json_t *uses;     /* {"op": ["target", …]} */
 	size_t *needs_index; size_t needs_count;
 	size_t *within_index; size_t within_count; /* the groups around it, outermost first */
+	const char *time;       /* what its own time counts as, as the plan has it */
 	int64_t parallel;       /* of a group: members that may run at once; 0 = no limit of its own */
 	enum step_state state;
 	bool undoing;           /* the running, or the last, attempt takes the step back … */
@@ -237,6 +240,7 @@ struct run {
 	int64_t clock_shift_ns;                /* … so far forward, as of the last event; every moment here is without it */
 	bool wall_used;                        /* the run crossed a boot: durations across it are wall time */
 	int64_t resumes;
+	int64_t adopted;                       /* how often a changed book was taken over; 0 = it ran as it was started */
 	int64_t next_pos;                      /* of the event expected next */
 	int64_t last_ask;
 	struct actor started_by;

@@ -20,5 +20,8 @@ enum err_code report_history(struct journal *journal, const struct journal_filte
 /* Two runs side by side, steps, time, parameters, and what changed in the files between them: docs/report-format.md,
  * "Comparing".  Owned.  ERR_NOT_FOUND. */
 enum err_code report_compare(struct journal *journal, int64_t a, int64_t b, json_t **out, struct err *err) MUST_CHECK;
+/* What is different in the files of a plan from those of an open run, as "files" of report_compare; owned. */
+enum err_code report_plan_changes(struct journal *journal, const struct run *run, const json_t *plan, json_t **out,
+	struct err *err) MUST_CHECK;
 
 #endif

@@ -12,6 +12,7 @@
  * undo.c     taking back; what was left lying about
  * halt.c     the kill switch for drills
  * simulate.c what a recording answers
+ * adopt.c    a changed book for steps that have not begun
  * answers.c  what the human said
  * ops.c      what a worker says: reads, intents, results, the end
  * workers.c  the zygote and the worker processes
@@ -260,6 +261,10 @@ void batch_submit(struct server *server);
 void batches_collect(struct server *server);
 enum err_code live_start(struct server *server, const json_t *plan, const struct actor *actor,
 	struct live **out, struct err *err) MUST_CHECK;
+/* Kept bytes by name: {"plan", "files"}; owned. */
+json_t *plan_payload(struct server *server, const json_t *plan);
+json_t *step_rows(const json_t *steps); /* what of a plan's steps the record has; owned */
+enum err_code check_plan(const json_t *plan, struct err *err) MUST_CHECK;
 struct live *live_adopt(
 	struct server *server, struct run *run, json_t *plan); /* a run from the journal */
 void live_end(struct live *live, enum run_status status, const char *reason,
@@ -334,6 +339,10 @@ bool run_undo_advance(struct live *live);
 bool debris_ask(struct live *live);
 void debris_remove(struct live *live, size_t step, const struct actor *actor);
 void debris_keep(struct live *live, size_t step, const char *reason, const struct actor *actor);
+
+/* adopt.c */
+enum err_code live_adopt_plan(struct live *live, const json_t *plan, const char *reason,
+	const struct actor *actor, struct err *err) MUST_CHECK;
 
 /* simulate.c */
 bool simulating(const struct live *live);

@@ -290,7 +290,8 @@ static json_t *pick(const json_t *rows, const char *const *names, size_t count)
 	return out;
 }
 
-static json_t *started_payload(struct server *server, const json_t *plan)
+/* Keeps the bytes of the plan and of its files, and names them: {"plan", "files"}. */
+json_t *plan_payload(struct server *server, const json_t *plan)
 {
 	json_t *payload = json_object(), *files = json_array();
 	const json_t *file;
@@ -312,6 +313,18 @@ static json_t *started_payload(struct server *server, const json_t *plan)
 		json_array_append_new(files, row);
 	}
 	json_put(payload, "files", files);
+	return payload;
+}
+
+json_t *step_rows(const json_t *steps)
+{
+	return pick(steps, step_members, COUNT_OF(step_members));
+}
+
+static json_t *started_payload(struct server *server, const json_t *plan)
+{
+	json_t *payload = plan_payload(server, plan);
+
 	json_object_set(payload, "runbook", json_object_get(plan, "runbook"));
 	json_object_set(payload, "workspace", json_object_get(plan, "workspace"));
 	json_object_set(payload, "mode", json_object_get(plan, "mode"));
@@ -322,12 +335,12 @@ static json_t *started_payload(struct server *server, const json_t *plan)
 		pick(json_object_get(plan, "services"), service_members,
 			COUNT_OF(service_members)));
 	json_put(payload, "steps",
-		pick(json_object_get(plan, "steps"), step_members, COUNT_OF(step_members)));
+		step_rows(json_object_get(plan, "steps")));
 	return payload;
 }
 
 /* Only what the engine itself relies on; the rest was checked where the plan was made. */
-static enum err_code check_plan(const json_t *plan, struct err *err)
+enum err_code check_plan(const json_t *plan, struct err *err)
 {
 	static const char *const modes[] = { "probe", "simulate", "tabletop", "drill", "live" };
 	const char *mode = json_str(plan, "mode", "");

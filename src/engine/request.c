@@ -584,6 +584,17 @@ static enum err_code do_act(struct request *r, struct err *err)
 	return err_set(err, ERR_USAGE, "unknown action \"%s\"", name);
 }
 
+/* A changed book for the steps that have not begun: {"plan", "note"}. */
+static enum err_code do_adopt(struct request *r, struct err *err)
+{
+	const char *note;
+
+	TRY(must_lead(r, false, err));
+	TRY(reason_of(r, &note, err));
+	r->durable = true;
+	return live_adopt_plan(r->live, json_object_get(r->body, "plan"), note, &r->conn->actor, err);
+}
+
 /* The kill switch: {"action": "stop" | "allow" | "list", "workspace": ROOT, "note"}. */
 static enum err_code do_drills(struct request *r, struct err *err)
 {
@@ -631,6 +642,7 @@ static const struct {
 	{ "lead", do_lead, ACT, true, true },
 	{ "answer", do_answer, SPEAK, true, true },
 	{ "secrets", do_secrets, ACT, true, true },
+	{ "adopt", do_adopt, ACT, true, true },
 	{ "drills", do_drills, ACT, false, true },
 	{ "act", do_act, SPEAK, true, true },
 	{ "output", do_output, LOOK, false, false },

@@ -68,16 +68,12 @@ static void span_open(struct step *step, enum time_kind kind, struct wall now)
 }
 
 /* What a running step's own time counts as: its `time`, and verification while its verify runs. */
-static enum time_kind own_time(const struct fold *fold, const struct step *step)
+static enum time_kind own_time(const struct step *step)
 {
-	const json_t *rows = json_object_get(json_array_get(fold->run->private->payloads, 0), "steps");
-	const char *word =
-		json_str(json_array_get(rows, (size_t)(step - fold->run->steps)), "time", "machine");
-
 	if (str_eq(step->phase, "verify"))
 		return TIME_VERIFY;
 	for (size_t i = 0; i < TIME_KINDS; i++)
-		if (str_eq(word, time_kind_name((enum time_kind)i)))
+		if (str_eq(step->time, time_kind_name((enum time_kind)i)))
 			return (enum time_kind)i;
 	return TIME_MACHINE;
 }
@@ -111,6 +107,7 @@ static enum err_code add_step(struct fold *fold, size_t at, const json_t *row)
 		.needs = json_object_get(row, "needs"),
 		.uses = json_object_get(row, "uses"),
 		.parallel = json_int(row, "parallel", 0),
+		.time = json_str(row, "time", "machine"),
 		.phase = "",
 	};
 	if (!step_kind_find(json_str(row, "kind", ""), &step->kind) || step->id[0] == '\0')
@@ -137,6 +134,14 @@ static enum err_code link_ids(struct fold *fold, const struct step *step, const 
 	return ERR_NONE;
 }
 
+static enum err_code link_step(struct fold *fold, struct step *step, const json_t *row)
+{
+	const json_t *within = json_object_get(row, "within");
+
+	TRY(link_ids(fold, step, "needs", step->needs, &step->needs_index, &step->needs_count));
+	return link_ids(fold, step, "is within", within, &step->within_index, &step->within_count);
+}
+
 static enum err_code add_steps(struct fold *fold, const json_t *rows)
 {
 	struct run *run = fold->run;
@@ -145,12 +150,8 @@ static enum err_code add_steps(struct fold *fold, const json_t *rows)
 	run->steps = xmalloc(run->step_count * sizeof(*run->steps));
 	for (size_t i = 0; i < run->step_count; i++)
 		TRY(add_step(fold, i, json_array_get(rows, i)));
-	for (size_t i = 0; i < run->step_count; i++) {
-		struct step *step = &run->steps[i];
-		const json_t *within = json_object_get(json_array_get(rows, i), "within");
-		TRY(link_ids(fold, step, "needs", step->needs, &step->needs_index, &step->needs_count));
-		TRY(link_ids(fold, step, "is within", within, &step->within_index, &step->within_count));
-	}
+	for (size_t i = 0; i < run->step_count; i++)
+		TRY(link_step(fold, &run->steps[i], json_array_get(rows, i)));
 	return ERR_NONE;
 }
 
@@ -200,6 +201,55 @@ static enum err_code started(struct fold *fold)
 		add_service(&run->services[i], json_array_get(services, i));
 	run->t0_assumed = true;
 	run->started = true;
+	return ERR_NONE;
+}
+
+/* ------------------------------------------------------------------ run.adopted */
+
+/* Everything is looked at before anything is changed. */
+static enum err_code check_adopted(struct fold *fold, const json_t *rows)
+{
+	const json_t *row, *need;
+	size_t i, k;
+	enum step_kind kind;
+
+	json_array_foreach(rows, i, row) {
+		const struct step *step = run_step(fold->run, json_str(row, "id", NULL));
+		if (step == NULL || step->state != STEP_PENDING || !step_kind_find(json_str(row, "kind", ""), &kind))
+			return err_set(fold->err, ERR_PROTOCOL, "step \"%s\" cannot be adopted", json_str(row, "id", ""));
+		json_array_foreach(json_object_get(row, "needs"), k, need)
+			if (run_step(fold->run, json_string_value(need)) == NULL)
+				return err_set(fold->err, ERR_PROTOCOL, "step \"%s\" needs an unknown step", step->id);
+		json_array_foreach(json_object_get(row, "within"), k, need)
+			if (run_step(fold->run, json_string_value(need)) == NULL)
+				return err_set(fold->err, ERR_PROTOCOL, "step \"%s\" is within an unknown step", step->id);
+	}
+	return ERR_NONE;
+}
+
+static void drop_ask(struct run *run, size_t at);
+
+static enum err_code adopted(struct fold *fold)
+{
+	struct run *run = fold->run;
+	const json_t *rows = json_object_get(fold->data, "steps"), *row;
+	size_t i;
+
+	TRY(check_adopted(fold, rows));
+	json_array_foreach(rows, i, row) {
+		struct step *step = run_step(run, json_str(row, "id", NULL));
+		const size_t at = (size_t)(step - run->steps);
+		for (struct ask *ask; (ask = run_step_ask(run, at)) != NULL;) /* its preview */
+			drop_ask(run, (size_t)(ask - run->asks));
+		free(step->ops);
+		free(step->spans);
+		json_object_del(run->private->index, step->id);
+		TRY(add_step(fold, at, row));
+		TRY(link_step(fold, step, row));
+	}
+	run->plan_sha = json_str(fold->data, "plan", run->plan_sha);
+	run->files = json_object_get(fold->data, "files");
+	run->adopted++;
 	return ERR_NONE;
 }
 
@@ -308,7 +358,7 @@ static enum err_code step_started(struct fold *fold)
 	if (fold->run->t3.ns == 0)
 		fold->run->t3 = fold->event->wall;
 	step->phase = step->undoing ? "undo" : "run";
-	span_open(step, own_time(fold, step), fold->event->wall);
+	span_open(step, own_time(step), fold->event->wall);
 	return ERR_NONE;
 }
 
@@ -316,7 +366,7 @@ static enum err_code step_phase(struct fold *fold)
 {
 	fold->step->phase = json_str(fold->data, "phase", "run");
 	if (run_step_ask(fold->run, (size_t)(fold->step - fold->run->steps)) == NULL)
-		span_open(fold->step, own_time(fold, fold->step), fold->event->wall);
+		span_open(fold->step, own_time(fold->step), fold->event->wall);
 	return ERR_NONE;
 }
 
@@ -409,7 +459,7 @@ static enum err_code step_answered(struct fold *fold)
 	drop_ask(run, (size_t)(ask - run->asks));
 	fold->step->answers++;
 	if (fold->step->state == STEP_RUNNING)
-		span_open(fold->step, own_time(fold, fold->step), fold->event->wall);
+		span_open(fold->step, own_time(fold->step), fold->event->wall);
 	else
 		span_close(fold->step, fold->event->wall);
 	return ERR_NONE;
@@ -544,6 +594,7 @@ static const struct {
 } folds[EVENT_COUNT] = {
 	[EVENT_RUN_STARTED] = {started, DATA},
 	[EVENT_RUN_RESUMED] = {resumed, PLAIN},
+	[EVENT_RUN_ADOPTED] = {adopted, DATA},
 	[EVENT_RUN_PAUSED] = {paused, PLAIN},
 	[EVENT_RUN_CONTINUED] = {continued, PLAIN},
 	[EVENT_RUN_ABORTING] = {aborting, PLAIN},

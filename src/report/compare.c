@@ -183,6 +183,55 @@ static void add_file(
 	buf_release(&two);
 }
 
+static const json_t *file_of(const json_t *files, const char *path)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(files, i, row)
+		if (str_eq(json_str(row, "path", ""), path))
+			return row;
+	return NULL;
+}
+
+static void add_change(json_t *rows, struct journal *journal, const char *path, const char *old, const json_t *new)
+{
+	const json_t *text = json_object_get(new, "text");
+	struct buf one, two = {.data = (char *)(uintptr_t)json_string_value(text), .len = json_string_length(text)};
+	bool gone = false, cut = false;
+	json_t *row = json_object();
+
+	kept(journal, old, &one, &gone);
+	json_put_str(row, "path", path);
+	json_put_str(row, "change", old == NULL ? "added" : new == NULL ? "removed" : "changed");
+	json_put(row, "lines", diff_lines(&one, &two, DIFF_LINES_MAX, &cut));
+	json_put_flag(row, "cut", cut);
+	json_array_append_new(rows, row);
+	buf_release(&one);
+}
+
+enum err_code report_plan_changes(struct journal *journal, const struct run *run, const json_t *plan, json_t **out,
+	struct err *err)
+{
+	const json_t *now = json_object_get(plan, "files"), *row;
+	json_t *rows = *out = json_array();
+	char hex[SHA256_HEX];
+	size_t i;
+
+	(void)err;
+	json_array_foreach(now, i, row) {
+		const json_t *text = json_object_get(row, "text");
+		const char *path = json_str(row, "path", ""), *old = digest_of(run->files, path);
+		sha256_hex(sha256_of(json_string_value(text), json_string_length(text)), hex);
+		if (!str_eq(old, hex))
+			add_change(rows, journal, path, old, row);
+	}
+	json_array_foreach(run->files, i, row)
+		if (file_of(now, json_str(row, "path", "")) == NULL)
+			add_change(rows, journal, json_str(row, "path", ""), json_str(row, "sha256", ""), NULL);
+	return ERR_NONE;
+}
+
 static json_t *files(struct journal *journal, const struct run *a, const struct run *b)
 {
 	json_t *rows = json_array();

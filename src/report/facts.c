@@ -280,6 +280,17 @@ static void tell_approved(const struct telling *t)
 	json_array_append_new(json_object_get(question, "approvals"), row);
 }
 
+static void tell_adopted(const struct telling *t)
+{
+	const json_t *book = json_object_get(t->data, "runbook");
+	char *what = xasprintf("version %lld (%.12s) adopted for %zu steps not begun",
+		(long long)json_int(book, "version", 0), json_str(book, "digest", ""),
+		json_array_size(json_object_get(t->data, "steps")));
+
+	deviation(t, what, json_str(t->data, "reason", ""));
+	free(what);
+}
+
 static void tell_kept(const struct telling *t)
 {
 	deviation(t, "what was created stays", json_str(t->data, "reason", ""));
@@ -431,7 +442,7 @@ static void tell_deviation(const struct telling *t)
 	const char *word = json_str(t->data, "what", "");
 
 	/* what became of the step, or of what was created, is told with its own event */
-	if (str_eq(word, "skip") || str_eq(word, "keep"))
+	if (str_eq(word, "skip") || str_eq(word, "keep") || str_eq(word, "adopt"))
 		return;
 	json_t *row = add_stamped(t, t->facts->deviations);
 	char *what = xasprintf("%s%s%s", word, rule[0] ? " of rule " : "", rule);
@@ -466,6 +477,7 @@ static void (*const tellers[EVENT_COUNT])(const struct telling *t) = {
 	[EVENT_OP_SETTLED] = tell_settled,
 	[EVENT_DEVIATION_RECORDED] = tell_deviation,
 	[EVENT_DEBRIS_KEPT] = tell_kept,
+	[EVENT_RUN_ADOPTED] = tell_adopted,
 };
 
 enum err_code facts_add(struct facts *facts, const struct event *event, struct err *err)

@@ -378,6 +378,16 @@ static enum err_code step_approved(struct telling *t)
 	return ERR_NONE;
 }
 
+static enum err_code run_adopted(struct telling *t)
+{
+	const json_t *book = json_object_get(t->data, "runbook");
+
+	tell(t, "ADOPTED by %s: version %lld %.7s for %zu steps not begun: %s", t->event->actor.name,
+		(long long)json_int(book, "version", 0), json_str(book, "digest", ""),
+		json_array_size(json_object_get(t->data, "steps")), json_str(t->data, "reason", ""));
+	return ERR_NONE;
+}
+
 static enum err_code debris_kept(struct telling *t)
 {
 	tell(t, "what %s created stays: %s", t->step->id, json_str(t->data, "reason", ""));
@@ -419,6 +429,7 @@ enum err_code plain_event(struct plain *plain, const struct event *event, struct
 		[EVENT_DEVIATION_RECORDED] = deviation_recorded,
 		[EVENT_STEP_APPROVED] = step_approved,
 		[EVENT_DEBRIS_KEPT] = debris_kept,
+		[EVENT_RUN_ADOPTED] = run_adopted,
 	};
 	struct telling telling = {
 		.plain = plain, .event = event, .data = event->payload, .err = err

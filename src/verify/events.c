@@ -12,7 +12,8 @@ static const char *const run_kinds[] = { "run.started", "run.resumed", "run.paus
 	"run.continued", "run.aborting", "run.ended", "lead.taken", "clock.set", "step.started",
 	"step.phase", "step.asked", "step.answered", "step.finished", "op.read", "op.intent",
 	"op.allowed", "op.refused", "op.result", "op.unknown", "op.settled", "service.marked",
-	"recovery.measured", "note.added", "deviation.recorded", "step.approved", "debris.kept" };
+	"recovery.measured", "note.added", "deviation.recorded", "step.approved", "debris.kept",
+	"run.adopted" };
 
 static bool one_of(const char *word, const char *const *list, size_t count)
 {

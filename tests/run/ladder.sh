@@ -133,7 +133,7 @@ check "a reason is needed to keep it" status 2 drillbook answer last keep
 check "it is taken away" status 0 drillbook answer last undo
 check "drill: ended" until_ok drillbook history --json
 check "drill: without the lease" until_ok made n1 n2 n3 web
-check "a skipped step says why" grep -q 'mode live' <(drillbook report last)
+check "a skipped step says why" grep -q 'mode is live' <(drillbook report last)
 first=$(operations 2)
 
 rm -f made/*
@@ -175,6 +175,35 @@ check "halted: nothing is there" until_ok made '*'
 check "halted: no new drill" status 10 drillbook run shop --plain
 check "halted: and why" says "real incident"
 check "lifted" status 0 drillbook halt --lift --note over
+cat >slow.yaml <<'END'
+runbook: A person in between
+version: 1
+service: shop
+params:
+  every: {type: duration, default: 5s}
+steps:
+  - id: person
+    manual: Do it.
+  - id: after
+    uses: {action.run: box}
+    run: action.run("box", {name = "make", args = {f = "wrong"}})
+END
+rm -f made/*
+check "a run waits for a person" status 5 drillbook run slow --plain
+check "nothing has changed yet" status 0 drillbook adopt last
+check "and that is said" says "nothing has changed"
+sed -i 's/wrong/right/; s/^version: 1/version: 2/' slow.yaml
+check "the difference is shown" status 0 drillbook adopt last
+check "line by line" says '+    run: action.run("box", {name = "make", args = {f = "right"}})'
+check "while a step runs nothing is adopted" status 1 drillbook adopt last --note "the name was wrong"
+check "the person is done" status 0 drillbook act last pause
+check "asked by the book as it was" status 0 drillbook answer last done
+check "adopted" status 0 drillbook adopt last --note "the name was wrong"
+drillbook server stop --force >/dev/null 2>&1
+check "goes on, with a new server" status 0 drillbook act last continue
+check "previewed" until_ok drillbook answer last yes
+check "what was adopted was done" until_ok made right
+check "and is a deviation" grep -q 'version 2 .* adopted for 1 steps' <(drillbook report last)
 check "the record is sound" status 0 drillbook verify
 printf '%d not ok\n' "$bad"
 ((!bad))

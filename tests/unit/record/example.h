@@ -76,6 +76,9 @@ static const struct line example[] = {
 	{6060, "op2", EVENT_DEBRIS_KEPT,
 		"{'step':'promote','attempt':2,'ordinal':1,'key':'2042/promote/0/1','reason':'it is looked at tomorrow'}"},
 	{6070, "op3", EVENT_STEP_APPROVED, "{'ask':1,'step':'tell','word':'approve','note':'fine'}"},
+	{6080, "op2", EVENT_RUN_ADOPTED,
+		"{'plan':'bb','runbook':{'version':8,'digest':'de'},'files':[{'path':'failover.yaml','sha256':'de'}],'reason':'the wait was too short',"
+		"'steps':[{'id':'settle','title':'Settle longer','kind':'wait','needs':['promote'],'time':'world'}]}"},
 	{6100, "op2", EVENT_RUN_PAUSED, "{'reason':'coffee'}"},
 	{6200, "op2", EVENT_RUN_CONTINUED, "{}"},
 	{6300, "op2", EVENT_STEP_ANSWERED, "{'ask':1,'step':'tell','answer':'done','note':'rang','value':'Ann','digest':''}"},

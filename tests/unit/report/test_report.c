@@ -115,7 +115,7 @@ static void the_document(void **state)
 	is(doc, "notes.0.text", "\"slow today\"");
 	is(doc, "resumes.0.epoch", "2");
 	is(doc, "pauses.0.until.utc", "\"2026-11-18T14:00:06.200Z\"");
-	is(doc, "record.events", "43");
+	is(doc, "record.events", "44");
 	json_decref(doc);
 }
 
@@ -149,15 +149,16 @@ static void the_ledger_of_operations(void **state)
 static void deviations(void **state)
 {
 	static const char *const expected[] = {"resumed", "outcome unknown", "step unknown", "settled: it happened",
-		"attempt 2", "operation refused", "override of rule live-clean", "what was created stays", "paused", "step skipped", "abort"};
+		"attempt 2", "operation refused", "override of rule live-clean", "what was created stays",
+		"version 8 (de) adopted for 1 steps not begun", "paused", "step skipped", "abort"};
 	json_t *doc = document(COUNT_OF(example));
 
 	(void)state;
 	assert_int_equal(json_array_size(get(doc, "deviations")), COUNT_OF(expected));
 	for (size_t i = 0; i < COUNT_OF(expected); i++)
 		assert_string_equal(json_str(json_array_get(get(doc, "deviations"), i), "what", ""), expected[i]);
-	is(doc, "deviations.9.why", "\"nobody to tell\"");
-	is(doc, "deviations.9.who", "\"op2\"");
+	is(doc, "deviations.10.why", "\"nobody to tell\"");
+	is(doc, "deviations.10.who", "\"op2\"");
 	json_decref(doc);
 }
 
@@ -323,13 +324,13 @@ static void where_evidence_starts(void **state)
 	facts.head = sha256_of("head", 4);
 	facts.has_head = true;
 	sha256_hex(facts.head, hex);
-	seal(&facts, 7, 43, hex); /* of another run */
+	seal(&facts, 7, 44, hex); /* of another run */
 	json_t *doc = report_document(&facts);
 	is(doc, "record.sealed", "false");
 	assert_non_null(strstr(json_str(get(doc, "record"), "evidence", ""), "not sealed"));
 	json_decref(doc);
 
-	seal(&facts, STORY_RUN, 43, hex);
+	seal(&facts, STORY_RUN, 44, hex);
 	doc = report_document(&facts);
 	char *text = markdown(doc);
 	is(doc, "record.sealed", "true");
