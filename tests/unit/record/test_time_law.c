@@ -408,8 +408,9 @@ static void begin(struct play *play)
 			if ((step->needs[k] = dice(3) == 0))
 				snprintf(needs + strlen(needs), sizeof(needs) - strlen(needs), "%s's%u'", needs[0] ? "," : "", k);
 		snprintf(rows + strlen(rows), sizeof(rows) - strlen(rows),
-			"%s{'id':'s%u','kind':'%s','needs':[%s],'time':'%s'}", i ? "," : "", i,
-			step->human ? "manual" : "script", needs, time_kind_name(step->own));
+			"%s{'id':'s%u','kind':'%s','needs':[%s],'time':'%s','expect_ms':%u,'marks':[%s%u%s]}", i ? "," : "", i,
+			step->human ? "manual" : "script", needs, time_kind_name(step->own), dice(2) * dice(60000),
+			"{'service':'v", dice(play->services), "','reached':'verified'}");
 	}
 	for (uint32_t i = 0; i < play->services; i++)
 		snprintf(services + strlen(services), sizeof(services) - strlen(services), "%s{'name':'v%u','rto_ms':60000}",
@@ -450,9 +451,9 @@ static void turn(struct play *play)
 	case 4:
 		mark(play);
 		break;
-	case 5: /* somebody sets the wall clock, by up to an hour */
+	case 5: /* somebody sets the wall clock, by up to an hour; less than a second would not be noticed */
 		if (dice(4) == 0)
-			play->story.set_ms += (int64_t)dice(7200000) - 3600000;
+			play->story.set_ms += (dice(2) ? 1 : -1) * (int64_t)(2000 + dice(3600000));
 		TELL(play, EVENT_NOTE_ADDED, "{'text':'x'}");
 		break;
 	default:
@@ -500,10 +501,86 @@ static void the_law_holds_for_random_runs(void **state)
 	assert_true(verified > ROUNDS && crossed > ROUNDS / 10 && set > ROUNDS / 10);
 }
 
+/* ------------------------------------------------------------------ forecasts of the same runs */
+
+static json_t *random_history(const struct play *play)
+{
+	json_t *history = json_object(), *runs = json_array(), *steps = json_object();
+	const uint32_t count = dice(12);
+
+	for (uint32_t i = 0; i < count; i++) {
+		json_t *row = json_object();
+		json_put_int(row, "run", count - i);
+		json_put_int(row, "version", dice(2));
+		json_array_append_new(runs, row);
+	}
+	for (uint32_t i = 0; i < play->count; i++) {
+		json_t *passes = json_array();
+		char id[16];
+		for (uint32_t k = 0; k < count; k++)
+			json_array_append_new(passes, json_integer(dice(4) ? (int64_t)dice(100000) : dice(2) ? PASS_NONE : PASS_SKIPPED));
+		snprintf(id, sizeof(id), "s%u", i);
+		json_put(steps, id, passes);
+	}
+	json_put(history, "runs", runs);
+	json_put(history, "steps", steps);
+	return history;
+}
+
+static bool possible(const struct play *play, const struct projection *projection, struct wall now)
+{
+	bool known = false;
+
+	for (size_t i = 0; i < projection->service_count; i++) {
+		const struct service_forecast *service = &projection->services[i];
+		const struct service_clock clock = run_clock(play->run, &play->run->services[i], now);
+		for (size_t k = 0; k < projection->step_count; k++)
+			assert_in_range(service->critical_per_mille[k], 0, 1000);
+		if (!service->known)
+			continue;
+		known = true;
+		assert_false(clock.stopped);
+		assert_true(service->p50_ms >= clock.elapsed_ms && service->p90_ms >= service->p50_ms);
+		assert_in_range(service->miss_per_mille, 0, 1000);
+		assert_true((service->p90_ms <= clock.rto_ms) == (service->miss_per_mille <= 100) ||
+			    (service->miss_per_mille >= 95 && service->miss_per_mille <= 105)); /* by a hair */
+	}
+	for (size_t i = 0; i < projection->step_count; i++)
+		assert_true(projection->steps[i].p90_ms >= projection->steps[i].p50_ms);
+	return known;
+}
+
+static void forecasts_of_random_runs_are_possible(void **state)
+{
+	size_t known = 0, looks = 0;
+
+	(void)state;
+	for (uint64_t round = 1; round <= ROUNDS / 20; round++) {
+		struct play play;
+		seed = round;
+		begin(&play);
+		json_t *history = random_history(&play);
+		struct forecast *forecast = forecast_new(play.run, history, dice(9), round);
+		for (uint32_t i = 0; i < 200 && !crowded(&play); i++) {
+			turn(&play);
+			if (dice(20))
+				continue;
+			const struct wall now = story_wall(play.story.ms + play.story.set_ms + (int64_t)dice(2) * dice(300000));
+			known += possible(&play, forecast_project(forecast, play.run, now), now);
+			looks++;
+		}
+		forecast_free(forecast);
+		json_decref(history);
+		run_free(play.run);
+	}
+	assert_true(looks > ROUNDS / 20 && known > looks / 10); /* they did say something */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_law_holds_for_random_runs),
+		cmocka_unit_test(forecasts_of_random_runs_are_possible),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
