@@ -62,7 +62,7 @@ static enum err_code do_act(const struct args *args, struct client *client, stru
 {
 	json_t *body, *answer = NULL;
 	int64_t run;
-	size_t action;
+	size_t action = 0;
 
 	TRY(find_action(args, &action, err));
 	TRY(cli_run_number(args, args->words[0], &run, err));
@@ -333,7 +333,7 @@ static enum err_code halt_request(const struct args *args, json_t **out, struct 
 
 static enum err_code do_halt(const struct args *args, struct client *client, struct err *err)
 {
-	json_t *body, *answer = NULL;
+	json_t *body = NULL, *answer = NULL;
 
 	TRY(halt_request(args, &body, err));
 	TRY(client_ask(client, "drills", body, &answer, err));

@@ -307,7 +307,7 @@ static enum err_code can_follow(struct redis *redis, struct err *err)
 
 static enum err_code switchover_look(struct redis *redis, json_t *before, struct err *err)
 {
-	const struct redis_replica *to;
+	const struct redis_replica *to = NULL;
 	struct redis_node node;
 
 	TRY(redis_look(redis, &node, err));

@@ -51,7 +51,7 @@ static enum err_code is_empty(const char *path, bool *empty, struct err *err)
 static enum err_code find_state(struct place *p, struct err *err)
 {
 	struct stat up;
-	bool empty;
+	bool empty = false;
 
 	if (stat(p->parent, &up) != 0 || !S_ISDIR(up.st_mode))
 		return err_set(err, ERR_PRECONDITION, "there is no directory \"%s\"", p->parent);
