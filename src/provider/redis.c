@@ -28,6 +28,10 @@ static const struct field settings[] = {
 		.type = FIELD_STRING,
 		.help = "the other server, HOST or HOST@PORT, where the address that the replica "
 			"follows is not reachable from here" },
+	{ .name = "config_file",
+		.type = FIELD_PATH,
+		.help = "the server's configuration file, when this host holds it: a server that is "
+			"down is fenced there" },
 	{ .name = "heartbeat",
 		.type = FIELD_STRING,
 		.help = "key with the time in ms that somebody keeps fresh on the primary" },
@@ -215,7 +219,8 @@ static const struct field fence_params[] = {
 static const struct field fence_results[] = {
 	{ .name = "level",
 		.type = FIELD_STRING,
-		.help = "soft (it refuses writes) or hard (its process has ended)" },
+		.help = "soft (it refuses writes), hard (its process has ended), or down (nobody "
+			"listens, and it comes back refusing writes)" },
 	{ .name = "how", .type = FIELD_STRING, .help = "what was done" }, KEPT_RESULT,
 	{ .name = "offset", .type = FIELD_INT, .unit = "bytes", .help = "soft: the last it wrote" },
 	TOOK_RESULT, FIELD_END

@@ -96,6 +96,16 @@ bool redis_takes_writes(const struct redis_node *node);
 enum err_code redis_set_fence(struct redis *redis, int64_t min_replicas, int64_t max_lag_s,
 	bool keep, bool *kept, struct err *err) MUST_CHECK;
 
+/* What they are to be for the fence. */
+void redis_fence_values(const struct redis_node *node, int64_t *min_replicas, int64_t *max_lag_s);
+/* A server that is down, by its configuration file (setting config_file, redis_file.c): fills in
+ * min_replicas and max_lag_s only. */
+enum err_code redis_file_look(
+	struct call *call, struct redis_node *out, struct err *err) MUST_CHECK;
+void redis_parse_file(const char *text, struct redis_node *out);
+/* Puts the fence into that file or takes it away, when it is not so already. */
+enum err_code redis_file_fence(struct call *call, bool on, struct err *err) MUST_CHECK;
+
 /* Writes the server's configuration file, so that a restart does not undo what was set.  False, and a
  * line of output with the reason, when that is not possible: it is no failure. */
 bool redis_keep(struct redis *redis);

@@ -12,13 +12,50 @@ static bool is_shutdown(const struct call *call)
 	return str_eq(call_string(call, "mode"), "shutdown");
 }
 
+/* Looks at the server; *down: nobody listens there, and its configuration file is at hand, which is no
+ * error then and is looked at in its place. */
+static enum err_code look(
+	struct call *call, struct redis_node *node, bool *down, struct err *err)
+{
+	struct err why = { 0 };
+	struct redis redis;
+
+	enum err_code code = redis_open(&redis, call, NULL, &why);
+	*down = redis.refused && setting_has(call, "config_file");
+	if (*down)
+		return redis_file_look(call, node, err);
+	if (code == ERR_NONE) {
+		code = redis_look(&redis, node, &why);
+		redis_close(&redis);
+		why.world = WORLD_UNCHANGED;
+	}
+	if (code != ERR_NONE)
+		*err = why;
+	return code;
+}
+
+static void put_undo(struct call *call, json_t *before)
+{
+	json_put(before, "undo",
+		json_pack("{s:s, s:{s:b}}", "op", "failover.unfence", "args", "keep",
+			call_bool(call, "keep")));
+}
+
 /* ------------------------------------------------------------------ failover.fence */
 
 PREPARE(redis_fence_prepare)
 {
 	struct redis_node node;
+	bool down = false;
 
-	const enum err_code code = redis_look_at(call, NULL, 0, &node, err);
+	const enum err_code code = is_shutdown(call) ? redis_look_at(call, NULL, 0, &node, err)
+						     : look(call, &node, &down, err);
+	if (code == ERR_NONE && down) {
+		json_put_flag(before, "down", true);
+		if (!redis_is_fenced(&node))
+			put_undo(call, before);
+		return ERR_NONE;
+	}
 	if (code == ERR_UNREACHABLE || code == ERR_TIMEOUT)
 		return err_context(err, "cannot prove that \"%s\" takes no writes",
 			call_target(call));
@@ -31,9 +68,7 @@ PREPARE(redis_fence_prepare)
 	json_put_int(before, "min_replicas", node.min_replicas);
 	json_put_int(before, "max_lag_s", node.max_lag_s);
 	if (!is_shutdown(call) && !redis_is_fenced(&node))
-		json_put(before, "undo",
-			json_pack("{s:s, s:{s:b}}", "op", "failover.unfence", "args", "keep",
-				call_bool(call, "keep")));
+		put_undo(call, before);
 	return ERR_NONE;
 }
 
@@ -47,12 +82,10 @@ static enum err_code refuse_writes(struct call *call, json_t *result, struct err
 	enum err_code code = redis_look(&redis, &node, err);
 	redis.finish = true;
 	if (code == ERR_NONE && !redis_is_fenced(&node)) {
-		const bool no_lag = node.max_lag_s <= 0;
-		const int64_t base = no_lag ? REDIS_FENCE_NO_LAG : REDIS_FENCE;
+		int64_t min_replicas, max_lag_s;
 
-		code = redis_set_fence(&redis,
-			base + (node.min_replicas > 0 ? node.min_replicas : 0),
-			no_lag ? REDIS_FENCE_LAG_S : node.max_lag_s, call_bool(call, "keep"),
+		redis_fence_values(&node, &min_replicas, &max_lag_s);
+		code = redis_set_fence(&redis, min_replicas, max_lag_s, call_bool(call, "keep"),
 			&kept, err);
 		if (code == ERR_NONE && redis_look(&redis, &node, err) != ERR_NONE) {
 			err->world = WORLD_UNKNOWN;
@@ -124,10 +157,34 @@ static enum err_code shut_down(struct call *call, json_t *result, struct err *er
 	return ERR_NONE;
 }
 
+/* A server that is down: its file is written, and then it still has to be down. */
+static enum err_code fence_down(struct call *call, json_t *result, bool *came_back, struct err *err)
+{
+	struct redis_node node;
+	bool down;
+
+	TRY(redis_file_fence(call, true, err));
+	if (look(call, &node, &down, err) != ERR_NONE) {
+		err->world = WORLD_CHANGED;
+		return err_context(err, "its configuration file is written");
+	}
+	*came_back = !down;
+	json_put_str(result, "level", "down");
+	json_put_str(result, "how", "nobody listens there, and once it is started it refuses every write");
+	json_put_flag(result, "kept", true);
+	return ERR_NONE;
+}
+
 RUN(redis_fence)
 {
 	const struct mono start = mono_now();
+	bool came_back = true;
 
+	if (json_flag(call_before(call), "down", false))
+		TRY(fence_down(call, result, &came_back, err));
+	json_put_int(result, "took_ms", mono_ms_since(start));
+	if (!came_back)
+		return ERR_NONE;
 	TRY(is_shutdown(call) ? shut_down(call, result, err) : refuse_writes(call, result, err));
 	json_put_int(result, "took_ms", mono_ms_since(start));
 	return ERR_NONE;
@@ -142,6 +199,12 @@ VERIFY(redis_fence_verify)
 	if (is_shutdown(call) && redis.refused) {
 		json_put_flag(evidence, "listens", false);
 		*verdict = VERDICT_DONE;
+		return ERR_NONE;
+	}
+	if (redis.refused && setting_has(call, "config_file")) {
+		TRY(redis_file_look(call, &node, err));
+		json_put_flag(evidence, "listens", false);
+		*verdict = redis_is_fenced(&node) ? VERDICT_DONE : VERDICT_NOT_DONE;
 		return ERR_NONE;
 	}
 	TRY(code);
@@ -186,14 +249,18 @@ static enum err_code other_is_no_primary(struct call *call, struct err *err)
 PREPARE(redis_unfence_prepare)
 {
 	struct redis_node node;
+	bool down;
 
-	TRY(redis_look_at(call, NULL, 0, &node, err));
+	TRY(look(call, &node, &down, err));
 	if (!redis_is_fenced(&node))
 		return err_set(
 			err, ERR_PRECONDITION, "\"%s\" is not fenced", call_target(call));
-	if (node.primary)
+	if (node.primary || down)
 		TRY(other_is_no_primary(call, err));
-	redis_node_json(&node, before);
+	if (down)
+		json_put_flag(before, "down", true);
+	else
+		redis_node_json(&node, before);
 	redis_name_unknown(before);
 	json_put(before, "undo",
 		json_pack("{s:s, s:{s:s, s:b}}", "op", "failover.fence", "args", "mode", "refuse",
@@ -221,6 +288,10 @@ RUN(redis_unfence)
 	struct redis redis;
 	bool kept;
 
+	if (json_flag(call_before(call), "down", false)) {
+		json_put_flag(result, "kept", true);
+		return redis_file_fence(call, false, err);
+	}
 	TRY(redis_open(&redis, call, NULL, err));
 	const enum err_code code = take_away(&redis, call_bool(call, "keep"), &kept, err);
 	redis_close(&redis);
@@ -231,9 +302,12 @@ RUN(redis_unfence)
 VERIFY(redis_unfence_verify)
 {
 	struct redis_node node;
+	bool down;
 
-	TRY(redis_look_at(call, NULL, 0, &node, err));
-	redis_node_json(&node, evidence);
+	TRY(look(call, &node, &down, err));
+	json_put_flag(evidence, "listens", !down);
+	if (!down)
+		redis_node_json(&node, evidence);
 	redis_name_unknown(evidence);
 	*verdict = redis_is_fenced(&node) ? VERDICT_NOT_DONE : VERDICT_DONE;
 	return ERR_NONE;

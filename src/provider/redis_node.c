@@ -138,6 +138,15 @@ void redis_before_fence(const struct redis_node *node, int64_t *min_replicas, in
 	}
 }
 
+void redis_fence_values(const struct redis_node *node, int64_t *min_replicas, int64_t *max_lag_s)
+{
+	const bool no_lag = node->max_lag_s <= 0;
+
+	*min_replicas = (no_lag ? REDIS_FENCE_NO_LAG : REDIS_FENCE) +
+			(node->min_replicas > 0 ? node->min_replicas : 0);
+	*max_lag_s = no_lag ? REDIS_FENCE_LAG_S : node->max_lag_s;
+}
+
 /* redis.conf, min-replicas-to-write: writes stop when fewer replicas than that were heard from
  * within min-replicas-max-lag seconds; either at 0 switches it off. */
 bool redis_takes_writes(const struct redis_node *node)

@@ -56,6 +56,7 @@ write_env() { # write_env FIRST_PORT
 		printf 'ZONE: lab.test\nNAME: orders.lab.test\nTSIG_KEY_NAME: drillbook\n'
 		printf 'ADDRESS_A: 192.0.2.1\nADDRESS_B: 192.0.2.2\n'
 		printf 'SQLITE_A: %s\nSQLITE_B: %s\n' "$LAB/data/site-a/orders.db" "$LAB/data/site-b/orders.db"
+		printf 'REDIS_A_CONF: %s\n' "$LAB/conf/redis-a.conf"
 		printf 'STORE_A_FENCE: %s\nSTORE_B_FENCE: %s\n' "$LAB/conf/mariadb-a.d/fence.cnf" "$LAB/conf/mariadb-b.d/fence.cnf"
 		printf 'SQLITE_ADDRESS: %s\n' "$LAB/data/address"
 		printf 'VAULT_REPO: %s\nVAULT_SCRATCH: %s\nDOCUMENTS: %s\n' "$LAB/data/vault" "$LAB/data/scratch" "$LAB/data/documents"

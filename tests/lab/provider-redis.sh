@@ -27,6 +27,7 @@ spec() { jq -cn --argjson p "$1" --arg f "$T/$2" --argjson more "${3:-"{}"}" --a
 target a "$(spec "$A" password)"; target b "$(spec "$B" password)"
 target wrong "$(spec "$A" wrongword)"; target none "$(spec "$A" password | jq -c 'del(.secrets)')"
 target dead "$(spec "$DEAD" password)"; target noise "$(spec "$NOISE" password)"
+target bconf "$(spec "$B" password "{\"config_file\": \"$T/b/redis.conf\"}")"
 target apeer "$(spec "$A" password "{\"peer\": \"127.0.0.1@$B\"}")"
 start noise socat TCP-LISTEN:"$NOISE",bind=127.0.0.1,fork,reuseaddr SYSTEM:'echo HTTP/1.1 400 Bad Request; cat >/dev/null'
 beat() { redis "$1" SET beat "$(now_ms)" >/dev/null; }
@@ -104,6 +105,10 @@ began=$(now_ms)
 TIMEOUT_MS=1500 call a replication.canary "$to_b"
 is "canary: a frozen replica is not prepared for" '.error.code == "TIMEOUT" and .error.world == "unchanged"'
 kill -CONT "${PIDS[b]}"
+redis a CONFIG SET maxmemory 1 >/dev/null
+call a replication.canary "$to_b"
+is "canary: a server that is full: refused in its own words, unchanged" '.error.code == "REFUSED" and .error.world == "unchanged" and (.error.text | test("OOM"))'
+redis a CONFIG SET maxmemory 0 >/dev/null
 call a replication.canary "$to_b" prepare; before=$(jq -c .before <<<"$ANSWER")
 redis b REPLICAOF NO ONE >/dev/null
 TIMEOUT_MS=600 call a replication.canary "$to_b" run "$before"
@@ -185,6 +190,18 @@ killed a restore.cleanup "$(jq -cn --arg p "$T/second" '{path: $p}')"
 check "cleanup: it is gone" test ! -e second
 call a restore.cleanup "$(jq -cn --arg p "$T/a" '{path: $p}')"
 is "cleanup: not what we did not make" '.error.code == "FORBIDDEN"'
+if unshare -Urm true 2>/dev/null; then # a disk that is full: a small one, in a mount namespace of the worker's own
+	mkdir small
+	printf '#!/bin/sh\nexec unshare -Urm sh -c '\''mount -t tmpfs -o size=64k none "%s/small" && "%s" "$@"; s=$?; ls -A "%s/small" >"%s/log/small"; exit $s'\'' sh "$@"\n' \
+		"$T" "$WORKER" "$T" "$T" >full && chmod 700 full
+	head -c 200000 /dev/urandom | redis a -x SET big >/dev/null
+	real=$WORKER WORKER=$T/full
+	call a backup.start "$(jq -cn --arg t "$T/small/one.rdb" '{to: $t}')"
+	is "backup: the disk is full: no success, unchanged" '(.ok | not) and .error.world == "unchanged" and (.error.text | test("No space left"))'
+	check "backup: nothing is left on it" test ! -s log/small
+	WORKER=$real
+	redis a DEL big >/dev/null
+fi
 chmod 000 a
 call a backup.start "$(jq -cn --arg t "$T/backups/three.rdb" '{to: $t}')"
 is "backup: of files that cannot be read" '(.ok | not) and .error.world == "unchanged"'
@@ -284,7 +301,17 @@ call a failover.precheck '{"max_age": "1m"}'
 is "precheck: the primary is gone, the copy is whole" '.result.ok and .result.link == "down" and (.result.unknown | index("lag_bytes") != null)'
 call a failover.promote
 is "promote: of a primary that is gone it is irreversible" '.ok and .effect == "irreversible" and .before.old_primary == "gone" and .result.recovery_point_ms > 0'
+call b failover.fence
+is "fence: of a server that is down, without config_file: no proof" '.error.code == "UNREACHABLE" and (.error.text | test("cannot prove"))'
+killed bconf failover.fence '{}'
+killed bconf failover.unfence '{}'
+call bconf failover.fence
+is "fence: of a server that is down, in its file" '.ok and .result.level == "down" and .result.kept and .before.undo.op == "failover.unfence"'
 run_node b
+check "fence: started by accident it takes no writes" fails redis b SET x 4
+call bconf failover.unfence
+is "unfence: as it was before" '.ok'
+check "unfence: the numbers" test "$(redis b CONFIG GET min-replicas-to-write | tail -1) $(redis b CONFIG GET min-replicas-max-lag | tail -1)" = "0 10"
 call b failover.fence '{"mode": "shutdown"}' verify "$before"
 is "fence by shutdown: started again: cannot tell" '.verdict == "cannot_tell"'
 redis b RPUSH orders 66 67 >/dev/null

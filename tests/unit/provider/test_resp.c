@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "resp.h"
+#include "redis.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +170,40 @@ static void info_is_read_by_whole_keys(void **state)
 	assert_int_equal(resp_info_int("", "role", -1), -1);
 }
 
+static void the_fence_carries_what_was_before(void **state)
+{
+	static const struct {
+		const char *file;
+		int64_t min_replicas, max_lag_s;
+		int64_t fence_min, fence_lag_s;
+	} rows[] = {
+		{ "", 0, 10, REDIS_FENCE, 10 },
+		{ "min-replicas-to-write 2\n", 2, 10, REDIS_FENCE + 2, 10 },
+		{ "min-replicas-to-write 1\nmin-replicas-max-lag 0\n", 1, 0, REDIS_FENCE_NO_LAG + 1,
+			REDIS_FENCE_LAG_S },
+		{ "# min-replicas-to-write 9\n  MIN-replicas-to-write\t3\nmin-replicas-to-writes 7",
+			3, 10, REDIS_FENCE + 3, 10 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		int64_t min_replicas, max_lag_s;
+		struct redis_node node;
+
+		redis_parse_file(rows[i].file, &node);
+		assert_int_equal(node.min_replicas, rows[i].min_replicas);
+		assert_int_equal(node.max_lag_s, rows[i].max_lag_s);
+		assert_false(redis_is_fenced(&node));
+		redis_fence_values(&node, &node.min_replicas, &node.max_lag_s);
+		assert_int_equal(node.min_replicas, rows[i].fence_min);
+		assert_int_equal(node.max_lag_s, rows[i].fence_lag_s);
+		assert_true(redis_is_fenced(&node));
+		redis_before_fence(&node, &min_replicas, &max_lag_s);
+		assert_int_equal(min_replicas, rows[i].min_replicas);
+		assert_int_equal(max_lag_s, rows[i].max_lag_s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +213,7 @@ int main(void)
 		cmocka_unit_test(noise_is_harmless),
 		cmocka_unit_test(requests_count_their_bytes),
 		cmocka_unit_test(info_is_read_by_whole_keys),
+		cmocka_unit_test(the_fence_carries_what_was_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
