@@ -50,8 +50,16 @@ struct plain_options {
 	bool yes_drill;             /* unattended drill: level 1 runs by itself (ux.md "unattended") */
 	int64_t still_every_ms;     /* "still running" interval; 0 = 30 s */
 	bool quiet;                 /* only results */
+	/* as in tui_options; may be NULL */
+	enum err_code (*start)(void *arg, const json_t *what, int64_t *run, struct err *err);
+	void *start_arg;
+	enum err_code (*look)(void *arg, const char *what, const json_t *about, json_t **out, struct err *err);
+	void *look_arg;
+	const char *record;
 };
 /* Append-only lines until the run ends, the operator leaves (Ctrl-C twice) or an answer is missing (exit status 5). */
 enum err_code plain_run(const struct plain_options *options, int *exit_status, struct err *err) MUST_CHECK;
+/* The same without a run: commands that list, show, start and attach, until the operator leaves. */
+enum err_code plain_home(const struct plain_options *options, int *exit_status, struct err *err) MUST_CHECK;
 
 #endif

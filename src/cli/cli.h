@@ -83,7 +83,7 @@ enum err_code cli_start_members(const struct args *args, json_t *request, struct
 /* The whole start request: plan, --impact ("12m" = so long ago), --note and the above.  *out is owned, also on error. */
 enum err_code cli_start_request(
 	const struct args *args, json_t *plan, json_t **out, struct err *err) MUST_CHECK;
-/* Follows a run on the screen or in plain lines, as the terminal and the options say. */
+/* Follows a run (0 = none: Home) on the screen or in plain lines, as the terminal and the options say. */
 int cli_follow(const struct args *args, struct client *client, int64_t run, struct err *err);
 bool cli_plain(const struct args *args);
 /* ERR_UNSUPPORTED when the options name a team server, whose files are not ours to read. */

@@ -416,15 +416,23 @@ int cli_follow(const struct args *args, struct client *client, int64_t run, stru
 		const char **approve = option_values(args, "approve"),
 			   **confirm = option_values(args, "confirm");
 		const bool interactive = isatty(0) && isatty(1);
+		struct looker looker = { .args = args, .client = client };
 		const struct plain_options options = { .client = client,
 			.run = run,
+			.start = cli_start,
+			.start_arg = &looker,
+			.look = cli_look,
+			.look_arg = &looker,
+			.record = option_value(args, "record"),
 			.in = stdin,
 			.out = stdout,
 			.interactive = interactive,
 			.approve = approve,
 			.confirm = confirm,
 			.yes_drill = !interactive };
-		code = plain_run(&options, &status, err);
+		code = run > 0 ? plain_run(&options, &status, err)
+			       : plain_home(&options, &status, err);
+		looker_forget(&looker);
 		free(approve);
 		free(confirm);
 	} else {

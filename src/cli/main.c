@@ -83,7 +83,7 @@ static enum err_code unknown_option(
 {
 	const char *names[64];
 	size_t count = 0;
-	const struct option_row *const tables[] = { command ? command->options : NULL,
+	const struct option_row *const tables[] = { (command ? command : &command_tui)->options,
 		global_options };
 
 	for (size_t t = 0; t < COUNT_OF(tables); t++)
@@ -102,7 +102,7 @@ static enum err_code take_option(struct args *args, const struct command *comman
 	const char *word = argv[*i] + 2, *equals = strchr(word, '=');
 	const size_t len = equals ? (size_t)(equals - word) : strlen(word);
 	const struct option_row *row =
-		find_option(command ? command->options : NULL, word, len);
+		find_option((command ? command : &command_tui)->options, word, len);
 
 	if (row == NULL)
 		row = find_option(global_options, word, len);

@@ -16,9 +16,13 @@ static const struct offer {
 } offers[] = {
 	{ "failed", { 'r', "retry", "retry the step", GUARD_ENTER, false } },
 	{ "failed", { 's', "skip", "skip the step (with a reason)", GUARD_ENTER, true } },
+	{ "failed", { 'f', "force", "count it as done all the same (with a reason)", GUARD_CAPITAL,
+			    true } },
+	{ "failed", { 'u', "undo", "take back what it did", GUARD_CAPITAL, false } },
 	{ "failed", { 'x', "stop", "leave it failed and stop here", GUARD_ENTER, false } },
 	{ "interrupted", { 'r', "retry", "retry the step", GUARD_ENTER, false } },
 	{ "interrupted", { 's', "skip", "skip the step (with a reason)", GUARD_ENTER, true } },
+	{ "interrupted", { 'u', "undo", "take back what it did", GUARD_CAPITAL, false } },
 	{ "interrupted", { 'x', "stop", "leave it and stop here", GUARD_ENTER, false } },
 	{ "unknown", { 'v', "verify", "let the operation look whether it happened", GUARD_ENTER,
 			     false } },
@@ -28,6 +32,10 @@ static const struct offer {
 		{ 'n', "not_done", "it was not done (say how you know)", GUARD_ENTER, true } },
 	{ "diverged", { 'x', "stop", "leave it and stop here", GUARD_ENTER, false } },
 	{ "diverged", { 's', "skip", "skip the step (with a reason)", GUARD_ENTER, true } },
+	{ "approve", { 'a', "approve", "yes, it may go on", GUARD_CAPITAL, false } },
+	{ "approve", { 'n', "reject", "no (with a reason)", GUARD_ENTER, true } },
+	{ "debris", { 'u', "undo", "take it away now", GUARD_CAPITAL, false } },
+	{ "debris", { 'e', "keep", "it stays (with a reason)", GUARD_ENTER, true } },
 	{ "manual", { 'd', "done", "it is done", GUARD_ENTER, false } },
 	{ "manual", { 'f', "failed", "it failed (say how)", GUARD_ENTER, true } },
 };
@@ -164,7 +172,13 @@ void dialog_open(struct screen *screen, enum dialog_kind kind, size_t step)
 			{ 's', "skip", "skip the step (with a reason)", GUARD_ENTER, true } },
 		{ DIALOG_STOP,
 			{ 'Y', "stop_step", "stop it (capital Y)", GUARD_CAPITAL, false } },
-		{ DIALOG_ABORT, { 'Y', "abort", "abort the run (capital Y, with a reason)",
+		{ DIALOG_ABORT, { 'Y', "abort", "abort: end it as it stands (with a reason)",
+					GUARD_CAPITAL, true } },
+		{ DIALOG_ABORT, { 'u', "abort_undo",
+					"abort, but first take back what was done (with a reason)",
+					GUARD_CAPITAL, true } },
+		{ DIALOG_UNDO, { 'Y', "undo", "take it back (capital Y)", GUARD_CAPITAL, false } },
+		{ DIALOG_FORCE, { 'Y', "force", "count it as done (capital Y, with a reason)",
 					GUARD_CAPITAL, true } },
 		{ DIALOG_NOTE, { 'n', "note", "write the note", GUARD_ENTER, true } },
 	};
@@ -213,13 +227,17 @@ void dialog_check(struct screen *screen)
 void dialog_auto(struct screen *screen)
 {
 	if (screen->view != VIEW_RUN || screen->overlay != OVERLAY_NONE || !screen->caught_up ||
-		!screen->lead_is_you || screen->watch_only)
+		screen->watch_only)
 		return;
-	for (size_t i = 0; i < screen->run->ask_count; i++)
-		if (screen->run->asks[i].id > screen->seen_ask) {
-			dialog_open_ask(screen, &screen->run->asks[i]);
+	for (size_t i = 0; i < screen->run->ask_count; i++) {
+		const struct ask *ask = &screen->run->asks[i];
+		/* an approval is for those who do not lead: who leads has mostly started the run */
+		if (ask->id > screen->seen_ask &&
+			str_eq(ask->kind, "approve") == !screen->lead_is_you) {
+			dialog_open_ask(screen, ask);
 			return;
 		}
+	}
 }
 
 /* ------------------------------------------------------------------ moving about */
@@ -319,6 +337,9 @@ static const char *not_performable(const struct screen *screen, const struct cho
 		return NULL;
 	if (screen->watch_only)
 		return "attached to watch only";
+	const struct ask *ask = dialog_ask(screen);
+	if (ask != NULL && str_eq(ask->kind, "approve"))
+		return NULL; /* the server knows who may */
 	if (!screen->lead_is_you)
 		return "somebody else leads this run: Esc, then {lead} takes the lead";
 	if (dialog->kind == DIALOG_MANUAL && str_eq(choice->answer, "done") &&
@@ -360,7 +381,16 @@ static void perform_wish(struct screen *screen, const struct choice *choice)
 				   ? NULL
 				   : screen->run->steps[dialog->step].id;
 
-	screen_act(screen, choice->answer, step, dialog->note.text);
+	if (!str_eq(choice->answer, "abort_undo")) {
+		screen_act(screen, choice->answer, step, dialog->note.text);
+		return;
+	}
+	json_t *body = json_object();
+	json_put_int(body, "run", screen->run_id);
+	json_put_str(body, "action", "abort");
+	json_put_flag(body, "undo", true);
+	json_put_str(body, "note", dialog->note.text);
+	screen_request(screen, TAG_ACT, "act", body);
 }
 
 void dialog_perform(struct screen *screen, size_t focus)

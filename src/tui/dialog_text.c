@@ -138,6 +138,23 @@ static void uses_lines(const struct step *step, struct lines *lines, int width)
 	}
 }
 
+/* Who has said what about an approval, and how many are needed. */
+static void approval_lines(
+	const struct run *run, const struct ask *ask, struct lines *lines, int width)
+{
+	if (!str_eq(ask->kind, "approve"))
+		return;
+	lines_addf(lines, STYLE_TEXT, width, 12, "Approved    %zu of %lld, by anybody%s but %s",
+		run_approvals(run, ask, true), (long long)json_int(ask->detail, "count", 1),
+		json_array_size(json_object_get(ask->detail, "from")) > 0 ? " of those named" : "",
+		json_str(ask->detail, "not", "who started the run"));
+	const json_t *from = json_object_get(ask->detail, "from"), *name;
+	size_t i;
+	json_array_foreach(from, i, name)
+		lines_addf(lines, STYLE_TEXT, width, 12, "%-11s %s", i == 0 ? "From" : "",
+			json_string_value(name) != NULL ? json_string_value(name) : "");
+}
+
 void ask_text(const struct run *run, const struct ask *ask, struct lines *lines, int width)
 {
 	const struct step *step = &run->steps[ask->step];
@@ -158,8 +175,21 @@ void ask_text(const struct run *run, const struct ask *ask, struct lines *lines,
 		lines_addf(lines, STYLE_BAD, width, 12, "Error       %s (the world: %s)",
 			step->error_text,
 			step->error_world != NULL ? step->error_world : "unknown");
+	approval_lines(run, ask, lines, width);
 	if (ask->digest != NULL && ask->digest[0] != '\0')
 		lines_addf(lines, STYLE_DIM, width, 12, "Digest      %.16s", ask->digest);
+}
+
+/* What could be taken back, the last first. */
+static void outstanding_lines(const struct step *step, struct lines *lines, int width)
+{
+	for (size_t i = step->op_count; i-- > 0;) {
+		const struct op *op = &step->ops[i];
+		if (!op_outstanding(op))
+			continue;
+		lines_addf(lines, STYLE_WARN, width, 12, "Still there  %s: %s %s, by %s", step->id,
+			op->op, op->target, json_str(op->undo, "op", "its own undo"));
+	}
 }
 
 static void wish_lines(const struct screen *screen, struct lines *lines, int width)
@@ -174,7 +204,12 @@ static void wish_lines(const struct screen *screen, struct lines *lines, int wid
 		{ DIALOG_STOP, "The step gets a polite end, then a hard one.  What it was just "
 			       "doing may be left UNKNOWN." },
 		{ DIALOG_ABORT, "Running steps are stopped, nothing further starts, the run "
-				"ends as aborted." },
+				"ends as aborted.  What was done stays, unless it is taken back "
+				"first." },
+		{ DIALOG_UNDO, "What the step did is taken back, the last first: by its own undo, "
+			       "then by what each operation remembers." },
+		{ DIALOG_FORCE, "The step counts as done although it failed; what needs it may "
+				"start.  The record keeps the reason and that it was forced." },
 		{ DIALOG_NOTE, "The note goes into the record with your name and the time." },
 	};
 
@@ -187,6 +222,10 @@ static void wish_lines(const struct screen *screen, struct lines *lines, int wid
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
 		if (texts[i].kind == dialog->kind)
 			lines_add(lines, STYLE_TEXT, width, 0, texts[i].text);
+	if (dialog->kind == DIALOG_UNDO && step != NULL)
+		outstanding_lines(step, lines, width);
+	for (size_t i = screen->run->step_count; dialog->kind == DIALOG_ABORT && i-- > 0;)
+		outstanding_lines(&screen->run->steps[i], lines, width);
 }
 
 void dialog_body(const struct screen *screen, struct lines *lines, int width)

@@ -279,6 +279,16 @@ void do_stop(struct screen *screen, const char *argument)
 	wish(screen, DIALOG_STOP, "", argument);
 }
 
+void do_undo(struct screen *screen, const char *argument)
+{
+	wish(screen, DIALOG_UNDO, "undo", argument);
+}
+
+void do_force(struct screen *screen, const char *argument)
+{
+	wish(screen, DIALOG_FORCE, "force", argument);
+}
+
 void do_abort(struct screen *screen, const char *argument)
 {
 	wish(screen, DIALOG_ABORT, "", argument);
@@ -433,4 +443,31 @@ void do_impact(struct screen *screen, const char *argument)
 	json_put_str(body, "clock", "t0");
 	json_put_int(body, "at_ns", at.ns);
 	screen_request(screen, TAG_ACT, "act", body);
+}
+
+/* The kill switch: all drills of the workspace end and are undone, none starts. */
+static void switch_drills(struct screen *screen, const char *action, const char *reason)
+{
+	if (reason == NULL || reason[0] == '\0') {
+		screen_refuse(screen, "write why: :%s-drills REASON", action);
+		return;
+	}
+	json_t *body = json_object();
+	json_put_str(body, "action", action);
+	json_put_str(body, "workspace",
+		json_str(json_object_get(screen->home, "workspace"), "root", ""));
+	json_put_str(body, "note", reason);
+	screen_request(screen, TAG_ACT, "drills", body);
+	screen_say(screen, str_eq(action, "stop") ? "the drills of this workspace are being ended"
+						  : "drills may be held again");
+}
+
+void do_stop_drills(struct screen *screen, const char *argument)
+{
+	switch_drills(screen, "stop", argument);
+}
+
+void do_allow_drills(struct screen *screen, const char *argument)
+{
+	switch_drills(screen, "allow", argument);
 }

@@ -30,6 +30,9 @@ const char *not_without_step(const struct screen *screen);
 const char *not_without_attached(const struct screen *screen);
 const char *not_copyable(const struct screen *screen);
 const char *not_editable(const struct screen *screen);
+const char *not_undoable(const struct screen *screen);
+const char *not_forceable(const struct screen *screen);
+const char *not_without_workspace(const struct screen *screen);
 
 /* argument: what stood behind the name in the palette, or NULL. */
 void do_leave(struct screen *screen, const char *argument);
@@ -101,6 +104,10 @@ void do_reload(struct screen *screen, const char *argument);
 void do_wheel_up(struct screen *screen, const char *argument);
 void do_wheel_down(struct screen *screen, const char *argument);
 void do_impact(struct screen *screen, const char *argument);
+void do_undo(struct screen *screen, const char *argument);
+void do_force(struct screen *screen, const char *argument);
+void do_stop_drills(struct screen *screen, const char *argument);
+void do_allow_drills(struct screen *screen, const char *argument);
 /* To the next place (by > 0) or the one before; refuses when there is none. */
 void do_search_now(struct screen *screen, int by);
 

@@ -267,10 +267,16 @@ static void draw_step(
 	const enum style style = here ? STYLE_SELECTED : STYLE_TEXT;
 	const char *mark = level_mark(step->level);
 	const int mark_width = (int)strlen(mark);
-	const int used = cells_textf(cells, x, y, room - mark_width, style, "%s%s%s", step->id,
+	/* what belongs to a group is indented; a group stands where it ends */
+	const int inside = step->within_count < 4 ? (int)step->within_count : 4;
+	cells_textf(cells, x, y, room, STYLE_DIM, "%*s%s", inside, "",
+		step->kind == KIND_GROUP ? "= " : "");
+	const int before = inside + (step->kind == KIND_GROUP ? 2 : 0);
+	x += before;
+	const int used = cells_textf(cells, x, y, room - before - mark_width, style, "%s%s%s", step->id,
 		wide && step->title[0] ? "  " : "", wide ? step->title : "");
 	cells_text(cells, x + used, y, mark_width, STYLE_BAD, mark);
-	cells_text(cells, x + room + 1, y, clock_width,
+	cells_text(cells, x - before + room + 1, y, clock_width,
 		step->state == STEP_SKIPPED   ? STYLE_DIM
 		: strchr(clocks, '+') != NULL ? STYLE_WARN
 					      : STYLE_TEXT,

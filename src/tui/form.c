@@ -43,9 +43,9 @@ static void add_choice(struct form_field *field, const char *choice)
 
 static void add_common(struct form *form, const char *mode)
 {
-	static const char *const modes[] = { "probe", "drill", "live" };
+	static const char *const modes[] = { "probe", "simulate", "tabletop", "drill", "live" };
 	struct form_field *field = add(form, "mode", "choice", mode,
-		"how far it goes: probe only looks, drill is practice, live is the real thing");
+		"probe only looks, simulate pretends, tabletop asks people, drill is practice, live is real");
 	bool known = false;
 
 	if (field == NULL)
@@ -81,6 +81,8 @@ void form_params(struct form *form, const json_t *params)
 	{
 		if (form->count + old.count >= FORM_FIELDS)
 			break;
+		if (str_eq(json_str(row, "type", ""), "secret"))
+			continue; /* typed when the run needs it, never before */
 		struct form_field *field = add(form, json_str(row, "name", ""),
 			json_str(row, "type", "string"), json_str(row, "default", ""),
 			json_str(row, "help", ""));
@@ -108,11 +110,6 @@ const struct form_field *form_field(const struct form *form, const char *name)
 		if (str_eq(form->fields[i].name, name))
 			return &form->fields[i];
 	return NULL;
-}
-
-bool form_hidden(const struct form_field *field)
-{
-	return str_eq(field->type, "secret");
 }
 
 void form_turn(struct form_field *field, int by)

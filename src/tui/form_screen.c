@@ -119,13 +119,7 @@ void form_typed(struct screen *screen, const struct input *input)
 
 static void shown_value(const struct form_field *field, bool here, char *out, size_t size)
 {
-	if (form_hidden(field)) {
-		size_t len = 0;
-		for (const char *at = field->value.text; *at != '\0' && len + 1 < size;
-			utf8_next(&at))
-			out[len++] = '*';
-		out[len] = '\0';
-	} else if (field->choice_count > 0) {
+	if (field->choice_count > 0) {
 		snprintf(out, size, "%s%s%s", here ? "< " : "", field->value.text,
 			here ? " >" : "");
 	} else {

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { PLAIN_COLUMNS = 120, PLAIN_ROWS = 40 }; /* of a recording: lines have no screen */
+
 static volatile sig_atomic_t interrupts;
 
 static void on_interrupt(int signal_number)
@@ -60,6 +62,7 @@ static enum err_code take_people(struct plain *plain, const json_t *json, struct
 {
 	(void)err;
 	plain->lead_is_you = json_flag(json, "lead_is_you", plain->lead_is_you);
+	plain->watching = json_int(json, "watching", 0);
 	return ERR_NONE;
 }
 
@@ -263,6 +266,9 @@ enum err_code plain_run(const struct plain_options *options, int *exit_status, s
 	struct sigaction interrupt = { .sa_handler = on_interrupt }, before;
 	struct err why = { 0 };
 
+	if (options->record != NULL)
+		TRY(cast_open(&plain.cast, options->record, PLAIN_COLUMNS, PLAIN_ROWS, THEME_MONO,
+			err));
 	buf_init(&plain.in, PLAIN_LINE_MAX);
 	interrupts = 0;
 	sigaction(SIGINT, &interrupt, &before);
@@ -277,6 +283,12 @@ enum err_code plain_run(const struct plain_options *options, int *exit_status, s
 	free(plain.steps);
 	buf_release(&plain.in);
 	json_decref(plain.told);
+	plain_look_release(&plain);
+	const enum err_code recorded = cast_close(plain.cast, &why);
+	if (code == ERR_NONE && recorded != ERR_NONE) {
+		*err = why;
+		code = recorded;
+	}
 	run_free(plain.run);
 	return code;
 }

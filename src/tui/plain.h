@@ -3,7 +3,8 @@
 #ifndef DRILLBOOK_TUI_PLAIN_H
 #define DRILLBOOK_TUI_PLAIN_H
 
-#include "drillbook/record.h"
+#include "cast.h"
+#include "screen.h"
 #include "drillbook/tui.h"
 
 enum {
@@ -33,6 +34,8 @@ struct plain {
 	struct run *run;
 	struct plain_step *steps;
 	size_t step_count;
+	size_t look_at; /* the step a text is about */
+	int64_t watching;
 	bool caught_up, lead_is_you, ended, leave, in_closed;
 	bool asked_server; /* pushes may have been kept beside an answer: look without waiting
 			    */
@@ -40,8 +43,11 @@ struct plain {
 	int64_t answered;  /* the last question answered here */
 	int64_t mentioned; /* the last question of which was said that somebody else must answer
 			      it */
+	int64_t approval;  /* the last question for an approval that was told */
 	struct prompt prompt;
 	struct buf in;
+	struct cast *cast;	  /* NULL = nothing is recorded */
+	struct screen *view;	  /* what the screens' texts are made from (plain_look.c) */
 	json_t *told; /* {"service": {"word", "miss"} its forecast was last printed with}; owned */
 };
 
@@ -59,6 +65,30 @@ enum err_code plain_output(
 void plain_forecast(struct plain *plain, const json_t *forecast);
 void plain_still(struct plain *plain);
 void plain_summary(struct plain *plain);
+
+/* A typed command: "note TEXT", "skip STEP REASON", … */
+enum err_code plain_command(struct plain *plain, const char *line, struct err *err) MUST_CHECK;
+/* The same answer as the screen's: {"run", "ask", …}. */
+enum err_code plain_answer(struct plain *plain, const struct ask *ask, const char *answer,
+	const char *note, const char *value, const char *word, struct err *err) MUST_CHECK;
+
+/* Commands that only look, wherever one is: reports, runs, runbooks.  False: it is none of
+ * them. */
+bool plain_look(struct plain *plain, const char *name, const char *rest);
+void plain_look_help(struct plain *plain);
+void plain_look_release(struct plain *plain);
+/* Prints the text of one of the screens. */
+void plain_text(struct plain *plain,
+	void (*text)(const struct screen *screen, struct lines *lines, int width));
+/* Asks tui_options.look: true and the document is there (borrowed), or it was said why not. */
+bool plain_document(struct plain *plain, enum document_kind kind, const char *about,
+	const char *what, json_t *body);
+bool plain_runs(struct plain *plain); /* the list of runs, anew */
+/* All a step has printed, or only the lines that hold the words. */
+enum err_code plain_whole_output(struct plain *plain, const struct step *step,
+	const char *words, struct err *err) MUST_CHECK;
+/* The word at *rest, moved on behind it and the blanks that follow; owned. */
+char *plain_word(const char **rest);
 
 /* Asks, or answers by itself what the options allow.  ERR_ATTENTION: an answer is missing. */
 enum err_code plain_asks(struct plain *plain, struct err *err) MUST_CHECK;

@@ -1,7 +1,6 @@
 /* plain_ask.c: questions on a plain terminal, answers given beforehand by flags, and typed
  * commands. */
 #include "plain.h"
-#include "screen.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -12,7 +11,7 @@
 
 /* ------------------------------------------------------------------ sending */
 
-static enum err_code send_answer(struct plain *plain, const struct ask *ask, const char *answer,
+enum err_code plain_answer(struct plain *plain, const struct ask *ask, const char *answer,
 	const char *note, const char *value, const char *word, struct err *err)
 {
 	json_t *body = json_object();
@@ -32,21 +31,6 @@ static enum err_code send_answer(struct plain *plain, const struct ask *ask, con
 	TRY(client_ask(plain->options->client, "answer", body, NULL, err));
 	plain->answered = id;
 	return ERR_NONE;
-}
-
-static enum err_code act(struct plain *plain, const char *action, const char *step,
-	const char *note, struct err *err)
-{
-	json_t *body = json_object();
-
-	plain->asked_server = true;
-	json_put_int(body, "run", plain->options->run);
-	json_put_str(body, "action", action);
-	if (step != NULL)
-		json_put_str(body, "step", step);
-	if (note != NULL)
-		json_put_str(body, "note", note);
-	return client_ask(plain->options->client, "act", body, NULL, err);
 }
 
 /* ------------------------------------------------------------------ without a terminal */
@@ -109,7 +93,7 @@ static enum err_code unattended(struct plain *plain, const struct ask *ask, stru
 		return missing(plain, ask, err);
 	plain_say(plain, "step %s: approved beforehand: %s", plain->run->steps[ask->step].id,
 		ask->title != NULL ? ask->title : "");
-	return send_answer(
+	return plain_answer(
 		plain, ask, "yes", NULL, NULL, ask->level >= 3 ? ask->word : NULL, err);
 }
 
@@ -171,6 +155,19 @@ static void prompt(struct plain *plain, const struct ask *ask)
 	plain->prompt = (struct prompt){ .ask = ask->id, .since = mono_now() };
 }
 
+/* Mostly it is for others than who sits here; whoever may, has a command. */
+static void mention_approval(struct plain *plain, const struct ask *ask)
+{
+	const char *step = plain->run->steps[ask->step].id;
+
+	if (ask->id <= plain->approval)
+		return;
+	plain->approval = ask->id;
+	plain_say(plain, "APPROVAL asked for by step %s (type approve %s, or reject %s REASON)",
+		step, step, step);
+	print_lines(plain, ask);
+}
+
 enum err_code plain_asks(struct plain *plain, struct err *err)
 {
 	const struct ask *ask = NULL;
@@ -180,9 +177,13 @@ enum err_code plain_asks(struct plain *plain, struct err *err)
 			plain_say(plain, "that question is no longer open");
 		plain->prompt = (struct prompt){ 0 };
 	}
-	for (size_t i = 0; i < plain->run->ask_count && ask == NULL; i++)
-		if (plain->run->asks[i].id > plain->answered)
-			ask = &plain->run->asks[i];
+	for (size_t i = 0; i < plain->run->ask_count && ask == NULL; i++) {
+		const struct ask *one = &plain->run->asks[i];
+		if (plain->options->interactive && str_eq(one->kind, "approve"))
+			mention_approval(plain, one);
+		else if (one->id > plain->answered)
+			ask = one;
+	}
 	if (ask == NULL || plain->prompt.ask != 0)
 		return ERR_NONE;
 	if (!plain->lead_is_you) {
@@ -215,6 +216,10 @@ static bool needs_note(const struct ask *ask, const char *answer)
 		{ "unknown", "done" },
 		{ "unknown", "not_done" },
 		{ "manual", "failed" },
+		{ "failed", "force" },
+		{ "interrupted", "force" },
+		{ "approve", "reject" },
+		{ "debris", "keep" },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -251,7 +256,7 @@ static enum err_code choose(
 			value ? "A value to record, or nothing:" : "Why? (a reason is needed)");
 		return ERR_NONE;
 	}
-	return answered(plain, send_answer(plain, ask, answer, NULL, NULL, NULL, err), err);
+	return answered(plain, plain_answer(plain, ask, answer, NULL, NULL, NULL, err), err);
 }
 
 static enum err_code answer_line(
@@ -263,10 +268,10 @@ static enum err_code answer_line(
 	if (confirm && ask->level >= 3 && ask->word != NULL && ask->word[0] != '\0' &&
 		str_eq(line, ask->word))
 		return answered(
-			plain, send_answer(plain, ask, "yes", NULL, NULL, ask->word, err), err);
+			plain, plain_answer(plain, ask, "yes", NULL, NULL, ask->word, err), err);
 	if (confirm && ask->level == 2 && str_eq(line, "Y"))
 		return answered(
-			plain, send_answer(plain, ask, "yes", NULL, NULL, NULL, err), err);
+			plain, plain_answer(plain, ask, "yes", NULL, NULL, NULL, err), err);
 	const unsigned long number = strtoul(line, &end, 10);
 	const char *answer =
 		isdigit((unsigned char)line[0]) && *end == '\0' && number > 0 &&
@@ -294,141 +299,9 @@ static enum err_code note_line(
 	}
 	memcpy(chosen, plain->prompt.answer, sizeof(chosen));
 	return answered(plain,
-		send_answer(plain, ask, chosen, plain->prompt.value ? NULL : line,
+		plain_answer(plain, ask, chosen, plain->prompt.value ? NULL : line,
 			plain->prompt.value ? line : NULL, NULL, err),
 		err);
-}
-
-/* ------------------------------------------------------------------ commands */
-
-static enum err_code do_note(struct plain *plain, const char *rest, struct err *err)
-{
-	return act(plain, "note", NULL, rest, err);
-}
-
-static enum err_code do_pause(struct plain *plain, const char *rest, struct err *err)
-{
-	return act(plain, "pause", NULL, rest, err);
-}
-
-static enum err_code do_continue(struct plain *plain, const char *rest, struct err *err)
-{
-	(void)rest;
-	return act(plain, "continue", NULL, NULL, err);
-}
-
-/* "STEP REASON": the first word is the step. */
-static enum err_code step_act(
-	struct plain *plain, const char *action, const char *rest, struct err *err)
-{
-	const size_t len = strcspn(rest, " ");
-	char *step = xasprintf("%.*s", (int)len, rest);
-	const char *note = rest + len + strspn(rest + len, " ");
-	const enum err_code code = act(plain, action, step, note, err);
-
-	free(step);
-	return code;
-}
-
-static enum err_code do_skip(struct plain *plain, const char *rest, struct err *err)
-{
-	return step_act(plain, "skip", rest, err);
-}
-
-static enum err_code do_stop(struct plain *plain, const char *rest, struct err *err)
-{
-	return step_act(plain, "stop_step", rest, err);
-}
-
-static enum err_code do_abort(struct plain *plain, const char *rest, struct err *err)
-{
-	return act(plain, "abort", NULL, rest, err);
-}
-
-static enum err_code do_lead(struct plain *plain, const char *rest, struct err *err)
-{
-	json_t *body = json_object();
-
-	(void)rest;
-	plain->asked_server = true;
-	json_put_int(body, "run", plain->options->run);
-	TRY(client_ask(plain->options->client, "lead", body, NULL, err));
-	plain->lead_is_you = true;
-	return ERR_NONE;
-}
-
-static enum err_code do_leave(struct plain *plain, const char *rest, struct err *err)
-{
-	(void)rest;
-	(void)err;
-	plain->leave = true;
-	return ERR_NONE;
-}
-
-static enum err_code do_status(struct plain *plain, const char *rest, struct err *err)
-{
-	const struct run *run = plain->run;
-	char clock[24];
-
-	(void)rest;
-	(void)err;
-	for (size_t i = 0; i < run->step_count; i++)
-		plain_say(plain, "    %zu %s: %s %s", i + 1, run->steps[i].id,
-			step_word(run, i),
-			run->steps[i].attempt > 0
-				? format_clock(clock, sizeof(clock),
-					  step_elapsed_ms(&run->steps[i], run_now(run, wall_now())))
-				: "");
-	return ERR_NONE;
-}
-
-static enum err_code do_help(struct plain *plain, const char *rest, struct err *err);
-
-static const struct command_row {
-	const char *name, *help;
-	enum err_code (*perform)(struct plain *plain, const char *rest, struct err *err);
-} commands[] = {
-	{ "help", "this list", do_help },
-	{ "status", "the steps and where they are", do_status },
-	{ "note", "TEXT: write a note into the record", do_note },
-	{ "pause", "start no further step", do_pause },
-	{ "continue", "go on", do_continue },
-	{ "skip", "STEP REASON: leave a step out", do_skip },
-	{ "stop", "STEP: stop a running step", do_stop },
-	{ "abort", "REASON: end the run", do_abort },
-	{ "lead", "take the lead: only who leads may act", do_lead },
-	{ "leave", "leave; the run continues", do_leave },
-};
-
-static enum err_code do_help(struct plain *plain, const char *rest, struct err *err)
-{
-	(void)rest;
-	(void)err;
-	for (size_t i = 0; i < COUNT_OF(commands); i++)
-		plain_say(plain, "    %-9s %s", commands[i].name, commands[i].help);
-	plain_say(plain, "    while a question is open, write : before a command");
-	return ERR_NONE;
-}
-
-static enum err_code command(struct plain *plain, const char *line, struct err *err)
-{
-	const size_t len = strcspn(line, " ");
-	const char *rest = line + len + strspn(line + len, " ");
-
-	for (size_t i = 0; i < COUNT_OF(commands); i++) {
-		if (strlen(commands[i].name) != len ||
-			strncmp(commands[i].name, line, len) != 0)
-			continue;
-		const enum err_code code = commands[i].perform(plain, rest, err);
-		if (code == ERR_UNREACHABLE || code == ERR_TIMEOUT)
-			return code;
-		if (code != ERR_NONE)
-			plain_say(plain, "not done: %s", err->text);
-		*err = (struct err){ 0 };
-		return ERR_NONE;
-	}
-	plain_say(plain, "no command \"%.*s\"; help lists them", (int)len, line);
-	return ERR_NONE;
 }
 
 enum err_code plain_typed(struct plain *plain, const char *line, bool alone, struct err *err)
@@ -437,9 +310,9 @@ enum err_code plain_typed(struct plain *plain, const char *line, bool alone, str
 		plain->prompt.ask != 0 ? run_ask(plain->run, plain->prompt.ask) : NULL;
 
 	if (line[0] == ':')
-		return command(plain, line + 1, err);
+		return plain_command(plain, line + 1, err);
 	if (ask == NULL)
-		return line[0] == '\0' ? ERR_NONE : command(plain, line, err);
+		return line[0] == '\0' ? ERR_NONE : plain_command(plain, line, err);
 	if (plain->prompt.answer[0] != '\0')
 		return note_line(plain, ask, line, err);
 	if (line[0] == '\0')

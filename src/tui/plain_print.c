@@ -20,9 +20,13 @@ static void put_line(struct plain *plain, struct wall at, const char *text, size
 
 	buf_init(&clean, len * 16 + 64);
 	wall_format(when, sizeof(when), at);
-	if (text_sanitise(text, len, &clean, &err) == ERR_NONE)
-		fprintf(plain->options->out, "%.8s %s\n", when + 11,
-			clean.data != NULL ? clean.data : "");
+	if (text_sanitise(text, len, &clean, &err) == ERR_NONE) {
+		char *line = xasprintf(
+			"%.8s %s", when + 11, clean.data != NULL ? clean.data : "");
+		fprintf(plain->options->out, "%s\n", line);
+		cast_line(plain->cast, line);
+		free(line);
+	}
 	buf_release(&clean);
 }
 

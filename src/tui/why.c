@@ -189,3 +189,31 @@ const char *not_editable(const struct screen *screen)
 		       ? "there is no runbook here"
 		       : NULL;
 }
+
+const char *not_undoable(const struct screen *screen)
+{
+	const struct step *step = screen_step(screen);
+	const char *why = not_without_run(screen);
+
+	if (why != NULL || step == NULL)
+		return why != NULL ? why : "there is no step";
+	if (step->state == STEP_RUNNING)
+		return "this step is running; {stop} stops it";
+	if (step->state == STEP_PENDING || step->state == STEP_UNDONE)
+		return "this step has done nothing that could be taken back";
+	return NULL;
+}
+
+const char *not_forceable(const struct screen *screen)
+{
+	const char *why = not_without_run(screen);
+
+	if (why == NULL && !ask_offers(run_step_ask(screen->run, screen->cursor), "force"))
+		why = "only a failed or stopped step can be counted as done";
+	return why;
+}
+
+const char *not_without_workspace(const struct screen *screen)
+{
+	return screen->home == NULL ? "no workspace is known here; {home} reads it" : NULL;
+}
