@@ -1,8 +1,7 @@
 /* restored.c: see restored.h. */
-#include "restored.h"
+#include "restored_place.h"
 #include "tree.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,126 +11,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { RECORD_MAX = 64 << 10, KEY_MAX = 150 };
-
-static const char record_format[] = "drillbook-restored/1";
-
-/* The target and what stands beside it. */
-struct place {
-	char *to, *parent, *record, *part, *kept;
-	const char *state; /* "absent", "empty" or "used" */
-	struct stat st;	   /* unless absent */
-};
-
-static void place_release(struct place *p)
-{
-	free(p->to);
-	free(p->parent);
-	free(p->record);
-	free(p->part);
-	free(p->kept);
-}
-
-/* ------------------------------------------------------------------ looking at the target */
-
-static enum err_code is_empty(const char *path, bool *empty, struct err *err)
-{
-	DIR *dir = opendir(path);
-	const struct dirent *entry;
-
-	if (dir == NULL)
-		return err_errno(err, "cannot list \"%s\"", path);
-	*empty = true;
-	while (*empty && (entry = readdir(dir)) != NULL)
-		*empty = str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..");
-	closedir(dir);
-	return ERR_NONE;
-}
-
-static enum err_code find_state(struct place *p, struct err *err)
-{
-	struct stat up;
-	bool empty = false;
-
-	if (stat(p->parent, &up) != 0 || !S_ISDIR(up.st_mode))
-		return err_set(err, ERR_PRECONDITION, "there is no directory \"%s\"", p->parent);
-	p->state = "absent";
-	if (lstat(p->to, &p->st) != 0)
-		return errno == ENOENT ? ERR_NONE : err_errno(err, "\"%s\"", p->to);
-	if (!S_ISDIR(p->st.st_mode))
-		return err_set(err, ERR_PRECONDITION, "\"%s\" is there and no directory", p->to);
-	if (p->st.st_dev != up.st_dev)
-		return err_set(err, ERR_PRECONDITION,
-			"\"%s\" is a file system of its own and cannot change places: restore to "
-			"a directory in it",
-			p->to);
-	TRY(is_empty(p->to, &empty, err));
-	p->state = empty ? "empty" : "used";
-	return ERR_NONE;
-}
-
-/* p is to be released also on error. */
-static enum err_code place_of(struct call *call, struct place *p, struct err *err)
-{
-	char key[KEY_MAX];
-	size_t len;
-
-	*p = (struct place){ .to = xstrdup(call_string(call, "to")) };
-	len = strlen(p->to);
-	while (len > 1 && p->to[len - 1] == '/')
-		p->to[--len] = '\0';
-	char *slash = strrchr(p->to, '/');
-	if (len < 2 || slash == NULL || str_eq(slash, "/.") || str_eq(slash, "/.."))
-		return err_set(err, ERR_USAGE, "\"%s\" cannot be restored to", p->to);
-	p->parent = xasprintf("%.*s", slash == p->to ? 1 : (int)(slash - p->to), p->to);
-	snprintf(key, sizeof(key), "%s", call_key(call));
-	for (char *c = key; *c != '\0'; c++)
-		*c = *c == '/' ? '-' : *c;
-	p->record = xasprintf("%s.restored.json", p->to);
-	p->part = xasprintf("%s.part-%s", p->to, key);
-	p->kept = xasprintf("%s.replaced-%s", p->to, key);
-	return find_state(p, err);
-}
-
-/* ------------------------------------------------------------------ the record */
-
-/* NULL when there is none, or none of ours. */
-static json_t *read_record(const struct place *p)
-{
-	struct err ignored = { 0 };
-	json_t *record = NULL;
-	struct buf text;
-
-	if (file_read(p->record, RECORD_MAX, &text, &ignored) == ERR_NONE)
-		(void)!json_parse(text.data, text.len, &record, &ignored);
-	buf_release(&text);
-	if (str_eq(json_str(record, "format", NULL), record_format))
-		return record;
-	json_decref(record);
-	return NULL;
-}
-
-static enum err_code write_record(const struct place *p, const json_t *record, struct err *err)
-{
-	char *line = json_line(record);
-	const enum err_code code = file_replace(p->record, line, strlen(line), 0600, err);
-
-	free(line);
-	return code;
-}
-
-/* Is the directory at the target the one the record speaks of? */
-static bool is_restored(const struct place *p, const json_t *record)
-{
-	return record != NULL && !str_eq(p->state, "absent") &&
-	       str_eq(json_str(record, "state", NULL), "complete") &&
-	       json_int(record, "dev", -1) == (int64_t)p->st.st_dev &&
-	       json_int(record, "ino", -1) == (int64_t)p->st.st_ino;
-}
-
 /* ------------------------------------------------------------------ restore.start: prepare */
 
-static enum err_code check_room(const struct place *p, int64_t bytes, struct err *err)
+static enum err_code check_room(const struct restored_place *p, int64_t bytes, struct err *err)
 {
 	struct statvfs fs;
 
@@ -151,8 +33,8 @@ static enum err_code check_room(const struct place *p, int64_t bytes, struct err
 enum err_code restored_prepare(
 	struct call *call, int64_t bytes, json_t *before, struct err *err)
 {
-	struct place p;
-	enum err_code code = place_of(call, &p, err);
+	struct restored_place p;
+	enum err_code code = restored_place_of(call, &p, err);
 
 	if (code == ERR_NONE && str_eq(p.state, "used") && !call_bool(call, "overwrite"))
 		code = err_set(err, ERR_PRECONDITION,
@@ -170,7 +52,7 @@ enum err_code restored_prepare(
 			json_put_str(before, "effect_reason", "nothing is there yet");
 		}
 	}
-	place_release(&p);
+	restored_place_release(&p);
 	return code;
 }
 
@@ -195,37 +77,34 @@ static bool move(const char *from, const char *to, unsigned flags)
 	return errno == EINVAL && flags == RENAME_NOREPLACE && rename(from, to) == 0;
 }
 
-/* The moment of the effect. */
-static enum err_code put_in_place(const struct place *p, const char *from, struct err *err)
+/* The moment of the effect is one rename. */
+static enum err_code put_in_place(const struct restored_place *p, const char *from, struct err *err)
 {
 	bool good;
 
 	if (str_eq(p->state, "used"))
-		good = move(from, p->to, RENAME_EXCHANGE);
+		/* beside it under the name that what is there now gets by changing places */
+		good = move(from, p->kept, RENAME_NOREPLACE) &&
+		       move(p->kept, p->to, RENAME_EXCHANGE);
 	else
 		good = move(from, p->to, str_eq(p->state, "empty") ? 0 : RENAME_NOREPLACE);
 	if (!good)
 		return errno == EEXIST || errno == ENOTEMPTY
 			       ? err_set(err, ERR_CONFLICT,
 					 "\"%s\" came into being meanwhile: nothing was restored",
-					 p->to)
+					 str_eq(p->state, "used") ? p->kept : p->to)
 			       : err_errno(err, "cannot put what was restored at \"%s\"", p->to);
-	/* what stood there now stands where the new one was */
-	if (str_eq(p->state, "used") && rename(from, p->kept) != 0) {
-		err->world = WORLD_CHANGED;
-		return err_errno(err, "restored; what was there before is left as \"%s\"", from);
-	}
 	const enum err_code code = sync_dir(p->parent, false, err);
 	if (code != ERR_NONE)
 		err->world = WORLD_CHANGED;
 	return code;
 }
 
-static json_t *new_record(struct call *call, const struct place *p)
+static json_t *new_record(struct call *call, const struct restored_place *p)
 {
 	json_t *record = json_object();
 
-	json_put_str(record, "format", record_format);
+	json_put_str(record, "format", RESTORED_FORMAT);
 	json_put_str(record, "state", "fetching");
 	json_put_str(record, "key", call_key(call));
 	json_put_str(record, "part", p->part);
@@ -234,7 +113,7 @@ static json_t *new_record(struct call *call, const struct place *p)
 	return record;
 }
 
-static enum err_code complete(const struct place *p, const char *from, json_t *record,
+static enum err_code complete(const struct restored_place *p, const char *from, json_t *record,
 	json_t *result, struct err *err)
 {
 	struct stat st;
@@ -247,11 +126,11 @@ static enum err_code complete(const struct place *p, const char *from, json_t *r
 	json_put_int(record, "ino", (int64_t)st.st_ino);
 	json_put_int(record, "at_ns", wall_now().ns);
 	json_put(record, "result", json_deep_copy(result));
-	TRY(write_record(p, record, err));
+	TRY(restored_write_record(p, record, err));
 	return put_in_place(p, from, err);
 }
 
-static void put_facts(const struct place *p, const json_t *facts, struct mono start,
+static void put_facts(const struct restored_place *p, const json_t *facts, struct mono start,
 	json_t *result)
 {
 	json_put_str(result, "path", p->to);
@@ -266,19 +145,33 @@ static void put_facts(const struct place *p, const json_t *facts, struct mono st
 }
 
 /* After a failure: the target is as it was, and nothing of ours is left beside it. */
-static enum err_code give_up(const struct place *p, struct err *err)
+static enum err_code give_up(const struct restored_place *p, const json_t *record, struct err *err)
 {
 	struct err why = { 0 };
 
 	if (err->world == WORLD_CHANGED)
 		return err->code;
 	err->world = WORLD_UNCHANGED;
-	if (tree_delete(NULL, p->part, &why) != ERR_NONE) {
+	if (restored_remove_debris(NULL, record, &why) != ERR_NONE) {
 		err->world = WORLD_CHANGED;
 		return err_context(err, "\"%s\" is left over", p->part);
 	}
 	unlink(p->record);
 	return err->code;
+}
+
+/* Of an attempt that was killed: its record is about to be written over. */
+static enum err_code clear_old(struct call *call, const struct restored_place *p, struct err *err)
+{
+	json_t *old = restored_read_record(p);
+	enum err_code code = ERR_NONE;
+
+	if (old != NULL && !restored_is_restored(p, old))
+		code = restored_remove_debris(call, old, err);
+	if (code == ERR_NONE)
+		code = tree_delete(call, p->part, err);
+	json_decref(old);
+	return code;
 }
 
 enum err_code restored_run(struct call *call, restored_fetch *fetch, void *arg,
@@ -287,20 +180,20 @@ enum err_code restored_run(struct call *call, restored_fetch *fetch, void *arg,
 	const struct mono start = mono_now();
 	json_t *record = NULL;
 	char *from = NULL;
-	struct place p;
-	enum err_code code = place_of(call, &p, err);
+	struct restored_place p;
+	enum err_code code = restored_place_of(call, &p, err);
 
 	if (code == ERR_NONE && !str_eq(p.state, json_str(call_before(call), "state", NULL)))
 		code = err_set(err, ERR_CONFLICT,
 			"\"%s\" is no longer as it was when this was prepared", p.to);
 	if (code == ERR_NONE)
-		code = tree_delete(call, p.part, err); /* of an attempt that was killed */
+		code = clear_old(call, &p, err);
 	if (code != ERR_NONE)
 		goto out;
 	record = new_record(call, &p);
 	json_t *facts = json_object();
 	json_put(record, "expect", facts);
-	code = write_record(&p, record, err);
+	code = restored_write_record(&p, record, err);
 	if (code == ERR_NONE && mkdir(p.part, 0700) != 0)
 		code = err_errno(err, "cannot make \"%s\"", p.part);
 	if (code == ERR_NONE)
@@ -310,22 +203,22 @@ enum err_code restored_run(struct call *call, restored_fetch *fetch, void *arg,
 		code = complete(&p, from, record, result, err);
 	}
 	if (code != ERR_NONE)
-		code = give_up(&p, err);
+		code = give_up(&p, record, err);
 	else if ((code = tree_delete(NULL, p.part, err)) != ERR_NONE) /* what was above from */
 		err->world = WORLD_CHANGED;
 out:
 	json_decref(record);
 	free(from);
-	place_release(&p);
+	restored_place_release(&p);
 	return code;
 }
 
 enum err_code restored_verify(
 	struct call *call, json_t *evidence, enum verdict *verdict, struct err *err)
 {
-	struct place p;
-	enum err_code code = place_of(call, &p, err);
-	json_t *record = code == ERR_NONE ? read_record(&p) : NULL;
+	struct restored_place p;
+	enum err_code code = restored_place_of(call, &p, err);
+	json_t *record = code == ERR_NONE ? restored_read_record(&p) : NULL;
 	const bool ours = str_eq(json_str(record, "key", NULL), call_key(call));
 
 	*verdict = VERDICT_NOT_DONE;
@@ -334,19 +227,19 @@ enum err_code restored_verify(
 		json_put_str(evidence, "restored_by", json_str(record, "key", NULL));
 		json_put_str(evidence, "record", json_str(record, "state", NULL));
 	}
-	if (code == ERR_NONE && ours && is_restored(&p, record)) {
+	if (code == ERR_NONE && ours && restored_is_restored(&p, record)) {
 		*verdict = VERDICT_DONE;
 		json_put(evidence, "result",
 			json_incref(json_object_get(record, "result")));
 	} else if (code == ERR_NONE && ours &&
 		   str_eq(json_str(record, "state", NULL), "complete") &&
-		   !path_exists(p.part)) {
+		   !path_exists(p.part) && !restored_is_aside(record)) {
 		*verdict = VERDICT_CANNOT_TELL;
 		json_put_str(evidence, "reason",
 			"it was restored, and the directory that is there now is another one");
 	}
 	json_decref(record);
-	place_release(&p);
+	restored_place_release(&p);
 	return code;
 }
 
@@ -402,7 +295,7 @@ static enum err_code against_digest(const char *to, const char *expected, const 
 		json_str(result, "tree", ""), whose, expected);
 }
 
-static enum err_code compare(struct call *call, const struct place *p, const json_t *record,
+static enum err_code compare(struct call *call, const struct restored_place *p, const json_t *record,
 	json_t *result, struct err *err)
 {
 	const char *tree = call_string(call, "tree"), *like = call_string(call, "like");
@@ -425,8 +318,8 @@ enum err_code restored_validate(struct call *call, json_t *result, struct err *e
 	const int64_t least = call_int(call, "min_files");
 	json_t *record = NULL;
 	struct tree_sum sum;
-	struct place p;
-	enum err_code code = place_of(call, &p, err);
+	struct restored_place p;
+	enum err_code code = restored_place_of(call, &p, err);
 
 	json_put_flag(result, "ok", false);
 	if (code == ERR_NONE && str_eq(p.state, "absent"))
@@ -436,8 +329,8 @@ enum err_code restored_validate(struct call *call, json_t *result, struct err *e
 	if (code != ERR_NONE)
 		goto out;
 	tree_put(&sum, result);
-	record = read_record(&p);
-	if (record != NULL && !is_restored(&p, record)) {
+	record = restored_read_record(&p);
+	if (record != NULL && !restored_is_restored(&p, record)) {
 		json_decref(record);
 		record = NULL;
 	}
@@ -456,7 +349,7 @@ enum err_code restored_validate(struct call *call, json_t *result, struct err *e
 	json_put_flag(result, "ok", code == ERR_NONE);
 out:
 	json_decref(record);
-	place_release(&p);
+	restored_place_release(&p);
 	return code;
 }
 
@@ -466,28 +359,43 @@ out:
 static bool has_debris(const json_t *record)
 {
 	return record != NULL && (!str_eq(json_str(record, "state", NULL), "complete") ||
-					 path_exists(json_str(record, "part", "")));
+					 path_exists(json_str(record, "part", "")) ||
+					 restored_is_aside(record));
+}
+
+static enum err_code check_removable(
+	const struct restored_place *p, const json_t *record, struct err *err)
+{
+	const char *kept = json_str(record, "kept", NULL);
+	const bool whole = restored_is_restored(p, record);
+
+	if (!whole && !has_debris(record))
+		return err_set(err, ERR_PRECONDITION,
+			"\"%s\" was not restored by drillbook, or is another directory now: it is "
+			"not removed",
+			p->to);
+	if (whole && kept != NULL && !path_exists(kept))
+		return err_set(err, ERR_PRECONDITION,
+			"\"%s\", which stood there before, is not there to be put back", kept);
+	return ERR_NONE;
 }
 
 enum err_code restored_cleanup_prepare(struct call *call, json_t *before, struct err *err)
 {
-	struct place p;
-	enum err_code code = place_of(call, &p, err);
-	json_t *record = code == ERR_NONE ? read_record(&p) : NULL;
+	struct restored_place p;
+	enum err_code code = restored_place_of(call, &p, err);
+	json_t *record = code == ERR_NONE ? restored_read_record(&p) : NULL;
 
-	if (code == ERR_NONE && !is_restored(&p, record) && !has_debris(record))
-		code = err_set(err, ERR_PRECONDITION,
-			"\"%s\" was not restored by drillbook, or is another directory now: it is "
-			"not removed",
-			p.to);
+	if (code == ERR_NONE)
+		code = check_removable(&p, record, err);
 	if (code == ERR_NONE) {
 		const struct wall at = { json_int(record, "at_ns", 0) };
-		const bool whole = is_restored(&p, record);
-		const bool kept = json_object_get(record, "kept") != NULL;
+		const bool whole = restored_is_restored(&p, record);
 
 		json_put_flag(before, "restored", whole);
 		json_put_int(before, "ino", whole ? (int64_t)p.st.st_ino : 0);
-		json_put_flag(before, "puts_back", whole && kept);
+		json_put_flag(before, "puts_back",
+			whole && json_object_get(record, "kept") != NULL);
 		if (!whole || tree_untouched(p.to, at)) {
 			json_put_str(before, "effect", effect_name(EFFECT_CHANGE));
 			json_put_str(before, "effect_reason",
@@ -496,59 +404,65 @@ enum err_code restored_cleanup_prepare(struct call *call, json_t *before, struct
 		}
 	}
 	json_decref(record);
-	place_release(&p);
+	restored_place_release(&p);
 	return code;
 }
 
 /* The directory leaves its name first, so that nobody finds half of it. */
-static enum err_code take_away(const struct place *p, const json_t *record, const char *aside,
-	struct err *err)
+static enum err_code take_away(const struct restored_place *p, const json_t *record, struct err *err)
 {
 	const char *kept = json_str(record, "kept", NULL);
 
-	if (kept != NULL && path_exists(kept))
-		return move(kept, p->to, RENAME_EXCHANGE) && rename(kept, aside) == 0
+	if (kept != NULL)
+		return move(kept, p->to, RENAME_EXCHANGE)
 			       ? ERR_NONE
 			       : err_errno(err, "cannot put \"%s\" back", kept);
-	if (rename(p->to, aside) != 0)
+	if (rename(p->to, json_str(record, "aside", "")) != 0)
 		return err_errno(err, "cannot move \"%s\" aside", p->to);
 	return ERR_NONE;
 }
 
+/* The record says what is going on before anything does. */
+static enum err_code remove_restored(
+	struct call *call, const struct restored_place *p, json_t *record, struct err *err)
+{
+	const bool whole = restored_is_restored(p, record);
+	enum err_code code = ERR_NONE;
+
+	if (json_str(record, "aside", NULL) != NULL) /* of an earlier one that was killed */
+		code = tree_delete(call, json_str(record, "aside", ""), err);
+	json_put_str(record, "state", "removing");
+	json_put_str(record, "aside", p->aside);
+	if (code == ERR_NONE)
+		code = restored_write_record(p, record, err);
+	if (code == ERR_NONE && whole)
+		code = take_away(p, record, err);
+	if (code != ERR_NONE)
+		return code;
+	/* what is left from here on can be removed by another call */
+	code = restored_remove_debris(call, record, err);
+	if (code == ERR_NONE && unlink(p->record) != 0)
+		code = err_errno(err, "cannot remove \"%s\"", p->record);
+	if (code != ERR_NONE)
+		err->world = WORLD_CHANGED;
+	return code;
+}
+
 enum err_code restored_cleanup(struct call *call, json_t *result, struct err *err)
 {
-	char *aside = NULL;
-	struct place p;
-	enum err_code code = place_of(call, &p, err);
-	json_t *record = code == ERR_NONE ? read_record(&p) : NULL;
-	const bool whole = is_restored(&p, record);
+	struct restored_place p;
+	enum err_code code = restored_place_of(call, &p, err);
+	json_t *record = code == ERR_NONE ? restored_read_record(&p) : NULL;
 
-	if (code == ERR_NONE && record == NULL)
-		code = err_set(err, ERR_CONFLICT, "\"%s\" is gone meanwhile", p.record);
-	if (code != ERR_NONE)
-		goto out;
-	aside = xasprintf("%s.removing", p.to);
-	if (whole)
-		code = take_away(&p, record, aside, err);
-	/* from here on what is left can be removed again by another call */
 	if (code == ERR_NONE)
-		err->world = WORLD_CHANGED;
-	json_put_str(record, "state", "removing");
-	if (code == ERR_NONE)
-		code = write_record(&p, record, err);
-	if (code == ERR_NONE)
-		code = tree_delete(call, aside, err);
-	if (code == ERR_NONE)
-		code = tree_delete(call, json_str(record, "part", ""), err);
-	if (code == ERR_NONE && unlink(p.record) != 0)
-		code = err_errno(err, "cannot remove \"%s\"", p.record);
-	json_put_flag(result, "put_back", whole && json_object_get(record, "kept") != NULL);
-out:
-	if (code == ERR_NONE)
-		err->world = WORLD_UNCHANGED;
-	free(aside);
+		code = check_removable(&p, record, err);
+	if (code == ERR_NONE) {
+		json_put_flag(result, "put_back",
+			restored_is_restored(&p, record) && json_object_get(record, "kept") != NULL);
+		code = remove_restored(call, &p, record, err);
+	}
 	json_decref(record);
-	place_release(&p);
+	restored_place_release(&p);
 	return code;
 }
 
@@ -556,8 +470,8 @@ enum err_code restored_cleanup_verify(
 	struct call *call, json_t *evidence, enum verdict *verdict, struct err *err)
 {
 	const int64_t ino = json_int(call_before(call), "ino", 0);
-	struct place p;
-	const enum err_code code = place_of(call, &p, err);
+	struct restored_place p;
+	const enum err_code code = restored_place_of(call, &p, err);
 
 	if (code == ERR_NONE) {
 		const bool gone = str_eq(p.state, "absent") || (int64_t)p.st.st_ino != ino;
@@ -567,7 +481,7 @@ enum err_code restored_cleanup_verify(
 		json_put_flag(evidence, "record", record);
 		*verdict = gone && !record ? VERDICT_DONE : VERDICT_NOT_DONE;
 	}
-	place_release(&p);
+	restored_place_release(&p);
 	return code;
 }
 

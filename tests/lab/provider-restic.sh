@@ -142,6 +142,50 @@ call repo restore.cleanup "$(restore new)"
 is "cleanup of another directory of that name: refused" '.error.code == "PRECONDITION"'
 check "it is still there" test -e out/new/file
 
+# between the steps of the exchange: what was there before is never taken for ours
+mkdir out/swap; echo mine >out/swap/mine
+swap=$(restore swap "{\"overwrite\": true, \"point\": \"$second\"}")
+call repo restore.start "$swap"
+before=$(jq -c .before <<<"$ANSWER"); kept=$(jq -r .result.kept <<<"$ANSWER")
+mv out/swap out/third && mv "$kept" out/swap && mv out/third "$kept"
+call repo restore.start "$swap" verify "$before"
+is "killed just before the two change places: not done" '.verdict == "not_done"'
+call repo restore.cleanup "$(restore swap)"
+is "cleanup removes what was restored" '.ok and (.result.put_back | not)'
+check "and leaves what was there" test "$(ls out/swap; ls -d out/swap*)" = "mine
+out/swap"
+call repo restore.start "$swap"
+kept=$(jq -r .result.kept <<<"$ANSWER"); mv "$kept" out/elsewhere
+call repo restore.cleanup "$(restore swap)"
+is "what was there before is gone from where it was kept: cleanup refuses" '.error.code == "PRECONDITION" and (.error.text | test("put back"))'
+check "and removes nothing" test -e out/swap/latest
+
+# killed in the middle of fetching
+cat >halfway-restic <<'SCRIPT'
+#!/bin/sh
+case " $* " in *" restore "*) echo half >half; mkdir -p "$PART"; echo half >"$PART/half"; : >"$PART.reached"; kill -STOP $$ ;; esac
+exec restic "$@"
+SCRIPT
+chmod +x halfway-restic
+half=$(restore half "{\"point\": \"$second\"}")
+target halfway "$(jq -c --arg t "$T" '.settings += {program: ($t + "/halfway-restic"), env: {PART: ($t + "/out/half.part-test-1")}}' <<<"${TARGETS[repo]}")"
+call halfway restore.start "$half" prepare
+before=$(jq -c .before <<<"$ANSWER")
+request halfway restore.start "$half" run "$before" >request.json
+start worker bash -c "exec '$WORKER' --call <request.json >/dev/null"
+check "a restore is half done" until_ok 5000 test -e out/half.part-test-1.reached
+left=$(pgrep -P "${PIDS[worker]}"); stop worker KILL 2>/dev/null; kill -KILL "$left"
+rm out/half.part-test-1.reached
+call repo restore.start "$half" verify "$before"
+is "killed in the middle: not done" '.verdict == "not_done"'
+check "the target is as it was" test ! -e out/half
+call repo restore.cleanup "$(restore half)" prepare
+is "cleanup would remove what is left beside it: a change" '.ok and .effect == "change"'
+call repo restore.start "$half"
+is "once more: done" '.ok'
+check "and nothing of the first attempt is in it" diff -r "$SRC" out/half
+check "nor beside it" test -z "$(ls -d out/half.part* 2>/dev/null)"
+
 # a tree that changes while it is read has no digest
 cat >slow-restic <<'SCRIPT'
 #!/bin/sh
