@@ -89,6 +89,21 @@ static enum err_code look_compare(
 	return code;
 }
 
+/* How long a drill would take, where it needs no parameter that somebody has to give. */
+static void add_forecast(struct looker *looker, const char *name, json_t *document)
+{
+	struct problems problems;
+	struct err none = {0};
+	json_t *plan = NULL;
+
+	problems_init(&problems);
+	if (workspace_plan(looker->desk.workspace, name, "drill", NULL, &plan, &problems, &none) ==
+		ERR_NONE)
+		json_put(document, "forecast", cli_outlook(looker->args, plan));
+	json_decref(plan);
+	problems_release(&problems);
+}
+
 static enum err_code look_runbook(
 	struct looker *looker, const json_t *about, json_t *out, struct err *err)
 {
@@ -103,6 +118,7 @@ static enum err_code look_runbook(
 	/* without Git, or before the first commit, there are none */
 	if (workspace_log(looker->desk.workspace, name, &versions, &none) == ERR_NONE)
 		json_put(document, "versions", versions);
+	add_forecast(looker, name, document);
 	json_put(out, "document", document);
 	return ERR_NONE;
 }

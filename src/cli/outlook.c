@@ -35,37 +35,44 @@ static json_t *history_of(const struct args *args, const struct run *run)
 	return history;
 }
 
-static void print_service(const struct run *run, const struct projection *projection, size_t at)
+static void print_service(const json_t *row, int64_t runs, const char *mode)
 {
-	const struct service_forecast *service = &projection->services[at];
+	const int64_t miss = json_int(row, "miss_per_mille", -1);
 	char p50[32], p90[32];
 
-	if (!service->known)
-		return;
-	printf("  %s is back after %s, nine times in ten within %s", run->services[at].name,
-		format_duration(p50, sizeof(p50), service->p50_ms / 1000 * 1000),
-		format_duration(p90, sizeof(p90), service->p90_ms / 1000 * 1000));
-	if (service->miss_per_mille >= 0)
-		printf("; RTO missed in %lld of 1000 cases", (long long)service->miss_per_mille);
-	if (projection->runs > 0)
-		printf(" (%lld earlier %s %s)\n", (long long)projection->runs, run->mode,
-			projection->runs == 1 ? "run" : "runs");
+	printf("  %s is back after %s, nine times in ten within %s", json_str(row, "service", ""),
+		format_duration(p50, sizeof(p50), json_int(row, "p50_ms", 0) / 1000 * 1000),
+		format_duration(p90, sizeof(p90), json_int(row, "p90_ms", 0) / 1000 * 1000));
+	if (miss >= 0)
+		printf("; RTO missed in %lld of 1000 cases", (long long)miss);
+	if (runs > 0)
+		printf(" (%lld earlier %s %s)\n", (long long)runs, mode, runs == 1 ? "run" : "runs");
 	else
 		puts(" (as the author expects)");
 }
 
-void print_outlook(const struct args *args, json_t *plan)
+json_t *cli_outlook(const struct args *args, json_t *plan)
 {
 	struct run *run = imagined_run(plan);
 
 	if (run == NULL)
-		return;
+		return NULL;
 	json_t *history = history_of(args, run);
 	struct forecast *forecast = forecast_new(run, history, PARALLEL_STEPS, 1);
-	const struct projection *projection = forecast_project(forecast, run, run->began);
-	for (size_t i = 0; i < projection->service_count; i++)
-		print_service(run, projection, i);
+	json_t *outlook = projection_to_json(forecast_project(forecast, run, run->began), run);
 	forecast_free(forecast);
 	json_decref(history);
 	run_free(run);
+	return outlook;
+}
+
+void print_outlook(const struct args *args, json_t *plan)
+{
+	json_t *outlook = cli_outlook(args, plan);
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(outlook, "services"), i, row)
+		print_service(row, json_int(outlook, "runs", 0), json_str(plan, "mode", ""));
+	json_decref(outlook);
 }

@@ -173,6 +173,22 @@ static void version_lines(const json_t *versions, struct lines *lines, int width
 			json_str(row, "subject", ""));
 }
 
+static void forecast_lines(const json_t *forecast, struct lines *lines, int width)
+{
+	const json_t *row;
+	char p50[24], p90[24], basis[64] = "as the author expects";
+	size_t i;
+
+	if (json_int(forecast, "runs", 0) > 0)
+		snprintf(basis, sizeof(basis), "%" PRId64 " earlier drills",
+			json_int(forecast, "runs", 0));
+	json_array_foreach(json_object_get(forecast, "services"), i, row)
+		lines_addf(lines, STYLE_TEXT, width, 2,
+			"A drill has %s back after p50 %s, p90 %s (%s)", json_str(row, "service", ""),
+			format_clock(p50, sizeof(p50), json_int(row, "p50_ms", 0)),
+			format_clock(p90, sizeof(p90), json_int(row, "p90_ms", 0)), basis);
+}
+
 void books_text(const struct screen *screen, struct lines *lines, int width)
 {
 	const json_t *outline = screen->documents[DOCUMENT_BOOK].json, *row;
@@ -191,6 +207,7 @@ void books_text(const struct screen *screen, struct lines *lines, int width)
 			width, 4, "%s %s:%" PRId64 ": %s", json_str(row, "severity", ""),
 			json_str(row, "file", ""), json_int(row, "line", 0),
 			json_str(row, "text", ""));
+	forecast_lines(json_object_get(outline, "forecast"), lines, width);
 	param_lines(json_object_get(outline, "params"), lines, width);
 	step_lines(json_object_get(outline, "steps"), lines, width);
 	version_lines(json_object_get(outline, "versions"), lines, width);
