@@ -1,4 +1,4 @@
-/* httpclient.h: the only door to libcurl.
+/* httpclient.h: the only door to HTTP (mail.h is the one to SMTP); libcurl is behind both.
  *
  * Fixed here and open to nobody: TLS unless the target allows plain http, peer and host
  * verified (a CA file may be named, nothing switched off), no redirects unless asked and then

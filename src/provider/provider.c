@@ -23,6 +23,9 @@ const struct provider *const providers[] = {
 #ifdef HAVE_LIBMARIADB
 	&mariadb_provider,
 #endif
+#ifdef HAVE_LIBCURL
+	&notify_provider,
+#endif
 #ifdef HAVE_LIBPQ
 	&pgbackrest_provider,
 	&postgres_provider,
@@ -47,6 +50,9 @@ const struct provider_missing providers_missing[] = {
 #endif
 #ifndef HAVE_LIBMARIADB
 	{ "mariadb", "libmariadb" },
+#endif
+#ifndef HAVE_LIBCURL
+	{ "notify", "libcurl" },
 #endif
 #ifndef HAVE_LIBPQ
 	{ "pgbackrest", "libpq" },
