@@ -50,6 +50,8 @@ write_env() { # write_env FIRST_PORT
 		for name in PG_A PG_B WAN_A WAN_B DB PDNS PDNS_API KNOT STORE_A STORE_B BIND CACHE WEB; do
 			printf '%s_PORT: %s\n' "$name" $((++port)) # the first is the keeper's claim
 		done
+		# the warm lab has neither database server nor name server: it takes their ports
+		printf 'SHOP_A_PORT: %s\nSHOP_B_PORT: %s\nSHOP_PORT: %s\nKUBE_PORT: %s\n' $(($1 + 1)) $(($1 + 2)) $(($1 + 5)) $(($1 + 7))
 		printf 'BALANCER_SOCKET: %s\n' "$LAB/run/haproxy.sock"
 		printf 'WANLINK_SOCKET: %s\n' "$LAB/run/wanlink.sock"
 		printf 'WITNESS_LOG: %s\n' "$LAB/log/orders.log"
@@ -60,6 +62,12 @@ write_env() { # write_env FIRST_PORT
 		printf 'STORE_A_FENCE: %s\nSTORE_B_FENCE: %s\n' "$LAB/conf/mariadb-a.d/fence.cnf" "$LAB/conf/mariadb-b.d/fence.cnf"
 		printf 'SQLITE_ADDRESS: %s\n' "$LAB/data/address"
 		printf 'VAULT_REPO: %s\nVAULT_SCRATCH: %s\nDOCUMENTS: %s\n' "$LAB/data/vault" "$LAB/data/scratch" "$LAB/data/documents"
+		printf 'SQLITE_BACKUPS: %s\nSITE_B: %s\n' "$LAB/data/backups" "$LAB/data/site-b"
+		printf 'SHOP_SOCKET: %s\nKUBE_CA: %s\n' "$LAB/run/shop.sock" "$LAB/data/kube-ca.pem"
+		printf 'NOTICES: %s\n' "$LAB/log/notices"
+		# what the workspaces run; tofu where there is no terraform
+		printf 'TERRAFORM: %s\n' "$(type -P terraform || type -P tofu || echo terraform)"
+		printf 'PYTHON: %s\n' "$(PATH=/usr/bin type -P python3 || echo python3)"
 	} >"$LAB/env.yaml"
 }
 

@@ -5,7 +5,8 @@ delete deployments and config maps, on loopback, with TLS and tokens.
     kubeapi.py PORT CERT KEY TOKENS DIR
 
 TOKENS holds "token rights" lines, rights is all or read.  A controller brings the status towards the spec, one
-replica every 50 ms.  DIR/stuck stops it, DIR/deaf makes it take changes without keeping them.
+replica every 50 ms.  DIR/stuck stops it, DIR/deaf makes it take changes without keeping them.  DIR/begin.json is an object
+that is there from the beginning; DIR/ready-NAME says how many replicas of a deployment are ready.
 """
 import copy
 import http.server
@@ -100,6 +101,8 @@ def controller():
                                    {"type": "Progressing", "status": "True"}],
                 }
                 touch(obj)
+                with open(os.path.join(DIR, "ready-" + key[2]), "w") as f:
+                    f.write(str(now))
 
 
 class Api(http.server.BaseHTTPRequestHandler):
@@ -268,5 +271,9 @@ context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(CERT, KEY)
 server = Server(("127.0.0.1", PORT), Api)
 server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+if flag("begin.json"):
+    with open(os.path.join(DIR, "begin.json")) as begin:
+        first = json.load(begin)
+    store(("deployments", first["metadata"]["namespace"], first["metadata"]["name"]), first, None, False)
 threading.Thread(target=controller, daemon=True).start()
 server.serve_forever()
