@@ -1,9 +1,10 @@
 /* alertmanager.c: silences with an end, and the alerts Alertmanager holds.
  * Source: Alertmanager 0.25, api/v2/openapi.yaml
  *
- * Alertmanager gives a silence its id only when it is made, and making it twice makes two.  So there
- * is at most one of ours for the same matchers: it is found again by them and by who made it, and
- * one that is there is lengthened.  The call's key stands in the comment, for verify. */
+ * Alertmanager gives a silence its id only when it is made, and making it twice makes two.  So
+ * there is at most one of ours for the same matchers: it is found again by them and by who made
+ * it, and one that is there is lengthened.  The call's key stands in the comment, for verify.
+ */
 #include "internal.h"
 
 #include "api.h"
@@ -29,12 +30,11 @@ static bool same_matchers(const json_t *silence, const json_t *wanted)
 
 	if (json_array_size(matchers) != json_object_size(wanted))
 		return false;
-	json_array_foreach((json_t *)(uintptr_t)matchers, i, m)
-	{
+	json_array_foreach((json_t *)(uintptr_t)matchers, i, m) {
 		const char *value = json_str(wanted, json_str(m, "name", ""), NULL);
 
-		if (!str_eq(value, json_str(m, "value", "")) || json_flag(m, "isRegex", false) ||
-			!json_flag(m, "isEqual", true))
+		if (!str_eq(value, json_str(m, "value", "")) ||
+			json_flag(m, "isRegex", false) || !json_flag(m, "isEqual", true))
 			return false;
 	}
 	return true;
@@ -64,8 +64,7 @@ static enum err_code check_matchers(const json_t *matchers, struct err *err)
 	if (count == 0 || count > MATCHERS_MAX)
 		return err_set(err, ERR_USAGE, "a silence needs 1 to %d matchers: label = text",
 			MATCHERS_MAX);
-	json_object_foreach((json_t *)(uintptr_t)matchers, name, value)
-	{
+	json_object_foreach((json_t *)(uintptr_t)matchers, name, value) {
 		if (json_string_length(value) == 0)
 			return err_set(err, ERR_USAGE,
 				"matcher \"%s\" must be text that is not empty", name);
@@ -82,8 +81,7 @@ static enum err_code find_ours(struct call *call, const json_t *matchers, json_t
 
 	*found = NULL;
 	TRY(api_json(call, "GET", SILENCES, NULL, all, err));
-	json_array_foreach(*all, i, silence)
-	{
+	json_array_foreach(*all, i, silence) {
 		if (in_force(silence) && same_matchers(silence, matchers) &&
 			str_eq(json_str(silence, "createdBy", ""), MAKER) &&
 			(*found == NULL || end_of(silence) > end_of(*found)))
@@ -148,11 +146,10 @@ static json_t *silence_body(struct call *call, const json_t *old, int64_t end_ms
 	char now[32], end[32], *comment;
 	const json_t *map = call_json(call, "matchers");
 
-	json_object_foreach((json_t *)(uintptr_t)map, name, value)
-	{
-		json_array_append_new(matchers, json_pack("{s:s, s:O, s:b, s:b}", "name", name,
-							"value", value, "isRegex", 0, "isEqual",
-							1));
+	json_object_foreach((json_t *)(uintptr_t)map, name, value) {
+		json_array_append_new(
+			matchers, json_pack("{s:s, s:O, s:b, s:b}", "name", name, "value",
+					  value, "isRegex", 0, "isEqual", 1));
 	}
 	wall_format(now, sizeof(now), wall_now());
 	wall_format(end, sizeof(end), (struct wall){ end_ms * 1000000 });
@@ -206,8 +203,7 @@ static enum err_code verify_silence(
 	const enum err_code code = api_json(call, "GET", SILENCES, NULL, &all, err);
 
 	*verdict = VERDICT_NOT_DONE;
-	json_array_foreach(all, i, silence)
-	{
+	json_array_foreach(all, i, silence) {
 		if (!str_ends(json_str(silence, "comment", ""), mark) ||
 			!same_matchers(silence, call_json(call, "matchers")))
 			continue;
@@ -272,7 +268,8 @@ static enum err_code prepare_unsilence(struct call *call, json_t *before, struct
 	if (!over)
 		put_silence_back(silence, before);
 	json_decref(silence);
-	return over ? err_set(err, ERR_PRECONDITION, "the silence has ended already") : ERR_NONE;
+	return over ? err_set(err, ERR_PRECONDITION, "the silence has ended already")
+		    : ERR_NONE;
 }
 
 static enum err_code run_unsilence(struct call *call, json_t *result, struct err *err)
@@ -337,8 +334,7 @@ static enum err_code silences(struct call *call, json_t *result, struct err *err
 
 	json_put(result, "silences", list);
 	TRY(api_json(call, "GET", SILENCES, NULL, &all, err));
-	json_array_foreach(all, i, silence)
-	{
+	json_array_foreach(all, i, silence) {
 		if (!in_force(silence) || json_array_size(list) == LIST_MAX)
 			continue;
 		json_array_append_new(list, silence_row(silence));
@@ -354,10 +350,10 @@ static json_t *alarm_row(const json_t *alert)
 	const json_t *status = json_object_get(alert, "status");
 	const json_t *labels = json_object_get(alert, "labels");
 
-	return json_pack("{s:s, s:s, s:O?, s:O?, s:I}", "name", json_str(labels, "alertname", ""),
-		"state", json_str(status, "state", "?"), "labels", labels, "silenced_by",
-		json_object_get(status, "silencedBy"), "starts_at_ms",
-		(json_int_t)api_time_ms(json_str(alert, "startsAt", "")));
+	return json_pack("{s:s, s:s, s:O?, s:O?, s:I}", "name",
+		json_str(labels, "alertname", ""), "state", json_str(status, "state", "?"),
+		"labels", labels, "silenced_by", json_object_get(status, "silencedBy"),
+		"starts_at_ms", (json_int_t)api_time_ms(json_str(alert, "startsAt", "")));
 }
 
 static enum err_code alarms(struct call *call, json_t *result, struct err *err)
@@ -369,8 +365,7 @@ static enum err_code alarms(struct call *call, json_t *result, struct err *err)
 
 	json_put(result, "alarms", list);
 	TRY(api_json(call, "GET", "/api/v2/alerts", NULL, &all, err));
-	json_array_foreach(all, i, alert)
-	{
+	json_array_foreach(all, i, alert) {
 		const json_t *labels = json_object_get(alert, "labels");
 		const char *is = json_str(json_object_get(alert, "status"), "state", "?");
 
@@ -398,9 +393,11 @@ static enum err_code probe(struct call *call, json_t *report, struct err *err)
 	json_put(report, "checks", checks);
 	if (!api_probe(call, checks, "ready", "/-/ready"))
 		return ERR_NONE;
-	const bool ok = api_json(call, "GET", "/api/v2/status", NULL, &answer, &why) == ERR_NONE;
+	const bool ok =
+		api_json(call, "GET", "/api/v2/status", NULL, &answer, &why) == ERR_NONE;
 	api_check(checks, "version", ok,
-		ok ? json_str(json_object_get(answer, "versionInfo"), "version", "?") : why.text);
+		ok ? json_str(json_object_get(answer, "versionInfo"), "version", "?")
+		   : why.text);
 	json_decref(answer);
 	return ERR_NONE;
 }
@@ -412,8 +409,7 @@ static const struct field settings[] = {
 		.type = FIELD_STRING,
 		.required = true,
 		.help = "where Alertmanager is, such as https://alerts.example.org" },
-	HTTP_SETTINGS,
-	FIELD_END
+	HTTP_SETTINGS, FIELD_END
 };
 static const struct field silence_params[] = {
 	{ .name = "matchers",
@@ -472,7 +468,9 @@ static const struct field alarms_params[] = {
 };
 static const struct field alarms_results[] = {
 	{ .name = "active", .type = FIELD_INT, .help = "how many are told to somebody" },
-	{ .name = "suppressed", .type = FIELD_INT, .help = "how many are silenced or inhibited" },
+	{ .name = "suppressed",
+		.type = FIELD_INT,
+		.help = "how many are silenced or inhibited" },
 	{ .name = "alarms",
 		.type = FIELD_ANY,
 		.help = "each: name, state, labels, silenced_by, starts_at_ms" },

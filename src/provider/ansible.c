@@ -78,7 +78,8 @@ static void put_undo(struct call *call, json_t *before)
 	args = json_pack("{s:s}", "playbook", call_string(call, "undo"));
 	for (size_t i = 0; i < COUNT_OF(same); i++)
 		if (call_has(call, same[i]))
-			json_object_set(args, same[i], (json_t *)(uintptr_t)call_json(call, same[i]));
+			json_object_set(
+				args, same[i], (json_t *)(uintptr_t)call_json(call, same[i]));
 	json_put(before, "undo", json_pack("{s:s, s:o}", "op", "provision.play", "args", args));
 }
 
@@ -91,11 +92,13 @@ static enum err_code prepare_play(struct call *call, json_t *before, struct err 
 	json_put_str(before, "playbook", hex);
 	json_put_str(before, "effect", setting_string(call, "effect"));
 	json_put_str(before, "effect_reason",
-		str_eq(setting_string(call, "effect"), "irreversible") ? "nothing less is declared"
-								       : "declared in targets.yaml");
+		str_eq(setting_string(call, "effect"), "irreversible")
+			? "nothing less is declared"
+			: "declared in targets.yaml");
 	put_undo(call, before);
 	/* a run in check mode finds the mistakes of the syntax as well */
-	return call_bool(call, "preview") ? preview(call, before, err) : ansible_syntax(call, err);
+	return call_bool(call, "preview") ? preview(call, before, err)
+					  : ansible_syntax(call, err);
 }
 
 static enum err_code run_play(struct call *call, json_t *result, struct err *err)
@@ -107,8 +110,8 @@ static enum err_code run_play(struct call *call, json_t *result, struct err *err
 
 	TRY(playbook_hex(call, hex, err));
 	if (!str_eq(hex, json_str(call_before(call), "playbook", "")))
-		return err_set(err, ERR_PRECONDITION,
-			"the playbook was changed after it was shown");
+		return err_set(
+			err, ERR_PRECONDITION, "the playbook was changed after it was shown");
 	code = ansible_run(call, ANSIBLE_RUN, &play, err);
 	if (code == ERR_NONE) {
 		put_play(&play, result);
@@ -197,8 +200,9 @@ static enum err_code probe(struct call *call, json_t *report, struct err *err)
 
 /* ------------------------------------------------------------------ tables */
 
-static const struct field settings[] = {
-	{ .name = "inventory", .type = FIELD_PATH, .help = "an inventory: file, folder, script" },
+static const struct field settings[] = { { .name = "inventory",
+						 .type = FIELD_PATH,
+						 .help = "an inventory: file, folder, script" },
 	{ .name = "hosts", .type = FIELD_STRINGS, .help = "or the names of the hosts" },
 	{ .name = "effect",
 		.type = FIELD_CHOICE,
@@ -248,13 +252,16 @@ static const struct field settings[] = {
 		.max = 600000,
 		.fallback = "10s",
 		.help = "how long a host may take to answer" },
-	FIELD_END
-};
+	FIELD_END };
 
 #define WHAT                                                                                   \
 	{ .name = "playbook", .type = FIELD_PATH, .required = true, .help = "its file" },      \
-		{ .name = "limit", .type = FIELD_STRING, .help = "only hosts of this pattern" }, \
-		{ .name = "tags", .type = FIELD_STRINGS, .help = "only tasks with these tags" }, \
+		{ .name = "limit",                                                             \
+			.type = FIELD_STRING,                                                  \
+			.help = "only hosts of this pattern" },                                \
+		{ .name = "tags",                                                              \
+			.type = FIELD_STRINGS,                                                 \
+			.help = "only tasks with these tags" },                                \
 		{ .name = "skip_tags",                                                         \
 			.type = FIELD_STRINGS,                                                 \
 			.help = "no tasks with these tags" },                                  \
@@ -265,11 +272,11 @@ static const struct field settings[] = {
 #define SEEN                                                                                   \
 	{ .name = "hosts",                                                                     \
 		.type = FIELD_MAP,                                                             \
-		.help = "host -> ok, changed, failures, unreachable, skipped, rescued, ignored" }, \
+		.help = "host -> ok, changed, failures, unreachable, skipped, rescued, "       \
+			"ignored" },                                                           \
 		{ .name = "changed", .type = FIELD_INT, .help = "how many changes" },          \
 	{                                                                                      \
-		.name = "changes", .type = FIELD_ANY,                                          \
-		.help = "each: host, task; at most 200"                                        \
+		.name = "changes", .type = FIELD_ANY, .help = "each: host, task; at most 200"  \
 	}
 
 static const struct field check_params[] = { WHAT, FIELD_END };

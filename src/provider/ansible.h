@@ -22,8 +22,8 @@ struct ansible_play {
 void ansible_play_release(struct ansible_play *play);
 
 enum ansible_how { ANSIBLE_SYNTAX, ANSIBLE_CHECK, ANSIBLE_RUN };
-/* Runs the call's playbook; play is to be released also after an error.  ERR_NONE when it ended by
- * itself, whatever its status. */
+/* Runs the call's playbook; play is to be released also after an error.  ERR_NONE when it ended
+ * by itself, whatever its status. */
 enum err_code ansible_run(struct call *call, enum ansible_how how, struct ansible_play *play,
 	struct err *err) MUST_CHECK;
 /* ERR_NOT_FOUND when the playbook is not there. */

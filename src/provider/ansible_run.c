@@ -1,7 +1,8 @@
 /* ansible_run.c: running ansible-playbook and following its events.
  *
- * Its status is 2 for a failed task, 4 for an unreachable host and for a playbook that cannot be
- * parsed; so what went wrong is taken from the events, and a run without its last event ended early. */
+ * Its status is 2 for a failed task, 4 for an unreachable host and for a playbook that cannot
+ * be parsed; so what went wrong is taken from the events, and a run without its last event
+ * ended early. */
 #include "ansible.h"
 
 #include "declared.h"
@@ -65,10 +66,12 @@ static void take_facts(struct ansible_play *p, const char *host, const json_t *f
 static void take_result(struct ansible_play *p, const json_t *event)
 {
 	const char *host = json_str(event, "host", "?"), *task = json_str(event, "task", "?");
-	const char *status = json_str(event, "status", "?"), *text = json_str(event, "text", "");
+	const char *status = json_str(event, "status", "?"),
+		   *text = json_str(event, "text", "");
 
 	p->results++;
-	call_log(p->call, "%s: %s: %s%s%s", host, task, status, text[0] != '\0' ? ": " : "", text);
+	call_log(p->call, "%s: %s: %s%s%s", host, task, status, text[0] != '\0' ? ": " : "",
+		text);
 	p->touched += !harmless(json_str(event, "action", "")) && !str_eq(status, "skipped") &&
 		      !str_eq(status, "unreachable");
 	p->unseen += json_flag(event, "unseen", false);
@@ -80,8 +83,8 @@ static void take_result(struct ansible_play *p, const json_t *event)
 	}
 	if (str_eq(status, "failed") && !json_flag(event, "ignored", false) &&
 		p->failure[0] == '\0')
-		snprintf(p->failure, sizeof(p->failure), "%.100s: task \"%.120s\": %.250s", host,
-			task, text);
+		snprintf(p->failure, sizeof(p->failure), "%.100s: task \"%.120s\": %.250s",
+			host, task, text);
 	if (str_eq(status, "unreachable") && p->lost[0] == '\0')
 		snprintf(p->lost, sizeof(p->lost), "%.100s: %.190s", host, text);
 	take_facts(p, host, json_object_get(event, "facts"));
@@ -98,8 +101,7 @@ static void take_stats(struct ansible_play *p, const json_t *event)
 	json_decref(p->outputs);
 	const json_t *outputs = json_object_get(event, "outputs");
 	p->outputs = json_is_object(outputs) ? declared_result(outputs) : json_object();
-	json_object_foreach(p->hosts, host, one)
-	{
+	json_object_foreach(p->hosts, host, one) {
 		p->failed += json_int(one, "failures", 0) > 0;
 		p->unreachable += json_int(one, "unreachable", 0) > 0;
 	}
@@ -220,8 +222,9 @@ static void make_words(struct call *call, enum ansible_how how, struct words *w)
 		word(w, "--become");
 	option(w, "--forks", own(w, xasprintf("%lld", (long long)setting_int(call, "forks"))));
 	option(w, "--timeout",
-		own(w, xasprintf("%lld",
-			       (long long)(setting_int(call, "connect_timeout") + 999) / 1000)));
+		own(w, xasprintf(
+			       "%lld", (long long)(setting_int(call, "connect_timeout") + 999) /
+					       1000)));
 	if (setting_has(call, "vault_password"))
 		option(w, "--vault-password-file", "{secret}");
 	option(w, "--limit", call_string(call, "limit"));
@@ -246,8 +249,8 @@ static enum err_code check_target(struct call *call, struct err *err)
 	return ERR_NONE;
 }
 
-enum err_code ansible_run(struct call *call, enum ansible_how how, struct ansible_play *play,
-	struct err *err)
+enum err_code ansible_run(
+	struct call *call, enum ansible_how how, struct ansible_play *play, struct err *err)
 {
 	struct words w = { 0 };
 	const char *known = setting_string(call, "known_hosts");
@@ -273,21 +276,21 @@ enum err_code ansible_run(struct call *call, enum ansible_how how, struct ansibl
 		"ANSIBLE_STDOUT_CALLBACK=drillbook_events", "ANSIBLE_HOST_KEY_CHECKING=True",
 		"ANSIBLE_RETRY_FILES_ENABLED=False", "ANSIBLE_NOCOLOR=True",
 		"ANSIBLE_DEPRECATION_WARNINGS=False",
-		/* a shared connection would outlive the run, and the next one would go over it with
-		 * credentials that are not its own */
+		/* a shared connection would outlive the run, and the next one would go over it
+		 * with credentials that are not its own */
 		"ANSIBLE_SSH_ARGS=-C -o ControlMaster=no -o ControlPath=none",
 		own(&w, xasprintf("ANSIBLE_SSH_COMMON_ARGS=-o BatchMode=yes -o "
 				  "StrictHostKeyChecking=yes%s%s",
-			       known != NULL ? " -o UserKnownHostsFile=" : "",
-			       known != NULL ? known : "")),
+				known != NULL ? " -o UserKnownHostsFile=" : "",
+				known != NULL ? known : "")),
 		config != NULL ? own(&w, xasprintf("ANSIBLE_CONFIG=%s", config)) : NULL, NULL };
 	const char *dir = setting_string(call, "dir");
 	struct tool tool = { .call = call,
 		.argv = w.list,
 		.env = env,
-		.cwd = dir != NULL			       ? dir
+		.cwd = dir != NULL			 ? dir
 		       : call_workspace(call)[0] != '\0' ? call_workspace(call)
-							       : NULL,
+							 : NULL,
 		.secret = call_secret(call, "vault_password", &len),
 		.grace_ms = 5000,
 		.quiet = how == ANSIBLE_SYNTAX,
@@ -296,12 +299,14 @@ enum err_code ansible_run(struct call *call, enum ansible_how how, struct ansibl
 	tool.secret_len = len;
 	enum err_code code = tool_run(&tool, err);
 	play->status = tool.exit_status;
-	if (code == ERR_NONE && (tool.exit_status < 0 || (how == ANSIBLE_SYNTAX && tool.exit_status != 0))) {
+	if (code == ERR_NONE &&
+		(tool.exit_status < 0 || (how == ANSIBLE_SYNTAX && tool.exit_status != 0))) {
 		code = tool_failed(&tool, err);
 		/* the first line says it, the last one shows where */
 		const char *error = strstr(tool.errout.data, "ERROR! ");
 		if (how == ANSIBLE_SYNTAX && error != NULL)
-			err_set(err, ERR_FAILED, "%.*s", (int)strcspn(error + 7, "\n"), error + 7);
+			err_set(err, ERR_FAILED, "%.*s", (int)strcspn(error + 7, "\n"),
+				error + 7);
 		err->world = how == ANSIBLE_RUN ? WORLD_UNKNOWN : WORLD_UNCHANGED;
 	} else if (code == ERR_NONE && how != ANSIBLE_SYNTAX && !play->ended &&
 		   play->failure[0] == '\0') {

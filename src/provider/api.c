@@ -98,8 +98,7 @@ bool api_labels_match(const json_t *labels, const json_t *wanted)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)wanted, name, value)
-	{
+	json_object_foreach((json_t *)(uintptr_t)wanted, name, value) {
 		if (!str_eq(json_str(labels, name, NULL), json_string_value(value)))
 			return false;
 	}

@@ -1,6 +1,7 @@
 /* api.h: JSON over HTTP, for the providers of systems whose interface that is.
  *
- * The target has the setting url and HTTP_SETTINGS (http.h); what httpclient.h fixes holds here. */
+ * The target has the setting url and HTTP_SETTINGS (http.h); what httpclient.h fixes holds
+ * here. */
 #ifndef PROVIDER_API_H
 #define PROVIDER_API_H
 
@@ -15,7 +16,6 @@ enum err_code api_request(struct call *call, const char *method, const char *pat
 /* api_request with a JSON answer; *out is owned. */
 enum err_code api_json(struct call *call, const char *method, const char *path,
 	const json_t *body, json_t **out, struct err *err) MUST_CHECK;
-
 
 /* A number that came as text ("1.5e+03"), times 1000, rounded to even halves away from zero.
  * False when it is none, is not finite, or does not fit. */

@@ -38,8 +38,7 @@ static enum err_code add_headers(struct http_target *target, const json_t *map, 
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)map, name, value)
-	{
+	json_object_foreach((json_t *)map, name, value) {
 		if (!json_is_string(value))
 			return err_set(err, ERR_USAGE, "header \"%s\" must be text", name);
 		TRY(http_target_header(target, name, json_string_value(value), false, err));
@@ -146,8 +145,7 @@ static enum err_code make_headers(struct action *a, struct err *err)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(map, name, value)
-	{
+	json_object_foreach(map, name, value) {
 		struct buf text;
 		char where[128];
 
@@ -446,8 +444,7 @@ static enum err_code probe(struct call *call, json_t *report, struct err *err)
 	else if (setting_has(call, "secret"))
 		put_check(checks, "secret", false,
 			"a secret is only sent below the setting url, and there is none");
-	json_object_foreach((json_t *)actions, name, action)
-	{
+	json_object_foreach((json_t *)actions, name, action) {
 		struct err why = { 0 };
 		const bool ok = declared_check(call, name, members, &why) == ERR_NONE;
 		const char *effect =
@@ -465,8 +462,7 @@ static const struct field settings[] = {
 	{ .name = "url",
 		.type = FIELD_STRING,
 		.help = "the base; paths are put below it, and the secret goes nowhere else" },
-	HTTP_SETTINGS,
-	FIELD_END
+	HTTP_SETTINGS, FIELD_END
 };
 
 static const struct field action_results[] = {

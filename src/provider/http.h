@@ -1,5 +1,5 @@
-/* http.h: what the two files of the http provider share, and a target's HTTP settings, which the
- * providers of systems with an HTTP API have too (api.h). */
+/* http.h: what the two files of the http provider share, and a target's HTTP settings, which
+ * the providers of systems with an HTTP API have too (api.h). */
 #ifndef PROVIDER_HTTP_H
 #define PROVIDER_HTTP_H
 
@@ -14,7 +14,8 @@
 		.help = "permit http:// (nothing is encrypted)" },                             \
 		{ .name = "ca_file",                                                           \
 			.type = FIELD_PATH,                                                    \
-			.help = "the CA certificates to trust, PEM; the system's when absent" },       \
+			.help = "the CA certificates to trust, PEM; the system's when "        \
+				"absent" },                                                    \
 		{ .name = "proxy",                                                             \
 			.type = FIELD_STRING,                                                  \
 			.help = "a proxy's URL; the environment's proxies are not used" },     \

@@ -32,8 +32,7 @@ static bool condition_is(const json_t *object, const char *wanted)
 	size_t i;
 
 	json_array_foreach(
-		json_object_get(json_object_get(object, "status"), "conditions"), i, row)
-	{
+		json_object_get(json_object_get(object, "status"), "conditions"), i, row) {
 		if (str_eq(json_str(row, "type", ""), wanted))
 			return str_eq(json_str(row, "status", ""), "True");
 	}
@@ -81,7 +80,8 @@ static enum err_code rollout(struct call *call, json_t *result, struct err *err)
 
 /* ------------------------------------------------------------------ workload.scale */
 
-static enum err_code read_replicas(struct call *call, json_t **object, int64_t *n, struct err *err)
+static enum err_code read_replicas(
+	struct call *call, json_t **object, int64_t *n, struct err *err)
 {
 	TRY(kubectl_get(call, resource_of(call), object, err));
 	const json_t *spec = json_object_get(*object, "spec");
@@ -114,9 +114,9 @@ static enum err_code settle_after(
 	struct call *call, json_t *result, json_t **object, struct err *err)
 {
 	const int64_t wait_ms = call_int(call, "wait");
-	enum err_code code = wait_ms > 0 ? kubernetes_settle(call, resource_of(call), wait_ms,
-						   object, err)
-					 : kubectl_get(call, resource_of(call), object, err);
+	enum err_code code =
+		wait_ms > 0 ? kubernetes_settle(call, resource_of(call), wait_ms, object, err)
+			    : kubectl_get(call, resource_of(call), object, err);
 
 	if (*object != NULL)
 		kubernetes_put(*object, result);
@@ -202,8 +202,8 @@ static enum err_code run_restart(struct call *call, json_t *result, struct err *
 
 	TRY(kubectl(call, args, NULL, NULL, err));
 	enum err_code code = settle_after(call, result, &object, err);
-	if (code == ERR_NONE && str_eq(restarted_at(object),
-					json_str(call_before(call), "restarted_at", ""))) {
+	if (code == ERR_NONE &&
+		str_eq(restarted_at(object), json_str(call_before(call), "restarted_at", ""))) {
 		code = err_set(err, ERR_CONFLICT,
 			"the API server took the restart, and %s does not have it",
 			resource_of(call));
@@ -258,8 +258,9 @@ static enum err_code probe(struct call *call, json_t *report, struct err *err)
 
 	(void)err;
 	json_put(report, "checks", checks);
-	bool ok = kubectl(call, version, NULL, &out, &why) == ERR_NONE &&
-		  json_parse(out.data != NULL ? out.data : "", out.len, &json, &why) == ERR_NONE;
+	bool ok =
+		kubectl(call, version, NULL, &out, &why) == ERR_NONE &&
+		json_parse(out.data != NULL ? out.data : "", out.len, &json, &why) == ERR_NONE;
 	buf_release(&out);
 	snprintf(detail, sizeof(detail), "server %s, kubectl %s",
 		json_str(json_object_get(json, "serverVersion"), "gitVersion", "?"),
@@ -339,13 +340,11 @@ static const struct field apply_params[] = {
 	{ .name = "file", .type = FIELD_PATH, .help = "a manifest: YAML or JSON" },
 	{ .name = "manifest", .type = FIELD_MAP, .help = "or the manifest itself" }, FIELD_END
 };
-static const struct field delete_params[] = {
-	{ .name = "resources",
-		.type = FIELD_STRINGS,
-		.required = true,
-		.help = "kind/name of each" },
-	FIELD_END
-};
+static const struct field delete_params[] = { { .name = "resources",
+						      .type = FIELD_STRINGS,
+						      .required = true,
+						      .help = "kind/name of each" },
+	FIELD_END };
 static const struct field object_results[] = {
 	{ .name = "kind", .type = FIELD_STRING, .help = "such as Deployment" },
 	{ .name = "name", .type = FIELD_STRING, .help = "its name" },

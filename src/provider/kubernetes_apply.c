@@ -1,8 +1,8 @@
 /* kubernetes_apply.c: manifests into the cluster and out of it again.
  *
- * What an apply would do is asked of the API server itself (--dry-run=server): created, configured
- * or unchanged, for each object.  The same question afterwards is how it is verified: all
- * unchanged means that the cluster has what the manifest says. */
+ * What an apply would do is asked of the API server itself (--dry-run=server): created,
+ * configured or unchanged, for each object.  The same question afterwards is how it is
+ * verified: all unchanged means that the cluster has what the manifest says. */
 #include "kubernetes.h"
 
 #include <stdlib.h>
@@ -29,8 +29,7 @@ static enum err_code manifest(
 	buf_init(&bytes, MANIFEST_MAX);
 	code = file_read(call_string(call, "file"), MANIFEST_MAX, &bytes, err);
 	if (code == ERR_NONE && bytes.len == 0)
-		code = err_set(
-			err, ERR_USAGE, "\"%s\" is empty", call_string(call, "file"));
+		code = err_set(err, ERR_USAGE, "\"%s\" is empty", call_string(call, "file"));
 	if (code == ERR_NONE) {
 		*text = xstrdup(bytes.data);
 		sha256_hex(sha256_of(*text, strlen(*text)), hex);
@@ -39,7 +38,8 @@ static enum err_code manifest(
 	return code;
 }
 
-/* "deployment.apps/web configured (server dry run)" into {"deployment.apps/web": "configured"}. */
+/* "deployment.apps/web configured (server dry run)" into {"deployment.apps/web": "configured"}.
+ */
 static enum err_code take_lines(const char *text, json_t *objects, struct err *err)
 {
 	while (*text != '\0') {
@@ -100,8 +100,7 @@ static json_t *last_applied(struct call *call, const json_t *objects)
 	const char *name;
 	bool all = true;
 
-	json_object_foreach((json_t *)(uintptr_t)objects, name, said)
-	{
+	json_object_foreach((json_t *)(uintptr_t)objects, name, said) {
 		struct err ignored = { 0 };
 		json_t *object = NULL, *old = NULL;
 
@@ -119,8 +118,8 @@ static json_t *last_applied(struct call *call, const json_t *objects)
 		json_decref(object);
 	}
 	if (all)
-		return json_pack("{s:s, s:s, s:o}", "apiVersion", "v1", "kind", "List", "items",
-			items);
+		return json_pack(
+			"{s:s, s:s, s:o}", "apiVersion", "v1", "kind", "List", "items", items);
 	json_decref(items);
 	return NULL;
 }
@@ -133,14 +132,13 @@ static void put_undo(struct call *call, const json_t *objects, json_t *before)
 
 	if (made > 0 && changed == 0) {
 		list = json_array();
-		json_object_foreach((json_t *)(uintptr_t)objects, name, said)
-		{
+		json_object_foreach((json_t *)(uintptr_t)objects, name, said) {
 			if (str_eq(json_string_value(said), "created"))
 				json_array_append_new(list, json_string(name));
 		}
 		json_put(before, "undo",
-			json_pack("{s:s, s:{s:o}}", "op", "workload.delete", "args", "resources",
-				list));
+			json_pack("{s:s, s:{s:o}}", "op", "workload.delete", "args",
+				"resources", list));
 	} else if (made == 0 && changed > 0 && (list = last_applied(call, objects)) != NULL) {
 		json_put(before, "undo",
 			json_pack("{s:s, s:{s:o}}", "op", "workload.apply", "args", "manifest",
@@ -164,7 +162,8 @@ enum err_code kubernetes_prepare_apply(struct call *call, json_t *before, struct
 		TRY(kubernetes_check_resource(name, err));
 	const size_t made = count(objects, "created"), changed = count(objects, "configured");
 	json_put_str(before, "digest", hex);
-	json_put_str(before, "effect", effect_name(changed > 0 ? EFFECT_COSTLY : EFFECT_CHANGE));
+	json_put_str(
+		before, "effect", effect_name(changed > 0 ? EFFECT_COSTLY : EFFECT_CHANGE));
 	reason = xasprintf("of %zu objects %zu are created and %zu changed",
 		json_object_size(objects), made, changed);
 	json_put_str(before, "effect_reason", reason);
@@ -198,7 +197,8 @@ enum err_code kubernetes_apply(struct call *call, json_t *result, struct err *er
 	code = apply(call, text, true, again, err);
 	if (code == ERR_NONE && count(again, "unchanged") < json_object_size(again))
 		code = err_set(err, ERR_CONFLICT,
-			"the API server took the manifest, and %zu of %zu objects are still not so",
+			"the API server took the manifest, and %zu of %zu objects are still "
+			"not so",
 			json_object_size(again) - count(again, "unchanged"),
 			json_object_size(again));
 	if (code != ERR_NONE)
@@ -247,16 +247,16 @@ enum err_code kubernetes_prepare_delete(struct call *call, json_t *before, struc
 	size_t i;
 
 	json_put(before, "uids", uids);
-	json_array_foreach((json_t *)(uintptr_t)call_json(call, "resources"), i, item)
-	{
+	json_array_foreach((json_t *)(uintptr_t)call_json(call, "resources"), i, item) {
 		json_t *object = NULL;
 
 		TRY(kubectl_get(call, json_string_value(item), &object, err));
 		json_put_str(uids, json_string_value(item), uid_of(object));
 		json_decref(object);
 	}
-	return json_object_size(uids) > 0 ? ERR_NONE
-					  : err_set(err, ERR_USAGE, "name what is to be deleted");
+	return json_object_size(uids) > 0
+		       ? ERR_NONE
+		       : err_set(err, ERR_USAGE, "name what is to be deleted");
 }
 
 /* How many of them are gone (or are others of the same name), and how many are there still. */
@@ -267,15 +267,14 @@ static enum err_code look(
 	json_t *uid;
 
 	*gone = *there = 0;
-	json_object_foreach((json_t *)(uintptr_t)uids, name, uid)
-	{
+	json_object_foreach((json_t *)(uintptr_t)uids, name, uid) {
 		json_t *object = NULL;
 		const enum err_code code = kubectl_get(call, name, &object, err);
 
 		if (code != ERR_NONE && code != ERR_NOT_FOUND)
 			return code;
-		const bool same = code == ERR_NONE &&
-				  str_eq(uid_of(object), json_string_value(uid));
+		const bool same =
+			code == ERR_NONE && str_eq(uid_of(object), json_string_value(uid));
 		json_decref(object);
 		*(same ? there : gone) += 1;
 	}
@@ -292,8 +291,7 @@ enum err_code kubernetes_delete(struct call *call, json_t *result, struct err *e
 	json_t *uid;
 
 	args[n++] = limit;
-	json_object_foreach((json_t *)(uintptr_t)uids, name, uid)
-	{
+	json_object_foreach((json_t *)(uintptr_t)uids, name, uid) {
 		if (n < KUBECTL_WORDS_MAX - 1)
 			args[n++] = name;
 	}

@@ -1,7 +1,8 @@
 /* kubernetes_run.c: running kubectl.
  *
- * The credentials are a kubeconfig file, or a token, which goes to kubectl in a kubeconfig of its own on
- * a descriptor.  kubectl ends with status 1 for everything; what went wrong is in its words. */
+ * The credentials are a kubeconfig file, or a token, which goes to kubectl in a kubeconfig of
+ * its own on a descriptor.  kubectl ends with status 1 for everything; what went wrong is in
+ * its words. */
 #include "kubernetes.h"
 
 #include "tool.h"
@@ -73,9 +74,10 @@ static char *own_config(struct call *call, size_t *len)
 		json_put_str(cluster, "certificate-authority", ca);
 	json_t *config = json_pack("{s:s, s:s, s:[{s:s, s:o}], s:[{s:s, s:{s:o}}], "
 				   "s:[{s:s, s:{s:s, s:s}}], s:s}",
-		"apiVersion", "v1", "kind", "Config", "clusters", "name", "c", "cluster", cluster,
-		"users", "name", "u", "user", "token", json_text(token, *len), "contexts", "name",
-		"x", "context", "cluster", "c", "user", "u", "current-context", "x");
+		"apiVersion", "v1", "kind", "Config", "clusters", "name", "c", "cluster",
+		cluster, "users", "name", "u", "user", "token", json_text(token, *len),
+		"contexts", "name", "x", "context", "cluster", "c", "user", "u",
+		"current-context", "x");
 	char *text = json_line(config);
 	json_decref(config);
 	*len = strlen(text);

@@ -52,8 +52,8 @@ static int look_at_stop(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, cur
 	return stopped(s) || mono_ms_since(s->start) > s->mail->timeout_ms;
 }
 
-/* libcurl says goodbye and waits for the answer, no matter what its timeout was: a server that is silent
- * would be waited for two minutes more. */
+/* libcurl says goodbye and waits for the answer, no matter what its timeout was: a server that
+ * is silent would be waited for two minutes more. */
 static void no_farewell(CURL *c)
 {
 	curl_socket_t fd;
@@ -113,8 +113,7 @@ static const struct {
 	{ CURLE_RECV_ERROR, ERR_UNREACHABLE, "the connection broke" },
 };
 
-static enum err_code explain(
-	CURL *c, const struct sending *s, CURLcode rc, struct err *err)
+static enum err_code explain(CURL *c, const struct sending *s, CURLcode rc, struct err *err)
 {
 	enum err_code code = ERR_PROTOCOL;
 	const char *text = curl_easy_strerror(rc);
@@ -164,13 +163,12 @@ enum err_code mail_send(const struct mail *mail, struct err *err)
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		base_die("libcurl cannot start");
 	CURL *c = curl_easy_init();
-	char *url = xasprintf(
-		"%s://%s", mail->tls == MAIL_TLS ? "smtps" : "smtp", mail->server);
+	char *url =
+		xasprintf("%s://%s", mail->tls == MAIL_TLS ? "smtps" : "smtp", mail->server);
 	char *from = xasprintf("<%s>", mail->from);
 	if (c == NULL)
 		base_die("out of memory");
-	json_array_foreach((json_t *)(uintptr_t)mail->to, i, address)
-	{
+	json_array_foreach((json_t *)(uintptr_t)mail->to, i, address) {
 		char *one = xasprintf("<%s>", json_string_value(address));
 		struct curl_slist *grown = curl_slist_append(to, one);
 		free(one);

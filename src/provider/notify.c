@@ -1,8 +1,8 @@
-/* notify.c: tell people that something is open, goes on, or is over: the tables, and what is the
- * same for every way.
+/* notify.c: tell people that something is open, goes on, or is over: the tables, and what is
+ * the same for every way.
  *
- * open, update and resolve of one incident have one key in common (source, run, incident); every call
- * has its own besides, and a retry of a call has the same one. */
+ * open, update and resolve of one incident have one key in common (source, run, incident);
+ * every call has its own besides, and a retry of a call has the same one. */
 #include "internal.h"
 
 #include "notify.h"
@@ -32,7 +32,7 @@ static size_t way_of(struct call *call)
 
 const char *notify_mark(const struct notice *notice)
 {
-	return str_eq(notice->event, "resolve") ? "RESOLVED: "
+	return str_eq(notice->event, "resolve")	 ? "RESOLVED: "
 	       : str_eq(notice->event, "update") ? "UPDATE: "
 						 : "";
 }
@@ -43,8 +43,7 @@ enum err_code notify_details(
 	const char *name, *end = before[0] == '\n' ? "" : "\n";
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)notice->details, name, value)
-	{
+	json_object_foreach((json_t *)(uintptr_t)notice->details, name, value) {
 		if (json_is_string(value))
 			TRY(buf_addf(out, err, "%s%s: %s%s", before, name,
 				json_string_value(value), end));
@@ -75,8 +74,7 @@ static enum err_code check_texts(struct call *call, struct err *err)
 		return err_set(err, ERR_USAGE, "incident must be a word of at most 64 bytes");
 	if (json_object_size(details) > DETAILS_MAX)
 		return err_set(err, ERR_USAGE, "at most %d details", DETAILS_MAX);
-	json_object_foreach((json_t *)(uintptr_t)details, name, value)
-	{
+	json_object_foreach((json_t *)(uintptr_t)details, name, value) {
 		if (!json_is_string(value) && !json_is_integer(value))
 			return err_set(err, ERR_USAGE,
 				"detail \"%s\" must be text or a whole number", name);
@@ -106,8 +104,7 @@ static const char *source(struct call *call, char *buf, size_t size)
 	return buf;
 }
 
-static enum err_code tell(
-	struct call *call, const char *event, json_t *result, struct err *err)
+static enum err_code tell(struct call *call, const char *event, json_t *result, struct err *err)
 {
 	struct notice n = { .call = call, .event = event, .key = call_key(call) };
 	char host[256];
@@ -203,15 +200,15 @@ static enum err_code probe(struct call *call, json_t *report, struct err *err)
 
 /* ------------------------------------------------------------------ tables */
 
-static const struct field settings[] = {
-	{ .name = "via",
-		.type = FIELD_CHOICE,
-		.choices = ways,
-		.required = true,
-		.help = "how it is told" },
+static const struct field settings[] = { { .name = "via",
+						 .type = FIELD_CHOICE,
+						 .choices = ways,
+						 .required = true,
+						 .help = "how it is told" },
 	{ .name = "source",
 		.type = FIELD_STRING,
-		.help = "who tells it; part of an incident's key; this host's name when absent" },
+		.help = "who tells it; part of an incident's key; this host's name when "
+			"absent" },
 	{ .name = "server", .type = FIELD_STRING, .help = "email: host or host:port" },
 	{ .name = "tls",
 		.type = FIELD_CHOICE,
@@ -234,7 +231,8 @@ static const struct field settings[] = {
 		.help = "pagerduty: where its events go" },
 	{ .name = "command",
 		.type = FIELD_STRINGS,
-		.help = "command: program and arguments; it gets the event as JSON on its input" },
+		.help = "command: program and arguments; it gets the event as JSON on its "
+			"input" },
 	{ .name = "allow_http",
 		.type = FIELD_BOOL,
 		.fallback = "false",
@@ -259,8 +257,7 @@ static const struct field settings[] = {
 		.min = 1,
 		.max = 60000,
 		.help = "the pause before it is sent again after 429; then twice as long" },
-	FIELD_END
-};
+	FIELD_END };
 
 #define COMMON                                                                                 \
 	{ .name = "summary", .type = FIELD_STRING, .required = true, .help = "one line" },     \
@@ -287,7 +284,9 @@ static const struct field tell_params[] = { COMMON,
 static const struct field resolve_params[] = { COMMON, FIELD_END };
 static const struct field results[] = {
 	{ .name = "via", .type = FIELD_STRING, .help = "the setting" },
-	{ .name = "incident", .type = FIELD_STRING, .help = "the key the three have in common" },
+	{ .name = "incident",
+		.type = FIELD_STRING,
+		.help = "the key the three have in common" },
 	{ .name = "id",
 		.type = FIELD_STRING,
 		.help = "the Message-ID, the dedup_key, or the call's key" },
@@ -304,13 +303,12 @@ static const struct field results[] = {
 		.timeout_ms = 60000, .help = text                                              \
 	}
 
-static const struct operation operations[] = {
-	NOTIFY("open", tell_params, prepare_open, run_open, "notify.open",
-		"tell that something is open"),
+static const struct operation operations[] = { NOTIFY("open", tell_params, prepare_open,
+						       run_open, "notify.open",
+						       "tell that something is open"),
 	NOTIFY("update", tell_params, prepare, run_update, NULL, "tell how it goes on"),
 	NOTIFY("resolve", resolve_params, prepare, run_resolve, NULL, "tell that it is over"),
-	OPERATION_END
-};
+	OPERATION_END };
 
 const struct provider notify_provider = {
 	.name = "notify",

@@ -10,14 +10,13 @@ struct notice {
 	const char *event; /* "open" "update" "resolve" */
 	const char *summary, *text, *severity, *link;
 	const json_t *details; /* name -> text or whole number */
-	char *run;	/* owned: what the incident belongs to */
-	char *incident; /* owned: source/run/incident, the same for open, update and resolve */
+	char *run;	       /* owned: what the incident belongs to */
+	char *incident;	 /* owned: source/run/incident */
 	const char *key; /* of this call: a retry has the same */
 };
 
 /* A way of telling: result gets id and, when there is one, answer. */
-typedef enum err_code notify_way(
-	const struct notice *notice, json_t *result, struct err *err);
+typedef enum err_code notify_way(const struct notice *notice, json_t *result, struct err *err);
 enum err_code notify_email(const struct notice *notice, json_t *result, struct err *err);
 enum err_code notify_webhook(const struct notice *notice, json_t *result, struct err *err);
 enum err_code notify_pagerduty(const struct notice *notice, json_t *result, struct err *err);

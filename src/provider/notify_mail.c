@@ -94,8 +94,8 @@ static enum err_code make_headers(
 	TRY(buf_addf(out, err, "Date: %s\r\nFrom: drillbook <%s>\r\nTo:", date,
 		setting_string(n->call, "from")));
 	json_array_foreach((json_t *)(uintptr_t)setting_json(n->call, "to"), i, address)
-		TRY(buf_addf(out, err, "%s <%s>", i > 0 ? ",\r\n" : "",
-			json_string_value(address)));
+		TRY(buf_addf(
+			out, err, "%s <%s>", i > 0 ? ",\r\n" : "", json_string_value(address)));
 	subject = xasprintf("[%s] %s%s", n->severity, notify_mark(n), n->summary);
 	TRY(buf_addf(out, err, "\r\n"));
 	enum err_code code = add_text_header(out, "Subject", subject, err);
@@ -104,7 +104,8 @@ static enum err_code make_headers(
 	thread = message_id(n, n->incident);
 	code = buf_addf(out, err,
 		"Message-ID: %s\r\nReferences: %s\r\nIn-Reply-To: %s\r\n"
-		"Auto-Submitted: auto-generated\r\nX-Drillbook-Event: %s\r\nMIME-Version: 1.0\r\n"
+		"Auto-Submitted: auto-generated\r\nX-Drillbook-Event: %s\r\nMIME-Version: "
+		"1.0\r\n"
 		"Content-Type: text/plain; charset=utf-8\r\n"
 		"Content-Transfer-Encoding: base64\r\n\r\n",
 		id, thread, thread, n->event);
@@ -124,10 +125,9 @@ enum err_code notify_check_email(struct call *call, struct err *err)
 			"target \"%s\": an e-mail needs the settings server, from and to",
 			call_target(call));
 	if (!mail_address_good(setting_string(call, "from")))
-		return err_set(err, ERR_USAGE, "target \"%s\": from is no address",
-			call_target(call));
-	json_array_foreach((json_t *)(uintptr_t)to, i, address)
-	{
+		return err_set(
+			err, ERR_USAGE, "target \"%s\": from is no address", call_target(call));
+	json_array_foreach((json_t *)(uintptr_t)to, i, address) {
 		if (!mail_address_good(json_string_value(address)))
 			return err_set(err, ERR_USAGE, "target \"%s\": to[%zu] is no address",
 				call_target(call), i);

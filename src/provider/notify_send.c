@@ -101,9 +101,10 @@ static enum err_code post(const struct notice *n, const char *url, const char *w
 static enum err_code add_escaped(struct buf *out, const char *text, struct err *err)
 {
 	for (; *text != '\0'; text++) {
-		const char *as = *text == '&' ? "&amp;" : *text == '<' ? "&lt;"
-						  : *text == '>'	   ? "&gt;"
-									   : NULL;
+		const char *as = *text == '&'	? "&amp;"
+				 : *text == '<' ? "&lt;"
+				 : *text == '>' ? "&gt;"
+						: NULL;
 
 		if (as != NULL)
 			TRY(buf_addf(out, err, "%s", as));
@@ -181,13 +182,15 @@ static json_t *pagerduty_event(const struct notice *n, const char *routing_key)
 	json_put_str(details, "key", n->key);
 	if (n->text != NULL)
 		json_put_str(details, "text", n->text);
-	summary = xasprintf("%s%s", str_eq(n->event, "update") ? notify_mark(n) : "", n->summary);
+	summary =
+		xasprintf("%s%s", str_eq(n->event, "update") ? notify_mark(n) : "", n->summary);
 	size_t len = strlen(summary);
 	if (len > SUMMARY_MAX)
 		len = utf8_valid_prefix(summary, SUMMARY_MAX);
 	payload = json_pack("{s:o, s:s, s:s, s:s, s:o}", "summary", json_text(summary, len),
-		"source", setting_string(n->call, "source"), "severity", n->severity, "timestamp",
-		wall_format(now, sizeof(now), wall_now()), "custom_details", details);
+		"source", setting_string(n->call, "source"), "severity", n->severity,
+		"timestamp", wall_format(now, sizeof(now), wall_now()), "custom_details",
+		details);
 	free(summary);
 	json_put(event, "payload", payload);
 	json_put_str(event, "client", "drillbook");
@@ -205,10 +208,12 @@ enum err_code notify_pagerduty(const struct notice *n, json_t *result, struct er
 	enum err_code code;
 
 	if (key == NULL || len == 0 || strlen(key) != len)
-		code = err_set(err, ERR_AUTH, "target \"%s\": the secret routing_key is not there",
+		code = err_set(err, ERR_AUTH,
+			"target \"%s\": the secret routing_key is not there",
 			call_target(n->call));
 	else if (strlen(n->incident) > DEDUP_MAX)
-		code = err_set(err, ERR_LIMIT, "the incident's key is longer than %d", DEDUP_MAX);
+		code = err_set(
+			err, ERR_LIMIT, "the incident's key is longer than %d", DEDUP_MAX);
 	else
 		code = http_url_join(setting_string(n->call, "url"), "/v2/enqueue", &url, err);
 	if (code == ERR_NONE) {

@@ -1,10 +1,10 @@
 /* prometheus.c: what a Prometheus server measures and which of its alerts are on.
  * Source: https://prometheus.io/docs/prometheus/latest/querying/api/ ("HTTP API", 2.42)
  *
- * Numbers stay the text they came as, with a whole number of thousandths beside it.  The time in
- * an instant vector is the time of the evaluation and says nothing about how old the sample is:
- * Prometheus goes on answering with the last one for five minutes.  So the age of a plain series
- * is asked for on its own, with timestamp(). */
+ * Numbers stay the text they came as, with a whole number of thousandths beside it.  The time
+ * in an instant vector is the time of the evaluation and says nothing about how old the sample
+ * is: Prometheus goes on answering with the last one for five minutes.  So the age of a plain
+ * series is asked for on its own, with timestamp(). */
 #include "internal.h"
 
 #include "api.h"
@@ -109,8 +109,7 @@ static json_t *times_of(const json_t *data)
 	json_t *times = json_object(), *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(data, "result"), i, row)
-	{
+	json_array_foreach(json_object_get(data, "result"), i, row) {
 		json_t *labels = without_name(json_object_get(row, "metric"));
 		char *key = json_line(labels);
 		const char *value;
@@ -143,8 +142,7 @@ static enum err_code take_vector(const json_t *data, const json_t *times, json_t
 	if (json_array_size(rows) > SAMPLES_MAX)
 		return err_set(err, ERR_LIMIT, "the query gives %zu series, allowed are %d",
 			json_array_size(rows), SAMPLES_MAX);
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach(rows, i, row) {
 		json_t *sample = json_object();
 		json_t *labels = without_name(json_object_get(row, "metric"));
 		char *key = json_line(labels);
@@ -155,8 +153,8 @@ static enum err_code take_vector(const json_t *data, const json_t *times, json_t
 		free(key);
 		json_put(sample, "labels", labels);
 		if (!take_point(json_object_get(row, "value"), evaluated_ms, &value))
-			return err_set(
-				err, ERR_PROTOCOL, "a sample of the answer has no time and value");
+			return err_set(err, ERR_PROTOCOL,
+				"a sample of the answer has no time and value");
 		put_value(sample, value);
 		if (sampled_ms >= 0) {
 			json_put_int(sample, "at_ms", sampled_ms);
@@ -187,8 +185,10 @@ static enum err_code take_data(struct call *call, const json_t *data, bool serie
 	}
 	if (!str_eq(type, "vector"))
 		return err_set(err, ERR_USAGE,
-			"the query gives a %s, which has no one value; ask for an instant", type);
-	/* the first one's time of evaluation, so that both answers are about the same instant */
+			"the query gives a %s, which has no one value; ask for an instant",
+			type);
+	/* the first one's time of evaluation, so that both answers are about the same instant
+	 */
 	const json_t *first = json_array_get(json_object_get(data, "result"), 0);
 	if (first != NULL)
 		(void)take_point(json_object_get(first, "value"), evaluated_ms, &value);
@@ -209,8 +209,7 @@ static enum err_code check_ages(const json_t *samples, int64_t max_ms, struct er
 	json_t *sample;
 	char age[24], max[24];
 
-	json_array_foreach((json_t *)(uintptr_t)samples, i, sample)
-	{
+	json_array_foreach((json_t *)(uintptr_t)samples, i, sample) {
 		const int64_t age_ms = json_int(sample, "age_ms", -1);
 		char *labels = json_line(json_object_get(sample, "labels"));
 
@@ -241,7 +240,8 @@ static enum err_code query(struct call *call, json_t *result, struct err *err)
 	json_put(result, "warnings", warnings);
 	if (call_has(call, "max_age") && !series)
 		return err_set(err, ERR_USAGE,
-			"the age of what an expression gives cannot be told; with max_age ask for "
+			"the age of what an expression gives cannot be told; with max_age ask "
+			"for "
 			"the series itself");
 	code = instant(call, text, NULL, call_int(call, "at_ms"), &data, warnings, err);
 	if (code == ERR_NONE)
@@ -253,7 +253,8 @@ static enum err_code query(struct call *call, json_t *result, struct err *err)
 	json_put_str(result, "basis", series ? "sample" : "evaluation");
 	if (json_array_size(samples) == 0 && !call_bool(call, "allow_empty"))
 		return err_set(err, ERR_NOT_FOUND,
-			"\"%.300s\" gives no series: that is not zero, nobody measures it", text);
+			"\"%.300s\" gives no series: that is not zero, nobody measures it",
+			text);
 	if (json_array_size(samples) == 1)
 		json_object_update_missing(result, json_array_get(samples, 0));
 	return call_has(call, "max_age") ? check_ages(samples, call_int(call, "max_age"), err)
@@ -298,8 +299,7 @@ static enum err_code alarms(struct call *call, json_t *result, struct err *err)
 		json_decref(answer);
 		return err_set(err, ERR_PROTOCOL, "the answer of Prometheus has no alerts");
 	}
-	json_array_foreach((json_t *)(uintptr_t)alerts, i, alert)
-	{
+	json_array_foreach((json_t *)(uintptr_t)alerts, i, alert) {
 		if (!wanted(call, alert) || json_array_size(list) == SAMPLES_MAX)
 			continue;
 		json_array_append_new(list, alarm_of(alert));
@@ -323,8 +323,8 @@ static enum err_code probe(struct call *call, json_t *report, struct err *err)
 	json_put(report, "checks", checks);
 	if (!api_probe(call, checks, "ready", "/-/ready"))
 		return ERR_NONE;
-	const bool ok = api_json(call, "GET", "/api/v1/status/buildinfo", NULL, &answer, &why) ==
-			ERR_NONE;
+	const bool ok = api_json(call, "GET", "/api/v1/status/buildinfo", NULL, &answer,
+				&why) == ERR_NONE;
 	const char *version = json_str(json_object_get(answer, "data"), "version", "?");
 	api_check(checks, "version", ok && version[0] >= '2', ok ? version : why.text);
 	json_decref(answer);
@@ -338,8 +338,7 @@ static const struct field settings[] = {
 		.type = FIELD_STRING,
 		.required = true,
 		.help = "where Prometheus is, such as https://prometheus.example.org" },
-	HTTP_SETTINGS,
-	FIELD_END
+	HTTP_SETTINGS, FIELD_END
 };
 static const struct field query_params[] = {
 	{ .name = "query", .type = FIELD_STRING, .required = true, .help = "PromQL" },
@@ -359,10 +358,13 @@ static const struct field query_params[] = {
 	FIELD_END
 };
 static const struct field query_results[] = {
-	{ .name = "value", .type = FIELD_STRING, .help = "as it came; with exactly one series" },
+	{ .name = "value",
+		.type = FIELD_STRING,
+		.help = "as it came; with exactly one series" },
 	{ .name = "milli",
 		.type = FIELD_INT,
-		.help = "the value times 1000, rounded; absent for NaN, infinity and what is too "
+		.help = "the value times 1000, rounded; absent for NaN, infinity and what is "
+			"too "
 			"large" },
 	{ .name = "at_ms",
 		.type = FIELD_INT,

@@ -1,9 +1,9 @@
 /* pushgateway.c: values of a run, left where Prometheus collects them.
  * Source: https://github.com/prometheus/pushgateway, README (1.5)
  *
- * The gateway never forgets: what a run pushed is scraped until somebody deletes it, so a push has
- * its time beside it (push_time_seconds) and an undo.  It answers 200 or 202 before it has looked at
- * everything; so it is read back. */
+ * The gateway never forgets: what a run pushed is scraped until somebody deletes it, so a push
+ * has its time beside it (push_time_seconds) and an undo.  It answers 200 or 202 before it has
+ * looked at everything; so it is read back. */
 #include "internal.h"
 
 #include "api.h"
@@ -34,11 +34,11 @@ static enum err_code check_labels(const json_t *labels, struct err *err)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)labels, name, value)
-	{
+	json_object_foreach((json_t *)(uintptr_t)labels, name, value) {
 		if (!valid_name(name, false) || str_eq(name, "job") || !json_is_string(value))
 			return err_set(err, ERR_USAGE,
-				"label \"%s\" must be a name of letters, digits and _ (not job) "
+				"label \"%s\" must be a name of letters, digits and _ (not "
+				"job) "
 				"with a text",
 				name);
 	}
@@ -102,8 +102,7 @@ static enum err_code find_group(
 
 	*group = NULL;
 	TRY(api_json(call, "GET", "/api/v1/metrics", NULL, answer, err));
-	json_array_foreach(json_object_get(*answer, "data"), i, one)
-	{
+	json_array_foreach(json_object_get(*answer, "data"), i, one) {
 		if (same_group(call, json_object_get(one, "labels")))
 			*group = one;
 	}
@@ -128,7 +127,8 @@ static int64_t pushed_ms(const json_t *group)
 static bool is_own(const char *member)
 {
 	return str_eq(member, "labels") || str_eq(member, "last_push_successful") ||
-	       str_eq(member, "push_time_seconds") || str_eq(member, "push_failure_time_seconds");
+	       str_eq(member, "push_time_seconds") ||
+	       str_eq(member, "push_failure_time_seconds");
 }
 
 static bool known_type(const char *type)
@@ -146,8 +146,7 @@ static json_t *as_metrics(const json_t *group)
 	json_t *out = json_object(), *family;
 	const char *name;
 
-	json_object_foreach((json_t *)(uintptr_t)group, name, family)
-	{
+	json_object_foreach((json_t *)(uintptr_t)group, name, family) {
 		char type[32];
 		const json_t *rows = json_object_get(family, "metrics");
 		const char *value = first_value(group, name);
@@ -231,8 +230,7 @@ static enum err_code make_text(const json_t *metrics, struct buf *text, struct e
 
 	if (json_object_size(metrics) == 0 || json_object_size(metrics) > METRICS_MAX)
 		return err_set(err, ERR_USAGE, "1 to %d metrics can be pushed", METRICS_MAX);
-	json_object_foreach((json_t *)(uintptr_t)metrics, name, given)
-	{
+	json_object_foreach((json_t *)(uintptr_t)metrics, name, given) {
 		char *value = NULL;
 
 		TRY(take_metric(name, given, &value, &type, &help, err));
@@ -250,8 +248,7 @@ static size_t count_held(const json_t *group, const json_t *metrics)
 	json_t *given;
 	size_t held = 0;
 
-	json_object_foreach((json_t *)(uintptr_t)metrics, name, given)
-	{
+	json_object_foreach((json_t *)(uintptr_t)metrics, name, given) {
 		struct err ignored = { 0 };
 		const char *type, *help, *there = first_value(group, name);
 		char *value = NULL;
@@ -303,7 +300,8 @@ static enum err_code put_before(
 	const bool missing = must_be_there && group == NULL;
 	json_decref(old);
 	json_decref(answer);
-	return missing ? err_set(err, ERR_NOT_FOUND, "the gateway has no such group of job \"%s\"",
+	return missing ? err_set(err, ERR_NOT_FOUND,
+				 "the gateway has no such group of job \"%s\"",
 				 call_string(call, "job"))
 		       : ERR_NONE;
 }
@@ -451,8 +449,7 @@ static enum err_code query(struct call *call, json_t *result, struct err *err)
 		json_put_int(result, "pushed_at_ms", pushed_ms(group));
 		json_put_int(result, "age_ms", wall_now().ns / 1000000 - pushed_ms(group));
 	}
-	json_object_foreach(group, name, family)
-	{
+	json_object_foreach(group, name, family) {
 		if (!is_own(name) && first_value(group, name) != NULL)
 			json_put_str(values, name, first_value(group, name));
 	}
@@ -469,7 +466,8 @@ static enum err_code probe(struct call *call, json_t *report, struct err *err)
 	json_put(report, "checks", checks);
 	if (!api_probe(call, checks, "ready", "/-/ready"))
 		return ERR_NONE;
-	const bool ok = api_json(call, "GET", "/api/v1/status", NULL, &answer, &why) == ERR_NONE;
+	const bool ok =
+		api_json(call, "GET", "/api/v1/status", NULL, &answer, &why) == ERR_NONE;
 	const json_t *build =
 		json_object_get(json_object_get(answer, "data"), "build_information");
 	api_check(checks, "version", ok, ok ? json_str(build, "version", "?") : why.text);
@@ -491,8 +489,7 @@ static const struct field settings[] = {
 		.type = FIELD_STRING,
 		.required = true,
 		.help = "where the Pushgateway is, such as https://push.example.org" },
-	HTTP_SETTINGS,
-	FIELD_END
+	HTTP_SETTINGS, FIELD_END
 };
 static const struct field push_params[] = { GROUP,
 	{ .name = "metrics",

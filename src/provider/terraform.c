@@ -1,6 +1,7 @@
 /* terraform.c: infrastructure from a saved plan, with terraform or tofu: the tables of the
  * provider, outputs and the doctor.
- * Source: https://developer.hashicorp.com/terraform/cli/commands (1.11); OpenTofu speaks the same. */
+ * Source: https://developer.hashicorp.com/terraform/cli/commands (1.11); OpenTofu speaks the
+ * same. */
 #include "internal.h"
 
 #include "declared.h"
@@ -18,8 +19,7 @@ static enum err_code output(struct call *call, json_t *result, struct err *err)
 	json_put(result, "sensitive", hidden);
 	TRY(terraform_init(call, err));
 	TRY(terraform_json(call, args, &all, err));
-	json_object_foreach(all, name, row)
-	{
+	json_object_foreach(all, name, row) {
 		if (json_flag(row, "sensitive", true))
 			json_array_append_new(hidden, json_string(name));
 		else
@@ -64,11 +64,10 @@ static enum err_code probe(struct call *call, json_t *report, struct err *err)
 
 /* ------------------------------------------------------------------ tables */
 
-static const struct field settings[] = {
-	{ .name = "dir",
-		.type = FIELD_PATH,
-		.required = true,
-		.help = "the directory of the configuration" },
+static const struct field settings[] = { { .name = "dir",
+						 .type = FIELD_PATH,
+						 .required = true,
+						 .help = "the directory of the configuration" },
 	{ .name = "program",
 		.type = FIELD_STRING,
 		.fallback = "terraform",
@@ -77,7 +76,8 @@ static const struct field settings[] = {
 	{ .name = "vars",
 		.type = FIELD_MAP,
 		.fallback = "{}",
-		.help = "variables; everybody on the machine can see them while a plan is made" },
+		.help = "variables; everybody on the machine can see them while a plan is "
+			"made" },
 	{ .name = "var_files", .type = FIELD_STRINGS, .help = "tfvars files, from dir" },
 	{ .name = "variables",
 		.type = FIELD_SECRET,
@@ -95,8 +95,7 @@ static const struct field settings[] = {
 		.fallback = "20s",
 		.max = 600000,
 		.help = "how long it may take to put its state down when it is stopped" },
-	FIELD_END
-};
+	FIELD_END };
 
 #define TALLY                                                                                  \
 	{ .name = "create", .type = FIELD_INT, .help = "how many are made" },                  \
@@ -105,7 +104,9 @@ static const struct field settings[] = {
 		{ .name = "replace",                                                           \
 			.type = FIELD_INT,                                                     \
 			.help = "how many are destroyed and made anew" },                      \
-		{ .name = "other", .type = FIELD_INT, .help = "how many imported, forgotten" }, \
+		{ .name = "other",                                                             \
+			.type = FIELD_INT,                                                     \
+			.help = "how many imported, forgotten" },                              \
 		{ .name = "actions",                                                           \
 			.type = FIELD_ANY,                                                     \
 			.help = "each: address, action; at most 200" },                        \
@@ -141,7 +142,8 @@ static const struct field plan_results[] = {
 	{ .name = "plan",
 		.type = FIELD_STRING,
 		.help = "the digest of the saved plan: what provision.apply takes" },
-	{ .name = "empty", .type = FIELD_BOOL, .help = "nothing would be done" }, TALLY, FIELD_END
+	{ .name = "empty", .type = FIELD_BOOL, .help = "nothing would be done" }, TALLY,
+	FIELD_END
 };
 static const struct field check_params[] = { VARS, FIELD_END };
 static const struct field check_results[] = {
@@ -176,8 +178,7 @@ static const struct field apply_results[] = {
 	{ .name = "changed", .type = FIELD_INT, .help = "how many were changed" },
 	{ .name = "destroyed", .type = FIELD_INT, .help = "how many were destroyed" },
 	{ .name = "outputs", .type = FIELD_MAP, .help = "those that are not sensitive" },
-	{ .name = "took_ms", .type = FIELD_INT, .unit = "ms", .help = "all of it" },
-	FIELD_END
+	{ .name = "took_ms", .type = FIELD_INT, .unit = "ms", .help = "all of it" }, FIELD_END
 };
 
 #define STOPS "it is told to stop, finishes what it is at and puts its state down"

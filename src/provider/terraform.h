@@ -21,7 +21,7 @@ struct terraform_said {
 };
 void terraform_said_release(struct terraform_said *said);
 
-/* Runs the program in the target's directory.  args: without the program, NULL-terminated.  With
+/* Runs the program in the target's directory.  args: without the program, NULL-terminated. With
  * said its lines are read as JSON; otherwise what it prints is in *out (may be NULL; owned).
  * *status is its exit status.  An error when it did not run to its end. */
 enum err_code terraform_run(struct call *call, const char *const *args,
@@ -51,8 +51,8 @@ struct terraform_tally terraform_tally(const json_t *plan);
 const char *terraform_action(const json_t *resource_change);
 /* add, change, destroy, replace, effect, effect_reason and, capped, actions. */
 void terraform_put_tally(const json_t *plan, json_t *into);
-/* Whether the plan's changes are in the state (both as JSON): how many are, how many are as they
- * were before, how many are neither. */
+/* Whether the plan's changes are in the state (both as JSON): how many are, how many are as
+ * they were before, how many are neither. */
 struct terraform_found {
 	int64_t done, undone, odd;
 };

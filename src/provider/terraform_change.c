@@ -1,5 +1,6 @@
 /* terraform_change.c: what a plan would do, and whether a state shows that it was done.
- * Source: https://developer.hashicorp.com/terraform/internals/json-format ("Change representation") */
+ * Source: https://developer.hashicorp.com/terraform/internals/json-format ("Change
+ * representation") */
 #include "terraform.h"
 
 #include <stdlib.h>
@@ -72,12 +73,12 @@ static int64_t changed_outputs(const json_t *plan)
 
 struct terraform_tally terraform_tally(const json_t *plan)
 {
-	struct terraform_tally t = { .effect = EFFECT_CHANGE, .outputs = changed_outputs(plan) };
+	struct terraform_tally t = { .effect = EFFECT_CHANGE,
+		.outputs = changed_outputs(plan) };
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(plan, "resource_changes"), i, row)
-	{
+	json_array_foreach(json_object_get(plan, "resource_changes"), i, row) {
 		const char *action = terraform_action(row);
 
 		if (action == NULL)
@@ -102,8 +103,7 @@ void terraform_put_tally(const json_t *plan, json_t *into)
 	char *reason;
 	size_t i;
 
-	json_array_foreach(json_object_get(plan, "resource_changes"), i, row)
-	{
+	json_array_foreach(json_object_get(plan, "resource_changes"), i, row) {
 		const char *action = terraform_action(row);
 		const char *address = json_str(row, "address", "?");
 
@@ -112,8 +112,8 @@ void terraform_put_tally(const json_t *plan, json_t *into)
 		if (worst == NULL && effect_of(action) == t.effect)
 			worst = address;
 		if (json_array_size(list) < TERRAFORM_ROWS_MAX)
-			json_array_append_new(list, json_pack("{s:s, s:s}", "address", address,
-							    "action", action));
+			json_array_append_new(list,
+				json_pack("{s:s, s:s}", "address", address, "action", action));
 	}
 	json_put_int(into, "create", t.create);
 	json_put_int(into, "update", t.update);
@@ -122,7 +122,8 @@ void terraform_put_tally(const json_t *plan, json_t *into)
 	json_put_int(into, "other", t.other);
 	json_put(into, "actions", list);
 	json_put_str(into, "effect", effect_name(t.effect));
-	reason = xasprintf("the plan creates %lld, updates %lld, destroys %lld and replaces %lld%s%s",
+	reason = xasprintf(
+		"the plan creates %lld, updates %lld, destroys %lld and replaces %lld%s%s",
 		(long long)t.create, (long long)t.update, (long long)t.destroy,
 		(long long)t.replace, worst != NULL ? ": " : "", worst != NULL ? worst : "");
 	json_put_str(into, "effect_reason", reason);
@@ -131,8 +132,8 @@ void terraform_put_tally(const json_t *plan, json_t *into)
 
 /* ------------------------------------------------------------------ did it happen? */
 
-/* Everything wanted says is so in found.  What a plan does not know yet is left out of it or, in
- * a list, null: it fits anything. */
+/* Everything wanted says is so in found.  What a plan does not know yet is left out of it or,
+ * in a list, null: it fits anything. */
 static bool holds(const json_t *wanted, const json_t *found)
 {
 	const char *key;
@@ -142,8 +143,7 @@ static bool holds(const json_t *wanted, const json_t *found)
 	if (wanted == NULL || json_is_null(wanted))
 		return true;
 	if (json_is_object(wanted) && json_is_object(found)) {
-		json_object_foreach((json_t *)(uintptr_t)wanted, key, value)
-		{
+		json_object_foreach((json_t *)(uintptr_t)wanted, key, value) {
 			if (!holds(value, json_object_get(found, key)))
 				return false;
 		}
@@ -152,8 +152,7 @@ static bool holds(const json_t *wanted, const json_t *found)
 	if (json_is_array(wanted) && json_is_array(found)) {
 		if (json_array_size(wanted) != json_array_size(found))
 			return false;
-		json_array_foreach((json_t *)(uintptr_t)wanted, i, value)
-		{
+		json_array_foreach((json_t *)(uintptr_t)wanted, i, value) {
 			if (!holds(value, json_array_get(found, i)))
 				return false;
 		}
@@ -169,13 +168,11 @@ static const json_t *find_in(const json_t *module, const char *address)
 	const json_t *found = NULL;
 	size_t i;
 
-	json_array_foreach(json_object_get(module, "resources"), i, row)
-	{
+	json_array_foreach(json_object_get(module, "resources"), i, row) {
 		if (str_eq(json_str(row, "address", NULL), address))
 			return row;
 	}
-	json_array_foreach(json_object_get(module, "child_modules"), i, row)
-	{
+	json_array_foreach(json_object_get(module, "child_modules"), i, row) {
 		if (found == NULL)
 			found = find_in(row, address);
 	}
@@ -189,8 +186,7 @@ struct terraform_found terraform_compare(const json_t *plan, const json_t *state
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(plan, "resource_changes"), i, row)
-	{
+	json_array_foreach(json_object_get(plan, "resource_changes"), i, row) {
 		const char *action = terraform_action(row);
 
 		if (action == NULL)
@@ -211,7 +207,8 @@ struct terraform_found terraform_compare(const json_t *plan, const json_t *state
 		/* what was replaced is another one */
 		if (str_eq(action, "replace") && old_id != NULL && now != NULL)
 			done = done && json_equal(old_id, json_object_get(now, "id")) == 0;
-		if (done && undone) /* nothing that can be seen tells them apart but the serial */
+		if (done &&
+			undone) /* nothing that can be seen tells them apart but the serial */
 			*(moved ? &undone : &done) = false;
 		found.done += done;
 		found.undone += undone;

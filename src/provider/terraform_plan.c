@@ -1,7 +1,8 @@
 /* terraform_plan.c: a plan is saved, shown with its digest, and exactly that one applied.
  *
- * Terraform refuses a saved plan when the state has moved since, which is the best guard there is;
- * prepare looks at the state's serial before anybody is asked, and at the digest of the file. */
+ * Terraform refuses a saved plan when the state has moved since, which is the best guard there
+ * is; prepare looks at the state's serial before anybody is asked, and at the digest of the
+ * file. */
 #include "declared.h"
 #include "terraform.h"
 
@@ -110,8 +111,7 @@ static void variables(struct words *w, const json_t *map)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)map, name, value)
-	{
+	json_object_foreach((json_t *)(uintptr_t)map, name, value) {
 		char *text = json_is_string(value) ? xstrdup(json_string_value(value))
 						   : json_line(value);
 
@@ -173,14 +173,13 @@ static json_t *drift_of(const json_t *plan)
 	json_t *list = json_array(), *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(plan, "resource_drift"), i, row)
-	{
+	json_array_foreach(json_object_get(plan, "resource_drift"), i, row) {
 		const char *action = terraform_action(row);
 
 		if (action != NULL && json_array_size(list) < TERRAFORM_ROWS_MAX)
-			json_array_append_new(list,
-				json_pack("{s:s, s:s}", "address", json_str(row, "address", "?"),
-					"action", action));
+			json_array_append_new(
+				list, json_pack("{s:s, s:s}", "address",
+					      json_str(row, "address", "?"), "action", action));
 	}
 	return list;
 }
@@ -192,7 +191,8 @@ static bool is_empty(const json_t *plan)
 	return t.create + t.update + t.destroy + t.replace + t.other + t.outputs == 0;
 }
 
-/* The plan gets its digest as its name; beside it goes what the state was before it was made. */
+/* The plan gets its digest as its name; beside it goes what the state was before it was made.
+ */
 static enum err_code keep_plan(struct call *call, const char *path, const json_t *serial,
 	char hex[SHA256_HEX], struct err *err)
 {
@@ -286,8 +286,8 @@ enum err_code terraform_check(struct call *call, json_t *result, struct err *err
 
 /* ------------------------------------------------------------------ which plan a call means */
 
-/* provision.remove plans anew each time it is prepared; its file is named after the addresses, and
- * what is bound to the answer is the digest of the changes. */
+/* provision.remove plans anew each time it is prepared; its file is named after the addresses,
+ * and what is bound to the answer is the digest of the changes. */
 static void remove_name(struct call *call, char name[80])
 {
 	char hex[SHA256_HEX];
@@ -306,8 +306,8 @@ static void changes_hex(const json_t *plan, char hex[SHA256_HEX])
 	sha256_hex(json_digest(json_object_get(plan, "resource_changes")), hex);
 }
 
-/* The path of the plan the call names; ERR_PRECONDITION when the file is not what its name says.
- * *path is owned, also on error. */
+/* The path of the plan the call names; ERR_PRECONDITION when the file is not what its name
+ * says. *path is owned, also on error. */
 static enum err_code named_plan(struct call *call, char **path, struct err *err)
 {
 	char name[80], hex[SHA256_HEX];
@@ -329,7 +329,8 @@ static enum err_code named_plan(struct call *call, char **path, struct err *err)
 			"there is no saved plan %.12s…: plan again (%.200s)", name, why.text);
 	if (!str_eq(hex, name))
 		return err_set(err, ERR_PRECONDITION,
-			"the saved plan %.12s… is another file now: it was changed after it was "
+			"the saved plan %.12s… is another file now: it was changed after it "
+			"was "
 			"shown",
 			name);
 	return ERR_NONE;
@@ -337,8 +338,8 @@ static enum err_code named_plan(struct call *call, char **path, struct err *err)
 
 /* ------------------------------------------------------------------ prepare */
 
-static enum err_code check_fresh(struct call *call, const char *digest, json_t *before,
-	struct err *err)
+static enum err_code check_fresh(
+	struct call *call, const char *digest, json_t *before, struct err *err)
 {
 	json_t *now = NULL, *then = NULL;
 	char *beside = NULL;
@@ -358,7 +359,8 @@ static enum err_code check_fresh(struct call *call, const char *digest, json_t *
 		json_put_str(before, "lineage", json_str(now, "lineage", ""));
 		if (json_equal(now, then) == 0)
 			code = err_set(err, ERR_PRECONDITION,
-				"the plan is stale: the state's serial was %lld when it was made "
+				"the plan is stale: the state's serial was %lld when it was "
+				"made "
 				"and is %lld now; plan again",
 				(long long)json_int(then, "serial", 0),
 				(long long)json_int(now, "serial", 0));
@@ -381,8 +383,7 @@ static void put_undo(const json_t *plan, json_t *before)
 		t.update + t.destroy + t.replace + t.other > 0)
 		return;
 	addresses = json_array();
-	json_array_foreach(json_object_get(plan, "resource_changes"), i, row)
-	{
+	json_array_foreach(json_object_get(plan, "resource_changes"), i, row) {
 		if (terraform_action(row) != NULL)
 			json_array_append(addresses, json_object_get(row, "address"));
 	}
@@ -400,7 +401,8 @@ enum err_code terraform_prepare_apply(struct call *call, json_t *before, struct 
 	if (code == ERR_NONE)
 		code = show(call, path, &plan, err);
 	if (code == ERR_NONE && !json_flag(plan, "applyable", true) && !is_empty(plan))
-		code = err_set(err, ERR_PRECONDITION, "the plan cannot be applied: it has errors");
+		code = err_set(
+			err, ERR_PRECONDITION, "the plan cannot be applied: it has errors");
 	if (code == ERR_NONE)
 		code = check_fresh(call, call_string(call, "plan"), before, err);
 	if (code == ERR_NONE) {
@@ -417,8 +419,7 @@ static bool in_list(const json_t *list, const char *text)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)list, i, item)
-	{
+	json_array_foreach((json_t *)(uintptr_t)list, i, item) {
 		if (str_eq(json_string_value(item), text))
 			return true;
 	}
@@ -432,8 +433,7 @@ static enum err_code check_removed(struct call *call, const json_t *plan, struct
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(plan, "resource_changes"), i, row)
-	{
+	json_array_foreach(json_object_get(plan, "resource_changes"), i, row) {
 		const char *action = terraform_action(row);
 		const char *address = json_str(row, "address", "?");
 
@@ -441,8 +441,8 @@ static enum err_code check_removed(struct call *call, const json_t *plan, struct
 			continue;
 		if (!str_eq(action, "delete") || !in_list(addresses, address))
 			return err_set(err, ERR_PRECONDITION,
-				"removing these would %s %s too, which is not among them", action,
-				address);
+				"removing these would %s %s too, which is not among them",
+				action, address);
 	}
 	return ERR_NONE;
 }
@@ -483,7 +483,8 @@ enum err_code terraform_prepare_remove(struct call *call, json_t *before, struct
 
 /* ------------------------------------------------------------------ run */
 
-/* That an apply was begun: a state that shows nothing of it is then no proof that nothing was. */
+/* That an apply was begun: a state that shows nothing of it is then no proof that nothing was.
+ */
 static char *begun_mark(const char *path)
 {
 	return xasprintf("%.*s.begun", (int)(strlen(path) - strlen(".tfplan")), path);
@@ -507,8 +508,7 @@ static json_t *plain_outputs(const json_t *outputs)
 	json_t *out = json_object(), *row;
 	const char *name;
 
-	json_object_foreach((json_t *)(uintptr_t)outputs, name, row)
-	{
+	json_object_foreach((json_t *)(uintptr_t)outputs, name, row) {
 		if (!json_flag(row, "sensitive", true) && json_object_get(row, "value") != NULL)
 			json_put(out, name, declared_result(json_object_get(row, "value")));
 	}
@@ -534,8 +534,8 @@ static enum err_code apply_file(struct call *call, const char *path, const json_
 	json_t *result, struct err *err)
 {
 	const struct terraform_tally t = terraform_tally(plan);
-	const char *const args[] = { "apply", "-input=false", "-json", "-lock-timeout=10s", path,
-		NULL };
+	const char *const args[] = { "apply", "-input=false", "-json", "-lock-timeout=10s",
+		path, NULL };
 	struct terraform_said said = { .call = call,
 		.total = t.create + t.update + t.destroy + 2 * t.replace + t.other };
 	const struct mono start = mono_now();
@@ -596,8 +596,9 @@ static void judge(const struct terraform_found *f, bool moved, bool begun, json_
 	else if (f->undone == all && !begun)
 		*verdict = VERDICT_NOT_DONE;
 	else if (f->undone == all)
-		reason = xasprintf("it was begun, and the state shows nothing of it: look for what "
-				   "the %lld changes would have made",
+		reason = xasprintf(
+			"it was begun, and the state shows nothing of it: look for what "
+			"the %lld changes would have made",
 			(long long)all);
 	else
 		reason = xasprintf("%lld of %lld changes are in the state, %lld are as before",

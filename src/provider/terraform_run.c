@@ -45,7 +45,8 @@ static void take_outputs(struct terraform_said *said, const json_t *line)
 
 static void take_message(struct terraform_said *said, const json_t *line)
 {
-	const char *type = json_str(line, "type", ""), *message = json_str(line, "@message", "");
+	const char *type = json_str(line, "type", ""),
+		   *message = json_str(line, "@message", "");
 	const json_t *changes = json_object_get(line, "changes");
 
 	if (str_eq(type, "diagnostic")) {
@@ -63,7 +64,8 @@ static void take_message(struct terraform_said *said, const json_t *line)
 		said->destroyed = json_int(changes, "remove", 0);
 	}
 	if (said->total > 0)
-		call_progress(said->call, (int)(said->made * 1000 / said->total), "%s", message);
+		call_progress(
+			said->call, (int)(said->made * 1000 / said->total), "%s", message);
 	else
 		call_progress(said->call, -1, "%s", message);
 	if (!str_eq(type, "version") && !str_eq(type, "outputs"))
@@ -88,8 +90,9 @@ static void on_line(void *arg, int fd, const char *text)
 
 static char *data_dir(struct call *call)
 {
-	return setting_has(call, "data_dir") ? xstrdup(setting_string(call, "data_dir"))
-					     : path_join(setting_string(call, "dir"), ".terraform");
+	return setting_has(call, "data_dir")
+		       ? xstrdup(setting_string(call, "data_dir"))
+		       : path_join(setting_string(call, "dir"), ".terraform");
 }
 
 enum err_code terraform_run(struct call *call, const char *const *args,
@@ -143,8 +146,8 @@ enum err_code terraform_failed(struct call *call, const char *what,
 	const char *program = setting_string(call, "program");
 
 	if (said->error[0] == '\0')
-		return err_set(err, ERR_FAILED, "%s %s ended with status %d", program, what,
-			status);
+		return err_set(
+			err, ERR_FAILED, "%s %s ended with status %d", program, what, status);
 	/* both leave everything as it was: the first is found by us as a rule, the second is
 	 * somebody else at work */
 	const bool stale = strstr(said->error, "stale") != NULL;
@@ -183,8 +186,7 @@ enum err_code terraform_json(
 	int status;
 
 	TRY(terraform_run(call, args, NULL, &out, &status, err));
-	enum err_code code =
-		json_parse(out.data != NULL ? out.data : "", out.len, json, err);
+	enum err_code code = json_parse(out.data != NULL ? out.data : "", out.len, json, err);
 	buf_release(&out);
 	if (code != ERR_NONE)
 		return err_context(err, "%s %s", setting_string(call, "program"), args[0]);
