@@ -25,7 +25,7 @@ measured_rightly
 check "orders are lost ($count_lost), those since the older backup" test "$count_lost" -ge 50
 check "site b's host was built" test -d "$site_b/log"
 check "and configured" as_lab grep -q "database = $site_b/orders.db" "$site_b/shop.conf"
-equal "site b" primary "$(as_lab sqlite3 -readonly "$(env_of SQLITE_B)" 'select role from drillbook_role')"
+equal "site b" primary "$(as_lab sqlite3 -readonly -cmd '.timeout 5000' "$(env_of SQLITE_B)" 'select role from drillbook_role')"
 equal "the clients are led there" "$(env_of SQLITE_B)" "$(as_lab readlink "$(env_of SQLITE_ADDRESS)")"
 mark=$(now_ms)
 check "orders are acknowledged again" until_ok 10000 acknowledged_after "$mark" 20
