@@ -30,8 +30,9 @@ static enum err_code check(struct call *call, json_t *result, struct err *err)
 	code = ansible_run(call, ANSIBLE_CHECK, &play, err);
 	if (code == ERR_NONE) {
 		put_play(&play, result);
-		json_put_flag(result, "clean", play.changed == 0 && play.unseen == 0);
 		code = ansible_judge(&play, err);
+		json_put_flag(result, "clean",
+			code == ERR_NONE && play.changed == 0 && play.unseen == 0);
 	}
 	ansible_play_release(&play);
 	return code;

@@ -249,44 +249,54 @@ static enum err_code check_target(struct call *call, struct err *err)
 	return ERR_NONE;
 }
 
-enum err_code ansible_run(
-	struct call *call, enum ansible_how how, struct ansible_play *play, struct err *err)
+/* What a program that ended says of itself, when its events do not say it. */
+static enum err_code read_end(const struct tool *tool, enum ansible_how how,
+	struct ansible_play *play, struct err *err)
 {
-	struct words w = { 0 };
-	const char *known = setting_string(call, "known_hosts");
-	const char *config = setting_string(call, "config");
-	char *plugins = path_share("ansible");
-	size_t len = 0;
+	const char *error = strstr(tool->errout.data, "ERROR! ");
+	char said[TOOL_SAID_BYTES];
 
-	*play = (struct ansible_play){ .call = call,
-		.hosts = json_object(),
-		.changes = json_array(),
-		.facts = json_object(),
-		.outputs = json_object(),
-		.status = -1 };
-	const enum err_code bad = check_target(call, err);
-	if (bad != ERR_NONE) {
-		free(plugins);
-		return bad;
+	play->status = tool->exit_status;
+	if (tool->exit_status < 0 || (how == ANSIBLE_SYNTAX && tool->exit_status != 0)) {
+		tool_failed(tool, err);
+		/* the first line says it, the last one shows where */
+		if (how == ANSIBLE_SYNTAX && error != NULL)
+			err_set(err, ERR_FAILED, "%.*s", (int)strcspn(error + 7, "\n"),
+				error + 7);
+		err->world = how == ANSIBLE_RUN ? WORLD_UNKNOWN : WORLD_UNCHANGED;
+		return err->code;
 	}
-	make_words(call, how, &w);
-	/* nothing of the environment may change what is done; ansible dies without UTF-8 */
+	if (how != ANSIBLE_SYNTAX && !play->ended && play->failure[0] == '\0') {
+		snprintf(play->failure, sizeof(play->failure), "%.400s",
+			error != NULL ? error + 7 : tool_said(tool, said, sizeof(said)));
+		play->failure[strcspn(play->failure, "\n")] = '\0';
+	}
+	return ERR_NONE;
+}
+
+/* Runs it with an environment in which nothing changes what is done; ansible dies without
+ * UTF-8. */
+static enum err_code run_words(struct call *call, enum ansible_how how, struct words *w,
+	struct ansible_play *play, struct err *err)
+{
+	const char *known = setting_string(call, "known_hosts");
+	const char *config = setting_string(call, "config"), *dir = setting_string(call, "dir");
 	const char *const env[] = { "ANSIBLE_*", "LC_*", "LC_ALL=C.UTF-8", "PYTHONUNBUFFERED=1",
-		own(&w, xasprintf("ANSIBLE_CALLBACK_PLUGINS=%s", plugins)),
 		"ANSIBLE_STDOUT_CALLBACK=drillbook_events", "ANSIBLE_HOST_KEY_CHECKING=True",
 		"ANSIBLE_RETRY_FILES_ENABLED=False", "ANSIBLE_NOCOLOR=True",
 		"ANSIBLE_DEPRECATION_WARNINGS=False",
 		/* a shared connection would outlive the run, and the next one would go over it
 		 * with credentials that are not its own */
 		"ANSIBLE_SSH_ARGS=-C -o ControlMaster=no -o ControlPath=none",
-		own(&w, xasprintf("ANSIBLE_SSH_COMMON_ARGS=-o BatchMode=yes -o "
-				  "StrictHostKeyChecking=yes%s%s",
-				known != NULL ? " -o UserKnownHostsFile=" : "",
-				known != NULL ? known : "")),
-		config != NULL ? own(&w, xasprintf("ANSIBLE_CONFIG=%s", config)) : NULL, NULL };
-	const char *dir = setting_string(call, "dir");
+		own(w, xasprintf("ANSIBLE_SSH_COMMON_ARGS=-o BatchMode=yes -o "
+				 "StrictHostKeyChecking=yes%s%s",
+			       known != NULL ? " -o UserKnownHostsFile=" : "",
+			       known != NULL ? known : "")),
+		own(w, xasprintf("ANSIBLE_CALLBACK_PLUGINS=%s", own(w, path_share("ansible")))),
+		config != NULL ? own(w, xasprintf("ANSIBLE_CONFIG=%s", config)) : NULL, NULL };
+	size_t len = 0;
 	struct tool tool = { .call = call,
-		.argv = w.list,
+		.argv = w->list,
 		.env = env,
 		.cwd = dir != NULL			 ? dir
 		       : call_workspace(call)[0] != '\0' ? call_workspace(call)
@@ -296,31 +306,31 @@ enum err_code ansible_run(
 		.quiet = how == ANSIBLE_SYNTAX,
 		.on_line = how == ANSIBLE_SYNTAX ? NULL : on_line,
 		.arg = play };
+
 	tool.secret_len = len;
 	enum err_code code = tool_run(&tool, err);
-	play->status = tool.exit_status;
-	if (code == ERR_NONE &&
-		(tool.exit_status < 0 || (how == ANSIBLE_SYNTAX && tool.exit_status != 0))) {
-		code = tool_failed(&tool, err);
-		/* the first line says it, the last one shows where */
-		const char *error = strstr(tool.errout.data, "ERROR! ");
-		if (how == ANSIBLE_SYNTAX && error != NULL)
-			err_set(err, ERR_FAILED, "%.*s", (int)strcspn(error + 7, "\n"),
-				error + 7);
-		err->world = how == ANSIBLE_RUN ? WORLD_UNKNOWN : WORLD_UNCHANGED;
-	} else if (code == ERR_NONE && how != ANSIBLE_SYNTAX && !play->ended &&
-		   play->failure[0] == '\0') {
-		char said[TOOL_SAID_BYTES];
-		const char *error = strstr(tool.errout.data, "ERROR! ");
-
-		snprintf(play->failure, sizeof(play->failure), "%.400s",
-			error != NULL ? error + 7 : tool_said(&tool, said, sizeof(said)));
-		play->failure[strcspn(play->failure, "\n")] = '\0';
-	}
+	if (code == ERR_NONE)
+		code = read_end(&tool, how, play, err);
 	tool_release(&tool);
+	return code;
+}
+
+enum err_code ansible_run(
+	struct call *call, enum ansible_how how, struct ansible_play *play, struct err *err)
+{
+	struct words w = { 0 };
+
+	*play = (struct ansible_play){ .call = call,
+		.hosts = json_object(),
+		.changes = json_array(),
+		.facts = json_object(),
+		.outputs = json_object(),
+		.status = -1 };
+	TRY(check_target(call, err));
+	make_words(call, how, &w);
+	const enum err_code code = run_words(call, how, &w, play, err);
 	for (size_t i = 0; i < w.owned_count; i++)
 		free(w.owned[i]);
-	free(plugins);
 	return code;
 }
 

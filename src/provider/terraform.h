@@ -39,6 +39,27 @@ enum err_code terraform_failed(struct call *call, const char *what,
 /* Where saved plans are; made when it is not there.  Owned. */
 enum err_code terraform_plans(struct call *call, char **dir, struct err *err) MUST_CHECK;
 
+/* ------------------------------------------------------------------ saved plans */
+
+/* dir/name + ending, where saved plans are; owned. */
+enum err_code terraform_plan_path(struct call *call, const char *name, const char *ending,
+	char **path, struct err *err) MUST_CHECK;
+enum err_code terraform_hash(
+	const char *path, char hex[SHA256_HEX], struct err *err) MUST_CHECK;
+/* The saved plan as JSON; owned. */
+enum err_code terraform_show(
+	struct call *call, const char *path, json_t **plan, struct err *err) MUST_CHECK;
+/* What a plan is to be of: of everything, or of the destruction of some addresses. */
+struct terraform_wish {
+	const json_t *vars, *targets, *replace; /* may be NULL */
+	bool destroy;
+};
+/* A plan in a file that is new, and the state's serial before it; *path is owned, also on
+ * error. */
+enum err_code terraform_new_plan(struct call *call, const struct terraform_wish *wish,
+	char **path, json_t **serial, json_t **plan, struct err *err) MUST_CHECK;
+bool terraform_empty(const json_t *plan); /* nothing would be done, not even to outputs */
+
 /* ------------------------------------------------------------------ the changes of a plan */
 
 /* What a plan as JSON would do. */
