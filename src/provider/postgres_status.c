@@ -349,7 +349,9 @@ PREPARE(postgres_canary_prepare)
 	return code;
 }
 
-static enum err_code mark(struct pg *pg, const char *table, const char *key, struct err *err)
+/* into["at"] becomes the marker's time: with the same key an earlier one may be there. */
+static enum err_code mark(
+	struct pg *pg, const char *table, const char *key, json_t *into, struct err *err)
 {
 	const char *const values[] = { call_target(pg->call), key };
 	char *create = xasprintf(
@@ -358,28 +360,29 @@ static enum err_code mark(struct pg *pg, const char *table, const char *key, str
 		table);
 	char *put = xasprintf(
 		"insert into %s as t values ($1, $2, clock_timestamp()) on conflict (target)"
-		" do update set key = excluded.key, at = excluded.at",
+		" do update set key = excluded.key, at = excluded.at returning at::text as at",
 		table);
 
 	enum err_code code = pg_exec(pg, create, err);
 	if (code == ERR_NONE)
-		code = pg_run(pg, put, 2, values, NULL, err);
+		code = pg_row(pg, put, 2, values, into, err);
 	free(create);
 	free(put);
 	return code;
 }
 
-/* In *found whether the marker with this key can be read; a table that is not there yet has
- * none. */
-static enum err_code marked(
-	struct pg *pg, const char *table, const char *key, bool *found, struct err *err)
+/* In *found whether the marker with this key can be read, of that time or later unless at is NULL; a
+ * table that is not there yet has none. */
+static enum err_code marked(struct pg *pg, const char *table, const char *key, const char *at,
+	bool *found, struct err *err)
 {
-	const char *const values[] = { call_target(pg->call), key };
-	char *sql = xasprintf(
-		"select count(*) > 0 as found from %s where target = $1 and key = $2", table);
+	const char *const values[] = { call_target(pg->call), key, at };
+	char *sql = xasprintf("select count(*) > 0 as found from %s where target = $1 and key = $2"
+			      " and ($3::timestamptz is null or at >= $3::timestamptz)",
+		table);
 	json_t *row = json_object();
 
-	enum err_code code = pg_row(pg, sql, 2, values, row, err);
+	enum err_code code = pg_row(pg, sql, 3, values, row, err);
 	*found = json_flag(row, "found", false);
 	if (code == ERR_NOT_FOUND)
 		code = ERR_NONE;
@@ -392,18 +395,21 @@ RUN(postgres_canary)
 {
 	const char *table = call_string(call, "table"), *key = call_key(call);
 	struct pg primary, standby;
+	json_t *marker = json_object();
 	struct mono start;
 	bool found = false;
 
-	TRY(open_standby(&standby, call, err));
-	enum err_code code = pg_open(&primary, call, NULL, err);
+	enum err_code code = open_standby(&standby, call, err);
+	if (code == ERR_NONE)
+		code = pg_open(&primary, call, NULL, err);
 	if (code != ERR_NONE)
 		goto out;
-	code = mark(&primary, table, key, err);
+	code = mark(&primary, table, key, marker, err);
 	start = mono_now();
 	pg_close(&primary);
 	while (code == ERR_NONE && !found) {
-		code = marked(&standby, table, key, &found, err);
+		code = marked(
+			&standby, table, key, json_str(marker, "at", NULL), &found, err);
 		if (code == ERR_NONE && !found)
 			code = call_sleep(call, CANARY_POLL_MS, err);
 		if (code != ERR_NONE) {
@@ -417,6 +423,7 @@ RUN(postgres_canary)
 			result, "basis", "a marker row, from its commit to its being readable");
 	}
 out:
+	json_decref(marker);
 	pg_close(&standby);
 	return code;
 }
@@ -428,7 +435,7 @@ VERIFY(postgres_canary_verify)
 
 	TRY(pg_open(&pg, call, NULL, err));
 	enum err_code code =
-		marked(&pg, call_string(call, "table"), call_key(call), &found, err);
+		marked(&pg, call_string(call, "table"), call_key(call), NULL, &found, err);
 	pg_close(&pg);
 	json_put_flag(evidence, "marker", found);
 	*verdict = found ? VERDICT_DONE : VERDICT_NOT_DONE;

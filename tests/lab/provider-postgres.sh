@@ -187,6 +187,11 @@ canary=$(jq -cn --argjson p "${PORT[b]}" '{standby_host: "127.0.0.1", standby_po
 killed a replication.canary "$canary"
 call a replication.canary "$canary"
 is "canary: arrives" '.result.arrived_ms >= 0 and .result.arrived_ms < 5000'
+replayer=$(pgrep -P "$(pid_of b)" -f 'startup recovering'); kill -STOP "$replayer"; TIMEOUT_MS=800; began=$(now_ms)
+call a replication.canary "$canary"; unset TIMEOUT_MS
+kill -CONT "$replayer"
+is "canary: a standby that does not replay costs the deadline" '.error.code == "TIMEOUT" and (.error.text | test("not arrived")) and .error.world == "changed"'
+check "canary: not more" test $(($(now_ms) - began)) -lt 3000
 call b replication.canary "$canary"
 is "canary: not from a standby" '.error.code == "PRECONDITION"'
 
