@@ -54,7 +54,10 @@ static enum err_code write_config(
 	struct buf buf;
 
 	buf_init(&buf, 64 << 10);
-	enum err_code code = node_control(&server->node, control, err);
+	enum err_code code = buf_addf(&buf, err, "# drillbook: of the restored cluster in %s\n",
+		server->node.data_dir);
+	if (code == ERR_NONE)
+		code = node_control(&server->node, control, err);
 	for (size_t i = 0; code == ERR_NONE && i < COUNT_OF(at_least); i++)
 		code = buf_addf(&buf, err, "%s = %s\n", at_least[i],
 			json_str(control, at_least[i], "100"));

@@ -214,7 +214,10 @@ static enum err_code check_place(struct call *call, json_t *before, struct err *
 	const bool there = path_exists(to), empty = there && is_empty_dir(to);
 	enum err_code code = ERR_NONE;
 
-	if (access(parent, W_OK | X_OK) != 0)
+	/* it gets into configuration files */
+	if (strchr(to, '\n') != NULL)
+		code = err_set(err, ERR_USAGE, "to: a path of several lines is refused");
+	else if (access(parent, W_OK | X_OK) != 0)
 		code = err_errno(err, "nothing can be made in \"%s\"", parent);
 	free(parent);
 	TRY(code);

@@ -189,7 +189,7 @@ is "PITR: 300 orders of before are there, what came later is not" '.evidence.res
 is "PITR: checks, pages, a timeline of its own" '.evidence.result | .checks.many == true and .pages == "checked" and .timeline == 2 and .recovery_ms > 0'
 is "PITR: how old that is" ".evidence.result | .recovery_point_basis == \"heartbeat row in the restored data\" and .recovery_point_ms <= $BEFORE and .recovery_point_ms > $began and .last_commit_ms <= $BEFORE"
 check "validate: the private server is gone" test ! -e pitr/postmaster.pid
-check "validate: and its directory" fails compgen -G '/tmp/drillbook-pg-*/hba.conf'
+check "validate: and its directory" fails grep -lF "$T/pitr" /tmp/drillbook-pg-*/postgresql.conf
 call a restore.validate "$(to pitr '{"checks": ["none"]}')"
 is "validate: goes red when a check does not hold" '.error.code == "FAILED" and (.error.text | test("none.*gave 0")) and (.result.ok | not)'
 call a restore.validate "$(to pitr '{"checks": ["wild"]}')"
@@ -202,6 +202,7 @@ check "validate: the primary was left alone" test "$(q a 'select count(*) from l
 request a restore.validate "$(to pitr '{"checks": ["slow"]}')" run '' >request.json
 "$WORKER" --call <request.json >stopped.json 2>/dev/null & slow=$!
 check "validate: runs" until_ok 8000 test -s pitr/postmaster.pid
+check "validate: in a directory that says whose it is" grep -qF "$T/pitr" /tmp/drillbook-pg-*/postgresql.conf
 socket_of() { sed -n 5p "$1/postmaster.pid" | grep -q drillbook-pg; }
 until_ok 3000 socket_of pitr
 check "validate: without TCP" test -z "$(sed -n 6p pitr/postmaster.pid | tr -d ' ')"
@@ -223,7 +224,7 @@ kill -STOP $(family pitr); wait "$slow"; ANSWER=$(<stopped.json)
 is "validate: a frozen server costs the deadline" '.error.code == "TIMEOUT" and .error.world == "changed"'
 check "validate: and the time to end it" test $(($(now_ms) - mark)) -lt 12000
 check "validate: it is ended all the same" test ! -e pitr/postmaster.pid
-check "validate: nothing of them is left" fails grep -lF "$T" /tmp/drillbook-pg-*/log
+check "validate: nothing of them is left" fails grep -lF "$T/pitr" /tmp/drillbook-pg-*/postgresql.conf
 
 # ------------------------------------------------------------------ other targets
 
