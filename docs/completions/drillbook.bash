@@ -3,7 +3,7 @@
 # The options of each command.
 declare -A _drillbook_options=(
 	[tui]="--suggest --mode --param --plain --theme --record"
-	[run]="--mode --param --services --with-dependencies --plain --approve --confirm --from --scenario --speed --replay-answers --impact --note --override --reason --detach --json --theme --record"
+	[run]="--mode --param --services --with-dependencies --plain --approve --confirm --from --scenario --speed --replay-answers --impact --note --check --override --reason --detach --json --theme --record"
 	[attach]="--watch --plain --approve --confirm --theme --record"
 	[act]="--note --undo --lead --json"
 	[adopt]="--note --json"

@@ -25,6 +25,7 @@ static const struct option_row options[] = { { "mode", "MODE", false,
 	{ "note", "TEXT", false, "why this run is made" },
 	{ "override", "RULE", true, "do without a rule of the policy that a reason may stand in for" },
 	{ "reason", "TEXT", false, "why; recorded as a deviation" },
+	{ "check", NULL, false, "ask the server whether it would start this, and start nothing" },
 	{ "detach", NULL, false, "start only; print the run's number" },
 	{ "json", NULL, false, "with --detach: the number as JSON" },
 	{ "theme", "NAME", false, "dark (default), light or mono" },
@@ -41,6 +42,22 @@ static int follow(const struct args *args, struct client *client, int64_t run, s
 		return 0;
 	}
 	return cli_follow(args, client, run, err);
+}
+
+static int would_start(const struct args *args, const json_t *answer)
+{
+	const json_t *rule;
+	size_t i;
+
+	if (option_flag(args, "json"))
+		return print_json(json_incref((json_t *)(uintptr_t)answer));
+	puts("the server would start this now");
+	json_array_foreach(json_object_get(answer, "overrides"), i, rule) {
+		printf("  with rule ");
+		print_safe(stdout, json_string_value(rule));
+		puts(" overridden, which would be recorded as a deviation");
+	}
+	return 0;
 }
 
 static int run(const struct args *args, struct err *err)
@@ -66,10 +83,14 @@ static int run(const struct args *args, struct err *err)
 	if (cli_start_request(args, plan, &request, err) != ERR_NONE ||
 		cli_connect(&client, args, CLIENT_START_SERVER, err) != ERR_NONE)
 		goto out;
+	const bool check = option_flag(args, "check");
+	json_put_flag(request, "check", check);
 	const enum err_code code = cli_ask_start(
-		client, plan, isatty(0) && isatty(1), request, &answer, err);
+		client, plan, !check && isatty(0) && isatty(1), request, &answer, err);
 	request = NULL;
-	if (code == ERR_NONE)
+	if (code == ERR_NONE && check)
+		status = would_start(args, answer);
+	else if (code == ERR_NONE)
 		status = follow(args, client, json_int(answer, "run", 0), err);
 out:
 	client_close(client);

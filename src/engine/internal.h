@@ -259,6 +259,8 @@ void batch_urgent(struct server *server);
 struct after *batch_after(struct server *server, enum after_what what);
 void batch_submit(struct server *server);
 void batches_collect(struct server *server);
+/* Everything that would be in the way of a start, policy and roles aside. */
+enum err_code live_may_start(struct server *server, const json_t *plan, struct err *err) MUST_CHECK;
 enum err_code live_start(struct server *server, const json_t *plan, const struct actor *actor,
 	struct live **out, struct err *err) MUST_CHECK;
 /* Kept bytes by name: {"plan", "files"}; owned. */

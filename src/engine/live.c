@@ -399,18 +399,23 @@ struct live *live_adopt(struct server *server, struct run *run, json_t *plan)
 	return live;
 }
 
+enum err_code live_may_start(struct server *server, const json_t *plan, struct err *err)
+{
+	if (!server->journal_ok)
+		return err_set(
+			err, ERR_JOURNAL, "the journal cannot be written: no run starts");
+	TRY(check_plan(plan, err));
+	TRY(halt_check(server, plan, err));
+	return locks_check(server, plan, err);
+}
+
 enum err_code live_start(struct server *server, const json_t *plan, const struct actor *actor,
 	struct live **out, struct err *err)
 {
 	struct err ignored;
 	int64_t id;
 
-	if (!server->journal_ok)
-		return err_set(
-			err, ERR_JOURNAL, "the journal cannot be written: no run starts");
-	TRY(check_plan(plan, err));
-	TRY(halt_check(server, plan, err));
-	TRY(locks_check(server, plan, err));
+	TRY(live_may_start(server, plan, err));
 	TRY(journal_next_run(server->reader, &id, err));
 	if (id < server->next_run)
 		id = server->next_run;

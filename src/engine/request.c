@@ -108,8 +108,12 @@ static enum err_code start(struct request *r, const json_t *plan, const json_t *
 	json_t *payload;
 	size_t i;
 
-	const enum err_code code = live_start(r->server, plan, &r->conn->actor, &live, err);
-	if (code != ERR_NONE) {
+	const bool only_ask = json_flag(r->body, "check", false);
+	const enum err_code code = only_ask ? live_may_start(r->server, plan, err)
+					    : live_start(r->server, plan, &r->conn->actor, &live, err);
+	if (only_ask)
+		json_put(r->answer, "overrides", used != NULL ? json_copy((json_t *)(uintptr_t)used) : json_array());
+	if (only_ask || code != ERR_NONE) {
 		if (given_fd >= 0)
 			close(given_fd);
 		return code;

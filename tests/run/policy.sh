@@ -64,6 +64,9 @@ says "live only with a reason, and it is said which rule" 1 "with a reason it do
 says "an override needs its reason" 2 "--override needs --reason" run prod --mode live --override night
 says "an override that is none" 1 'no rule "day" that a reason may override' run prod --mode live --override day --reason x
 says "nor one that would not help this person" 1 "does not allow $tag-dora" book dora run prod --mode live --override night --reason x --plain
+says "it can be asked beforehand, with the reason" 0 "with rule night overridden" run prod --mode live --override night --reason x --check
+says "and without it" 1 "with a reason it does: --override night" run prod --mode live --check
+equal "which starts nothing" "$(ask carl '{"do":"runs"}' | value "len(r['runs'])")" "$(ask carl '{"do":"runs"}' | value "r['runs'][0]['run']")"
 says "with the reason it runs" 0 "DEVIATION by $tag-anna: override of night: the lab is gone" \
 	run prod --mode live --override night --reason "the lab is gone" --approve mark --confirm mark=shop
 run=$(ask carl '{"do":"runs"}' | value "r['runs'][0]['run']")
