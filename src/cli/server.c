@@ -68,9 +68,11 @@ static void clean_environment(void)
 	for (char **at = environ; at != NULL && *at != NULL; at++)
 		explicit_bzero(*at, strlen(*at));
 	clearenv();
-	for (size_t i = 0; i < COUNT_OF(kept); i++)
+	for (size_t i = 0; i < COUNT_OF(kept); i++) {
 		if (values[i] != NULL)
 			setenv(kept[i], values[i], 1);
+		free(values[i]);
+	}
 	for (size_t i = 0; i < count; i++)
 		putenv(own[i]);
 	if (getenv("PATH") == NULL)

@@ -418,8 +418,10 @@ static enum err_code read_settings(struct server *server, struct err *err)
 
 enum err_code server_run(const struct server_options *options, struct err *err)
 {
-	struct server *server = xmalloc(sizeof(*server));
-	uv_signal_t *child = xmalloc(sizeof(*child));
+	static struct server the_server; /* one per process; its loop is never taken apart */
+	static uv_signal_t the_child;
+	struct server *server = &the_server;
+	uv_signal_t *child = &the_child;
 	enum err_code code;
 
 	server->options = options;
