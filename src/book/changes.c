@@ -1,4 +1,5 @@
-/* changes.c: which targets a plan may change, from what its steps use: what the server locks. */
+/* changes.c: which targets a plan may change, from what its steps use: what the server locks.
+ */
 #include "plan.h"
 
 #include <string.h>
@@ -15,9 +16,11 @@ static bool has(const json_t *list, const char *name)
 }
 
 /* An operation nobody knows may change anything. */
-static bool may_change(const struct workspace *workspace, const char *op_name, const char *target)
+static bool may_change(
+	const struct workspace *workspace, const char *op_name, const char *target)
 {
-	const struct operation *op = provider_operation(target_provider(workspace, target), op_name);
+	const struct operation *op =
+		provider_operation(target_provider(workspace, target), op_name);
 
 	return op == NULL || op->effect > 0;
 }

@@ -1,8 +1,10 @@
-/* examine.c: `drillbook server examine`: what a server runs, as its own user, to see for itself what a terminal wants to start.
+/* examine.c: `drillbook server examine`: what a server runs, as its own user, to see for itself
+ * what a terminal wants to start.
  *
- * stdin: {"root", "runbook" (NAME or NAME@COMMIT) or "services" ([names]), "mode", "params", "conditions": [..], "signers": path or null}
- * stdout: {"ok": true, "plan", "facts"} or {"ok": false, "error": {"code", "text"}}
- * The loop of the server must not wait for a disk or for git, and Git is started only here. */
+ * stdin: {"root", "runbook" (NAME or NAME@COMMIT) or "services" ([names]), "mode", "params",
+ * "conditions": [..], "signers": path or null} stdout: {"ok": true, "plan", "facts"} or {"ok":
+ * false, "error": {"code", "text"}} The loop of the server must not wait for a disk or for git,
+ * and Git is started only here. */
 #include "examine.h"
 
 #include <stdlib.h>
@@ -40,13 +42,14 @@ static enum err_code is_root(const struct desk *desk, const char *root, struct e
 static enum err_code plan_again(
 	struct desk *desk, const json_t *request, json_t **plan, struct err *err)
 {
-	const json_t *services = json_object_get(request, "services"), *params = json_object_get(request, "params");
+	const json_t *services = json_object_get(request, "services"),
+		     *params = json_object_get(request, "params");
 	const size_t count = json_array_size(services);
 	const char *mode = json_str(request, "mode", "");
 
 	if (count == 0)
-		return workspace_plan(desk->workspace, json_str(request, "runbook", ""), mode, params, plan,
-			&desk->problems, err);
+		return workspace_plan(desk->workspace, json_str(request, "runbook", ""), mode,
+			params, plan, &desk->problems, err);
 	const char **names = xmalloc(count * sizeof(*names));
 	for (size_t i = 0; i < count; i++) {
 		const char *name = json_string_value(json_array_get(services, i));
@@ -72,7 +75,8 @@ static enum err_code examine(
 		code = plan_again(&desk, request, &plan, err);
 	if (code == ERR_NONE) {
 		json_put(answer, "facts",
-			workspace_review(desk.workspace, plan, json_object_get(request, "conditions"),
+			workspace_review(desk.workspace, plan,
+				json_object_get(request, "conditions"),
 				json_str(request, "signers", NULL)));
 		json_put(answer, "plan", plan);
 	}

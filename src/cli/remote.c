@@ -1,4 +1,5 @@
-/* remote.c: the record of a team server, whose files belong to the server: it is asked for over its socket. */
+/* remote.c: the record of a team server, whose files belong to the server: it is asked for over
+ * its socket. */
 #include "remote.h"
 
 #include "drillbook/report.h"
@@ -8,8 +9,8 @@
 
 enum { QUIET_MS = 30000, REPORT_MAX = 256 << 20, EVENTS_MAX = 1000000 };
 
-enum err_code remote_runs(
-	const struct args *args, const struct journal_filter *filter, json_t **out, struct err *err)
+enum err_code remote_runs(const struct args *args, const struct journal_filter *filter,
+	json_t **out, struct err *err)
 {
 	struct client *client;
 	json_t *body = json_object(), *answer = NULL;
@@ -32,7 +33,8 @@ enum err_code remote_runs(
 }
 
 /* All that is on disk of a run, in order. */
-static enum err_code collect_events(struct client *client, int64_t run, json_t *events, struct err *err)
+static enum err_code collect_events(
+	struct client *client, int64_t run, json_t *events, struct err *err)
 {
 	json_t *body = json_object(), *message;
 	bool all = false;
@@ -43,7 +45,8 @@ static enum err_code collect_events(struct client *client, int64_t run, json_t *
 	while (!all) {
 		TRY(client_next(client, QUIET_MS, &message, err));
 		if (message == NULL)
-			return err_set(err, ERR_TIMEOUT, "the server sends no more of run %lld", (long long)run);
+			return err_set(err, ERR_TIMEOUT, "the server sends no more of run %lld",
+				(long long)run);
 		json_t *event = json_object_get(message, "event");
 		if (event != NULL && json_array_size(events) < EVENTS_MAX)
 			json_array_append(events, event);
@@ -66,7 +69,8 @@ enum err_code remote_report(const struct args *args, int64_t run, enum report_fo
 		json_decref(events);
 		return code;
 	}
-	/* the seal after the events: one of a run that ends meanwhile does not fit them, and the report says so */
+	/* the seal after the events: one of a run that ends meanwhile does not fit them, and
+	 * the report says so */
 	code = collect_events(client, run, events, err);
 	if (code == ERR_NONE)
 		code = client_ask(client, "evidence", body, &answer, err);

@@ -7,8 +7,8 @@
 #include "drillbook/report.h"
 
 /* As journal_runs gives them; owned. */
-enum err_code remote_runs(const struct args *args, const struct journal_filter *filter, json_t **out,
-	struct err *err) MUST_CHECK;
+enum err_code remote_runs(const struct args *args, const struct journal_filter *filter,
+	json_t **out, struct err *err) MUST_CHECK;
 /* As report_render; out is begun here. */
 enum err_code remote_report(const struct args *args, int64_t run, enum report_format format,
 	struct buf *out, struct err *err) MUST_CHECK;

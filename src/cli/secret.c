@@ -1,8 +1,9 @@
-/* secret.c: what a person gives: secrets that are typed, and those in the environment of a command.
+/* secret.c: what a person gives: secrets that are typed, and those in the environment of a
+ * command.
  *
- * They go into a sealed memfd, {"target/setting": base64}, whose descriptor travels through the server to the worker
- * that resolves the secrets of the run; the server never reads it.  No value is ever an argument, a file or a
- * line of output. */
+ * They go into a sealed memfd, {"target/setting": base64}, whose descriptor travels through the
+ * server to the worker that resolves the secrets of the run; the server never reads it.  No
+ * value is ever an argument, a file or a line of output. */
 #include "secret.h"
 
 #include <errno.h>
@@ -20,7 +21,8 @@ enum { KEY_CANCEL = 3, KEY_END = 4, KEY_BACK = 8, KEY_CLEAR = 21, KEY_DELETE = 1
 
 /* ------------------------------------------------------------------ typing without an echo */
 
-/* One line; every byte of it passes through this buffer only.  False: cancelled, or nobody typed. */
+/* One line; every byte of it passes through this buffer only.  False: cancelled, or nobody
+ * typed. */
 static bool read_keys(int fd, char *value, size_t *len)
 {
 	for (;;) {
@@ -42,8 +44,8 @@ static bool read_keys(int fd, char *value, size_t *len)
 }
 
 /* Signals that would leave the terminal without an echo wait until it has one again. */
-static enum err_code ask_terminal(
-	int tty, const char *name, const char *prompt, char *value, size_t *len, struct err *err)
+static enum err_code ask_terminal(int tty, const char *name, const char *prompt, char *value,
+	size_t *len, struct err *err)
 {
 	struct termios old, quiet;
 	sigset_t held, before;
@@ -63,7 +65,9 @@ static enum err_code ask_terminal(
 	tcsetattr(tty, TCSAFLUSH, &old);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	dprintf(tty, "\n");
-	return typed ? ERR_NONE : err_set(err, ERR_CANCELLED, "secret \"%s\" was not typed: nothing was sent", name);
+	return typed ? ERR_NONE
+		     : err_set(err, ERR_CANCELLED,
+			       "secret \"%s\" was not typed: nothing was sent", name);
 }
 
 /* Without a terminal: one line of standard input each, in the order of the names. */
@@ -76,7 +80,8 @@ static enum err_code ask_pipe(const char *name, char *value, size_t *len, struct
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0 && *len == 0)
-			return err_set(err, ERR_USAGE, "standard input has no line for secret \"%s\"", name);
+			return err_set(err, ERR_USAGE,
+				"standard input has no line for secret \"%s\"", name);
 		if (n <= 0 || byte == '\n')
 			return ERR_NONE;
 		if (*len + 1 < VALUE_MAX)
@@ -101,7 +106,8 @@ static void forget(json_t *values)
 	json_t *text;
 
 	json_object_foreach(values, name, text) /* jansson's own copy of each */
-		explicit_bzero((void *)(uintptr_t)json_string_value(text), json_string_length(text));
+		explicit_bzero(
+			(void *)(uintptr_t)json_string_value(text), json_string_length(text));
 	json_decref(values);
 }
 
@@ -116,7 +122,8 @@ static enum err_code seal(const json_t *values, int *fd, struct err *err)
 	else
 		code = write_all(*fd, line, strlen(line), err);
 	if (code == ERR_NONE &&
-		fcntl(*fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+		fcntl(*fd, F_ADD_SEALS,
+			F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
 		code = err_errno(err, "cannot seal the secrets");
 	if (code != ERR_NONE && *fd >= 0) {
 		close(*fd);
@@ -129,7 +136,8 @@ static enum err_code seal(const json_t *values, int *fd, struct err *err)
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(json_str(*(json_t *const *)a, "name", ""), json_str(*(json_t *const *)b, "name", ""));
+	return strcmp(json_str(*(json_t *const *)a, "name", ""),
+		json_str(*(json_t *const *)b, "name", ""));
 }
 
 static enum err_code take_typed(
@@ -140,9 +148,9 @@ static enum err_code take_typed(
 	size_t len = 0;
 
 	const enum err_code code =
-		how == SECRETS_FROM_STDIN
-			? ask_pipe(name, value, &len, err)
-			: ask_terminal(tty, name, json_str(row, "prompt", ""), value, &len, err);
+		how == SECRETS_FROM_STDIN ? ask_pipe(name, value, &len, err)
+					  : ask_terminal(tty, name, json_str(row, "prompt", ""),
+						    value, &len, err);
 	if (code == ERR_NONE)
 		put_value(values, name, value, len);
 	explicit_bzero(value, VALUE_MAX);
@@ -150,11 +158,14 @@ static enum err_code take_typed(
 	return code;
 }
 
-enum err_code secrets_collect(const json_t *rows, enum secret_asking how, int *fd, struct err *err)
+enum err_code secrets_collect(
+	const json_t *rows, enum secret_asking how, int *fd, struct err *err)
 {
 	const size_t count = json_array_size(rows);
 	json_t **sorted = xmalloc((count + 1) * sizeof(*sorted)), *values = json_object();
-	const int tty = how == SECRETS_FROM_TERMINAL ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
+	const int tty = how == SECRETS_FROM_TERMINAL
+				? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)
+				: -1;
 	enum err_code code = ERR_NONE;
 
 	*fd = -1;
@@ -165,7 +176,8 @@ enum err_code secrets_collect(const json_t *rows, enum secret_asking how, int *f
 		const char *variable = json_str(sorted[i], "env", NULL);
 		const char *value = variable != NULL ? getenv(variable) : NULL;
 		if (value != NULL)
-			put_value(values, json_str(sorted[i], "name", ""), value, strlen(value));
+			put_value(
+				values, json_str(sorted[i], "name", ""), value, strlen(value));
 		else if (variable == NULL && (how == SECRETS_FROM_STDIN || tty >= 0))
 			code = take_typed(sorted[i], how, tty, values, err);
 	}
@@ -187,7 +199,8 @@ json_t *secrets_of_plan(const json_t *plan)
 		return rows;
 	json_object_foreach(json_object_get(plan, "targets"), name, target) {
 		json_object_foreach(json_object_get(target, "secrets"), setting, source) {
-			if (json_object_get(source, "env") == NULL && json_object_get(source, "typed") == NULL)
+			if (json_object_get(source, "env") == NULL &&
+				json_object_get(source, "typed") == NULL)
 				continue;
 			json_t *row = json_copy(source);
 			char *full = xasprintf("%s/%s", name, setting);
@@ -205,8 +218,8 @@ enum err_code cli_ask_start(struct client *client, const json_t *plan, bool term
 	json_t *rows = secrets_of_plan(plan);
 	int fd = -1;
 
-	enum err_code code =
-		secrets_collect(rows, terminal ? SECRETS_FROM_TERMINAL : SECRETS_FROM_NOBODY, &fd, err);
+	enum err_code code = secrets_collect(
+		rows, terminal ? SECRETS_FROM_TERMINAL : SECRETS_FROM_NOBODY, &fd, err);
 	json_decref(rows);
 	if (code != ERR_NONE) {
 		json_decref(request);
@@ -241,13 +254,16 @@ static int give(const struct args *args, struct err *err)
 	enum err_code code = client_ask(client, "secrets", body, &answer, err);
 	const json_t *rows = json_object_get(answer, "secrets");
 	if (code == ERR_NONE && json_array_size(rows) == 0)
-		code = err_set(err, ERR_CONFLICT, "run %lld has no secret that a person gives", (long long)run);
+		code = err_set(err, ERR_CONFLICT, "run %lld has no secret that a person gives",
+			(long long)run);
 	if (code == ERR_NONE && !json_flag(answer, "needed", true))
 		code = err_set(err, ERR_CONFLICT, "run %lld has its secrets", (long long)run);
 	if (code == ERR_NONE)
-		code = secrets_collect(rows, isatty(0) ? SECRETS_FROM_TERMINAL : SECRETS_FROM_STDIN, &fd, err);
+		code = secrets_collect(
+			rows, isatty(0) ? SECRETS_FROM_TERMINAL : SECRETS_FROM_STDIN, &fd, err);
 	if (code == ERR_NONE && fd < 0)
-		code = err_set(err, ERR_NOT_FOUND, "none of the secrets of run %lld is in this environment",
+		code = err_set(err, ERR_NOT_FOUND,
+			"none of the secrets of run %lld is in this environment",
 			(long long)run);
 	if (code == ERR_NONE) {
 		body = json_object();
@@ -297,7 +313,8 @@ static enum err_code ask_worker(const struct desk *desk, json_t **answer, struct
 		.max_output_bytes = 4 << 20 };
 	enum err_code code = child_run(&child, err);
 	if (code == ERR_NONE)
-		code = json_parse(child.out.data != NULL ? child.out.data : "", child.out.len, answer, err);
+		code = json_parse(child.out.data != NULL ? child.out.data : "", child.out.len,
+			answer, err);
 	child_release(&child);
 	json_decref(request);
 	free(input);
@@ -328,7 +345,7 @@ static int check(const struct args *args, struct err *err)
 		return bad ? 1 : 0;
 	}
 	json_array_foreach(json_object_get(answer, "secrets"), i, row) {
-		printf("%-6s ", json_flag(row, "ok", false)	? "ok"
+		printf("%-6s ", json_flag(row, "ok", false)	 ? "ok"
 				: json_flag(row, "asked", false) ? "asked"
 								 : "NOT OK");
 		print_safe(stdout, json_str(row, "name", ""));
@@ -359,15 +376,19 @@ static int secret(const struct args *args, struct err *err)
 	return -1;
 }
 
-static const struct option_row options[] = { { "json", NULL, false, "check: as JSON" }, OPTION_END };
+static const struct option_row options[] = { { "json", NULL, false, "check: as JSON" },
+	OPTION_END };
 
 const struct command command_secret = {
 	.name = "secret",
 	.words = "check | give RUN|last",
 	.summary = "which secrets can be read; give a run those that a person has",
-	.details = "check reads every secret of the workspace's targets here and says which it could, never what they are.\n"
-		   "give asks for what is typed (without a terminal: one line of standard input each, by name) and takes\n"
-		   "variables from its own environment; a run asks for them again after a restart of the server.",
+	.details = "check reads every secret of the workspace's targets here and says which it "
+		   "could, never what they are.\n"
+		   "give asks for what is typed (without a terminal: one line of standard "
+		   "input each, by name) and takes\n"
+		   "variables from its own environment; a run asks for them again after a "
+		   "restart of the server.",
 	.examples = "  drillbook secret check\n  drillbook secret give last\n",
 	.options = options,
 	.least = 1,

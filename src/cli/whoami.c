@@ -38,7 +38,8 @@ static int whoami(const struct args *args, struct err *err)
 	printf(" (uid %lld) on %s%s\n", (long long)json_int(answer, "uid", -1),
 		json_flag(answer, "team", false) ? "the team server at " : "a personal server",
 		args->server != NULL ? args->server : "");
-	print_list("roles:  ", json_object_get(answer, "roles"), "none: everything but this is refused");
+	print_list("roles:  ", json_object_get(answer, "roles"),
+		"none: everything but this is refused");
 	print_list("groups: ", json_object_get(answer, "groups"), "none");
 	if (json_flag(answer, "read_only", false))
 		puts("this terminal was started by a step: it may look but not act");

@@ -1,8 +1,10 @@
-/* evidence.c: what a terminal that cannot read the journal's file needs for a report beside a run's events: the head of its chain
- * and the seal the ledger has of it. */
+/* evidence.c: what a terminal that cannot read the journal's file needs for a report beside a
+ * run's events: the head of its chain and the seal the ledger has of it. */
 #include "internal.h"
 
-enum { LEDGER_BACK = 20000 }; /* events of the ledger looked through, newest: two or three for each run */
+enum {
+	LEDGER_BACK = 20000
+}; /* events of the ledger looked through, newest: two or three for each run */
 
 struct search {
 	int64_t run;
@@ -14,7 +16,8 @@ static enum err_code note_seal(void *arg, const struct event *event, struct err 
 	struct search *search = arg;
 
 	(void)err;
-	if (event->kind != EVENT_RUN_SEALED || json_int(event->payload, "run", -1) != search->run)
+	if (event->kind != EVENT_RUN_SEALED ||
+		json_int(event->payload, "run", -1) != search->run)
 		return ERR_NONE;
 	json_decref(search->seal);
 	search->seal = json_object();

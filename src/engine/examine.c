@@ -1,10 +1,12 @@
 /* examine.c: what a terminal wants to start, looked at by the server itself.
  *
- *   start ──▶ may this be? ──▶ child: `drillbook server examine` ──▶ its plan, its facts ──▶ policy ──▶ the run
+ *   start ──▶ may this be? ──▶ child: `drillbook server examine` ──▶ its plan, its facts ──▶
+ * policy ──▶ the run
  *
- * On a team server, and wherever there is a policy, the plan a terminal sends is a wish: which runbook of which
- * workspace, in which mode.  The plan that runs is made here from the same files, by a child, since the loop waits for no
- * disk; when the terminal was looking at other bytes, nothing starts. */
+ * On a team server, and wherever there is a policy, the plan a terminal sends is a wish: which
+ * runbook of which workspace, in which mode.  The plan that runs is made here from the same
+ * files, by a child, since the loop waits for no disk; when the terminal was looking at other
+ * bytes, nothing starts. */
 #include "policy.h"
 
 #include "drillbook/book.h"
@@ -37,7 +39,8 @@ bool examine_needed(struct server *server)
 	return team_server(server) || policy_there(server);
 }
 
-/* ------------------------------------------------------------------ before: what needs no look at the files */
+/* ------------------------------------------------------------------ before: what needs no look
+ * at the files */
 
 static enum err_code may_be(struct conn *conn, const json_t *body, struct err *err)
 {
@@ -48,8 +51,9 @@ static enum err_code may_be(struct conn *conn, const json_t *body, struct err *e
 
 	TRY(policy_readable(server, err));
 	if (team_server(server) && !team_trusts(server, root))
-		return err_set(err, ERR_UNTRUSTED, "\"%s\" is none of the workspaces of this server (\"%s\")",
-			root, server->team.path);
+		return err_set(err, ERR_UNTRUSTED,
+			"\"%s\" is none of the workspaces of this server (\"%s\")", root,
+			server->team.path);
 	if (json_array_size(override) > 0 && json_str(body, "reason", "")[0] == '\0')
 		return err_set(err, ERR_USAGE, "an override needs a reason: --reason TEXT");
 	const struct policy_question q = { .policy = server->policy.json,
@@ -60,12 +64,14 @@ static enum err_code may_be(struct conn *conn, const json_t *body, struct err *e
 	return policy_names(&q, err);
 }
 
-/* ------------------------------------------------------------------ after: what was found against the policy */
+/* ------------------------------------------------------------------ after: what was found
+ * against the policy */
 
 /* By path and bytes; false also when one has a file more. */
 static bool same_files(const json_t *wished, const json_t *found, const char **differs)
 {
-	const json_t *a = json_object_get(wished, "files"), *b = json_object_get(found, "files"), *row, *other;
+	const json_t *a = json_object_get(wished, "files"),
+		     *b = json_object_get(found, "files"), *row, *other;
 	size_t i, k;
 
 	json_array_foreach(b, i, row) {
@@ -82,20 +88,24 @@ static bool same_files(const json_t *wished, const json_t *found, const char **d
 	return json_array_size(a) == json_array_size(b);
 }
 
-enum err_code examined(struct conn *conn, const json_t *body, const json_t *result, json_t **plan,
-	json_t *used, struct err *err)
+enum err_code examined(struct conn *conn, const json_t *body, const json_t *result,
+	json_t **plan, json_t *used, struct err *err)
 {
 	struct server *server = conn->server;
-	const json_t *wished = json_object_get(body, "plan"), *error = json_object_get(result, "error");
+	const json_t *wished = json_object_get(body, "plan"),
+		     *error = json_object_get(result, "error");
 	const char *differs = "";
-	json_t *found = json_object_get(result, "plan"), *facts = json_object_get(result, "facts");
+	json_t *found = json_object_get(result, "plan"),
+	       *facts = json_object_get(result, "facts");
 
 	if (!json_flag(result, "ok", false) || found == NULL)
 		return err_set(err, err_from_name(json_str(error, "code", "FAILED")),
-			"as the server's user sees it: %s", json_str(error, "text", "it could not be looked at"));
+			"as the server's user sees it: %s",
+			json_str(error, "text", "it could not be looked at"));
 	if (!same_files(wished, found, &differs))
 		return err_set(err, ERR_CONFLICT,
-			"the server reads another \"%s\" than you: plan again, or see why its user reads other files",
+			"the server reads another \"%s\" than you: plan again, or see why its "
+			"user reads other files",
 			differs);
 	TRY(may_be(conn, body, err)); /* it may have changed meanwhile */
 	const struct policy_question q = { .policy = server->policy.json,
@@ -118,19 +128,22 @@ enum err_code examined(struct conn *conn, const json_t *body, const json_t *resu
 
 static json_t *question(struct conn *conn, const json_t *body)
 {
-	const json_t *plan = json_object_get(body, "plan"), *book = json_object_get(plan, "runbook");
+	const json_t *plan = json_object_get(body, "plan"),
+		     *book = json_object_get(plan, "runbook");
 	const char *commit = json_str(book, "commit", NULL);
 	char *name = xasprintf("%s%s%s", json_str(book, "name", ""), commit != NULL ? "@" : "",
 		commit != NULL ? commit : "");
 	char *signers = policy_signers(conn->server);
 	json_t *out = json_object();
 
-	json_object_set(out, "root", json_object_get(json_object_get(plan, "workspace"), "root"));
+	json_object_set(
+		out, "root", json_object_get(json_object_get(plan, "workspace"), "root"));
 	json_put_str(out, "runbook", name);
 	json_object_set(out, "mode", json_object_get(plan, "mode"));
 	if (json_is_object(json_object_get(body, "params")))
 		json_object_set(out, "params", json_object_get(body, "params"));
-	json_put(out, "conditions", policy_conditions(conn->server, json_str(plan, "mode", "")));
+	json_put(
+		out, "conditions", policy_conditions(conn->server, json_str(plan, "mode", "")));
 	json_put_str(out, "signers", signers);
 	free(signers);
 	free(name);
@@ -162,11 +175,14 @@ static void end_examination(struct examination *look, const struct err *why)
 	close(look->fd);
 	if (why != NULL)
 		err = *why;
-	else if (json_parse(look->out.data != NULL ? look->out.data : "", look->out.len, &result, &err) != ERR_NONE)
-		err_set(&err, ERR_SYSTEM, "the server could not look at the workspace (see its log)");
-	if (conn != NULL && !server->stopping) /* who asked may have left: then nothing starts */
-		start_examined(
-			conn, look->body, look->given_fd, result, err.code != ERR_NONE ? &err : NULL);
+	else if (json_parse(look->out.data != NULL ? look->out.data : "", look->out.len,
+			 &result, &err) != ERR_NONE)
+		err_set(&err, ERR_SYSTEM,
+			"the server could not look at the workspace (see its log)");
+	if (conn != NULL &&
+		!server->stopping) /* who asked may have left: then nothing starts */
+		start_examined(conn, look->body, look->given_fd, result,
+			err.code != ERR_NONE ? &err : NULL);
 	else if (look->given_fd >= 0)
 		close(look->given_fd);
 	syscall(SYS_pidfd_send_signal, look->pidfd, SIGKILL, NULL, 0);
@@ -182,7 +198,8 @@ static void overdue(struct server *server, int64_t id, int64_t b)
 	struct err err = { 0 };
 
 	(void)b;
-	err_set(&err, ERR_TIMEOUT, "the server could not look at the workspace within %d s: nothing was started",
+	err_set(&err, ERR_TIMEOUT,
+		"the server could not look at the workspace within %d s: nothing was started",
 		EXAMINE_MS / 1000);
 	for (struct examination *look = server->examinations; look != NULL; look = look->next)
 		if (look->id == id) {
@@ -212,13 +229,15 @@ static int question_fd(const json_t *question)
 	char *line = json_line(question);
 	struct err err = { 0 };
 
-	if (fd >= 0 && (write_all(fd, line, strlen(line), &err) != ERR_NONE || lseek(fd, 0, SEEK_SET) != 0))
+	if (fd >= 0 && (write_all(fd, line, strlen(line), &err) != ERR_NONE ||
+			       lseek(fd, 0, SEEK_SET) != 0))
 		log_line(LOG_ERROR, "examine: %s", err.text);
 	free(line);
 	return fd;
 }
 
-/* Only what is safe between fork and exec of a process with threads.  stderr stays: the server's log. */
+/* Only what is safe between fork and exec of a process with threads.  stderr stays: the
+ * server's log. */
 static _Noreturn void become_examiner(const char *program, int in, int out)
 {
 	sigset_t none;
@@ -248,7 +267,8 @@ static enum err_code spawn(struct examination *look, const json_t *asked, struct
 	close(in);
 	close(pipes[1]);
 	look->fd = pipes[0];
-	/* the loop reaps children, and we are the loop: until we return the number is this child's */
+	/* the loop reaps children, and we are the loop: until we return the number is this
+	 * child's */
 	look->pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 	if (look->pidfd < 0) {
 		close(pipes[0]);
@@ -264,12 +284,16 @@ static enum err_code begin(struct conn *conn, const json_t *body, int given_fd, 
 	size_t running = 0;
 
 	TRY(may_be(conn, body, err));
-	for (const struct examination *look = server->examinations; look != NULL; look = look->next)
+	for (const struct examination *look = server->examinations; look != NULL;
+		look = look->next)
 		running++;
 	if (running >= AT_ONCE)
-		return err_set(err, ERR_HELD, "%zu starts are being looked at: try again in a moment", running);
+		return err_set(err, ERR_HELD,
+			"%zu starts are being looked at: try again in a moment", running);
 	struct examination *look = xmalloc(sizeof(*look));
-	*look = (struct examination){ .server = server, .conn = conn->id, .id = ++server->last_id,
+	*look = (struct examination){ .server = server,
+		.conn = conn->id,
+		.id = ++server->last_id,
 		.given_fd = given_fd };
 	json_t *asked = question(conn, body);
 	const enum err_code code = spawn(look, asked, err);
@@ -289,7 +313,8 @@ static enum err_code begin(struct conn *conn, const json_t *body, int given_fd, 
 	return ERR_NONE;
 }
 
-enum err_code examine_begin(struct conn *conn, const json_t *body, int given_fd, struct err *err)
+enum err_code examine_begin(
+	struct conn *conn, const json_t *body, int given_fd, struct err *err)
 {
 	const enum err_code code = begin(conn, body, given_fd, err);
 

@@ -1,7 +1,8 @@
 /* locks.c: what may not be acted on twice at once.
  *
- * One drill or live run per service, and per target that it may change.  Every other mode changes nothing and holds nothing.
- * A lock reaches as far as the data directory of the server. */
+ * One drill or live run per service, and per target that it may change.  Every other mode
+ * changes nothing and holds nothing. A lock reaches as far as the data directory of the server.
+ */
 #include "internal.h"
 
 #include <string.h>
@@ -11,13 +12,17 @@ static bool acts(const char *mode)
 	return str_eq(mode, "drill") || str_eq(mode, "live");
 }
 
-static enum err_code held(const struct live *live, const char *what, const char *name, struct err *err)
+static enum err_code held(
+	const struct live *live, const char *what, const char *name, struct err *err)
 {
-	return err_set(err, ERR_HELD, "run %lld (%s, %s) acts on %s \"%s\" already: drillbook attach %lld",
-		(long long)live->id, live->run->runbook, live->run->mode, what, name, (long long)live->id);
+	return err_set(err, ERR_HELD,
+		"run %lld (%s, %s) acts on %s \"%s\" already: drillbook attach %lld",
+		(long long)live->id, live->run->runbook, live->run->mode, what, name,
+		(long long)live->id);
 }
 
-/* The targets a plan may change: its own list, or, where it has none, every target of a step above level 0.  Owned. */
+/* The targets a plan may change: its own list, or, where it has none, every target of a step
+ * above level 0.  Owned. */
 static json_t *changed(const json_t *plan)
 {
 	json_t *list = json_object_get(plan, "changes"), *out, *targets, *target;
@@ -43,8 +48,10 @@ static const json_t *target_of(const json_t *plan, const char *name)
 	return json_object_get(json_object_get(plan, "targets"), name);
 }
 
-/* By name within a workspace; in two workspaces the same system may have two names, and two systems one. */
-static bool same_target(const json_t *plan, const char *name, const json_t *other, const char *other_name)
+/* By name within a workspace; in two workspaces the same system may have two names, and two
+ * systems one. */
+static bool same_target(
+	const json_t *plan, const char *name, const json_t *other, const char *other_name)
 {
 	const json_t *a = target_of(plan, name), *b = target_of(other, other_name);
 	const json_t *settings = json_object_get(a, "settings");
@@ -67,14 +74,15 @@ static enum err_code check_targets(
 
 	json_array_foreach(mine, i, a)
 		json_array_foreach(theirs, k, b)
-			if (code == ERR_NONE &&
-				same_target(plan, json_string_value(a), live->plan, json_string_value(b)))
+			if (code == ERR_NONE && same_target(plan, json_string_value(a),
+							live->plan, json_string_value(b)))
 				code = held(live, "target", json_string_value(b), err);
 	json_decref(theirs);
 	return code;
 }
 
-static enum err_code check_services(const struct live *live, const json_t *plan, struct err *err)
+static enum err_code check_services(
+	const struct live *live, const json_t *plan, struct err *err)
 {
 	const json_t *service;
 	size_t i;
@@ -93,7 +101,8 @@ enum err_code locks_check(struct server *server, const json_t *plan, struct err 
 	if (!acts(json_str(plan, "mode", "")))
 		return ERR_NONE;
 	json_t *mine = changed(plan);
-	for (const struct live *live = server->lives; live != NULL && code == ERR_NONE; live = live->next) {
+	for (const struct live *live = server->lives; live != NULL && code == ERR_NONE;
+		live = live->next) {
 		if (live->ending || !acts(live->run->mode))
 			continue;
 		code = check_services(live, plan, err);

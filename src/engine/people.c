@@ -1,7 +1,8 @@
-/* people.c: who is at the other end of a connection, and what that person may do (docs/team.md).
+/* people.c: who is at the other end of a connection, and what that person may do
+ * (docs/team.md).
  *
- * A person is a uid, as the kernel gives it at accept; name and groups are looked up by it.  On a
- * personal server it is always the same person, who may do everything; on a team server roles
+ * A person is a uid, as the kernel gives it at accept; name and groups are looked up by it.  On
+ * a personal server it is always the same person, who may do everything; on a team server roles
  * come from server.yaml and whoever is in none may do nothing. */
 #include "internal.h"
 
@@ -17,8 +18,10 @@ enum { LOOK_AGAIN_MS = 10000, GROUPS_MAX = 1024, ENTRY_MAX = 16384, PEOPLE_MAX =
 static const struct {
 	const char *name;
 	enum role role;
-} roles[] = { /* the one that may most comes first */
-	{ "administrator", ROLE_ADMIN }, /* never in server.yaml: root and the server's own user */
+} roles[] = {
+	/* the one that may most comes first */
+	{ "administrator",
+		ROLE_ADMIN }, /* never in server.yaml: root and the server's own user */
 	{ "operator", ROLE_OPERATOR },
 	{ "approver", ROLE_APPROVER },
 	{ "observer", ROLE_OBSERVER },
@@ -48,8 +51,9 @@ static void look_up(struct person *person)
 	person->groups = json_array();
 	person->looked = mono_now();
 	snprintf(person->name, sizeof(person->name), "%lld", (long long)person->uid);
-	person->known = getpwuid_r((uid_t)person->uid, &user, entry, sizeof(entry), &found) == 0 &&
-			found != NULL;
+	person->known =
+		getpwuid_r((uid_t)person->uid, &user, entry, sizeof(entry), &found) == 0 &&
+		found != NULL;
 	if (!person->known)
 		return;
 	snprintf(person->name, sizeof(person->name), "%s", user.pw_name);
@@ -162,11 +166,13 @@ enum err_code conn_must(struct conn *conn, unsigned any_of, struct err *err)
 		return err_set(err, ERR_FORBIDDEN,
 			"%s (uid %lld) has no role on this server: ask whoever keeps \"%s\"",
 			conn->actor.name, (long long)conn->actor.uid, conn->server->team.path);
-	return err_set(err, ERR_FORBIDDEN, "this takes the role of %s, which %s (uid %lld) does not have",
-		needed, conn->actor.name, (long long)conn->actor.uid);
+	return err_set(err, ERR_FORBIDDEN,
+		"this takes the role of %s, which %s (uid %lld) does not have", needed,
+		conn->actor.name, (long long)conn->actor.uid);
 }
 
-/* ------------------------------------------------------------------ workspaces of a team server */
+/* ------------------------------------------------------------------ workspaces of a team
+ * server */
 
 bool team_trusts(struct server *server, const char *root)
 {

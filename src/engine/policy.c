@@ -1,8 +1,10 @@
-/* policy.c: what the server's own configuration allows (policy.yaml, docs/team.md), and what was done in spite of it.
+/* policy.c: what the server's own configuration allows (policy.yaml, docs/team.md), and what
+ * was done in spite of it.
  *
- * A rule allows an environment in a mode to a person from a workspace; what no rule allows is refused.  A workspace
- * cannot widen that: its own `modes:` are checked besides (plan_mode_allows). Rules with `override: true`
- * count only when they were named with a reason, and then the run says so. */
+ * A rule allows an environment in a mode to a person from a workspace; what no rule allows is
+ * refused.  A workspace cannot widen that: its own `modes:` are checked besides
+ * (plan_mode_allows). Rules with `override: true` count only when they were named with a
+ * reason, and then the run says so. */
 #include "policy.h"
 
 #include <stdlib.h>
@@ -32,7 +34,8 @@ static bool lists(const json_t *list, const char *word)
 	return false;
 }
 
-/* ------------------------------------------------------------------ is there one, can it be read */
+/* ------------------------------------------------------------------ is there one, can it be
+ * read */
 
 bool policy_there(struct server *server)
 {
@@ -45,8 +48,8 @@ enum err_code policy_readable(struct server *server, struct err *err)
 	settings_refresh(&server->policy);
 	if (server->policy.broken == NULL)
 		return ERR_NONE;
-	return err_set(err, ERR_FORBIDDEN, "nothing starts, because the policy cannot be read: %s",
-		server->policy.broken);
+	return err_set(err, ERR_FORBIDDEN,
+		"nothing starts, because the policy cannot be read: %s", server->policy.broken);
 }
 
 json_t *policy_conditions(struct server *server, const char *mode)
@@ -86,15 +89,19 @@ static bool rule_fits(const json_t *rule, const char *environment, const char *m
 	const struct person *person, const char *root)
 {
 	const json_t *environments = json_object_get(rule, "environments"),
-		     *modes = json_object_get(rule, "modes"), *who = json_object_get(rule, "who"),
+		     *modes = json_object_get(rule, "modes"),
+		     *who = json_object_get(rule, "who"),
 		     *workspaces = json_object_get(rule, "workspaces");
 
-	return (environments == NULL || environment == NULL || lists(environments, environment)) &&
-	       (modes == NULL || lists(modes, mode)) && (who == NULL || person_in(person, who)) &&
+	return (environments == NULL || environment == NULL ||
+		       lists(environments, environment)) &&
+	       (modes == NULL || lists(modes, mode)) &&
+	       (who == NULL || person_in(person, who)) &&
 	       (workspaces == NULL || same_place(workspaces, root));
 }
 
-/* The rule that allows it: one without override first.  NULL = none.  named: rules that were named with a reason. */
+/* The rule that allows it: one without override first.  NULL = none.  named: rules that were
+ * named with a reason. */
 static const json_t *allowing(const json_t *policy, const char *environment, const char *mode,
 	const struct person *person, const char *root, const json_t *named)
 {
@@ -126,16 +133,18 @@ static const char *could_name(const json_t *policy, const char *environment, con
 	size_t i;
 
 	json_array_foreach(json_object_get(policy, "allow"), i, rule)
-		if (json_flag(rule, "override", false) && json_str(rule, "name", NULL) != NULL &&
+		if (json_flag(rule, "override", false) &&
+			json_str(rule, "name", NULL) != NULL &&
 			rule_fits(rule, environment, mode, person, root))
 			return json_str(rule, "name", NULL);
 	return NULL;
 }
 
-static enum err_code check_one(const struct policy_question *q, const char *environment,
-	json_t *used, struct err *err)
+static enum err_code check_one(
+	const struct policy_question *q, const char *environment, json_t *used, struct err *err)
 {
-	const json_t *rule = allowing(q->policy, environment, q->mode, q->person, q->root, q->named);
+	const json_t *rule =
+		allowing(q->policy, environment, q->mode, q->person, q->root, q->named);
 
 	if (rule != NULL) {
 		if (json_flag(rule, "override", false))
@@ -143,11 +152,12 @@ static enum err_code check_one(const struct policy_question *q, const char *envi
 		return ERR_NONE;
 	}
 	const char *name = could_name(q->policy, environment, q->mode, q->person, q->root);
-	return err_set(err, ERR_FORBIDDEN, "the policy does not allow %s to touch %s%s%s in mode %s from \"%s\"%s%s%s",
+	return err_set(err, ERR_FORBIDDEN,
+		"the policy does not allow %s to touch %s%s%s in mode %s from \"%s\"%s%s%s",
 		q->person->name, environment != NULL ? "environment \"" : "anything",
-		environment != NULL ? environment : "", environment != NULL ? "\"" : "", q->mode, q->root,
-		name != NULL ? "; with a reason it does: --override " : "", name != NULL ? name : "",
-		name != NULL ? " --reason …" : "");
+		environment != NULL ? environment : "", environment != NULL ? "\"" : "",
+		q->mode, q->root, name != NULL ? "; with a reason it does: --override " : "",
+		name != NULL ? name : "", name != NULL ? " --reason …" : "");
 }
 
 enum err_code policy_allows(
@@ -180,7 +190,8 @@ static bool commits_as(const json_t *mails, const char *mail)
 }
 
 /* The reasons why a condition does not hold, or "" when it does. */
-static void not_clean(const struct policy_question *q, const json_t *facts, char *why, size_t size)
+static void not_clean(
+	const struct policy_question *q, const json_t *facts, char *why, size_t size)
 {
 	(void)q;
 	if (!json_flag(facts, "clean", false))
@@ -188,36 +199,45 @@ static void not_clean(const struct policy_question *q, const json_t *facts, char
 }
 
 /* What differs from the commit is not what was signed. */
-static void not_signed(const struct policy_question *q, const json_t *facts, char *why, size_t size)
+static void not_signed(
+	const struct policy_question *q, const json_t *facts, char *why, size_t size)
 {
 	if (json_str(facts, "signer", NULL) == NULL)
-		snprintf(why, size, "%s", json_str(facts, "unsigned", "nobody looked for a signature"));
+		snprintf(why, size, "%s",
+			json_str(facts, "unsigned", "nobody looked for a signature"));
 	else
 		not_clean(q, facts, why, size);
 }
 
-static void not_reviewed(const struct policy_question *q, const json_t *facts, char *why, size_t size)
+static void not_reviewed(
+	const struct policy_question *q, const json_t *facts, char *why, size_t size)
 {
 	const json_t *mails = json_object_get(
-		json_object_get(json_object_get(q->policy, "people"), q->person->name), "commits_as");
+		json_object_get(json_object_get(q->policy, "people"), q->person->name),
+		"commits_as");
 	const json_t *change;
 	size_t i;
 
 	if (!json_is_array(json_object_get(facts, "changes"))) {
-		snprintf(why, size, "%s", json_str(facts, "unreviewed", "nobody looked who changed it"));
+		snprintf(why, size, "%s",
+			json_str(facts, "unreviewed", "nobody looked who changed it"));
 		return;
 	}
 	if (mails == NULL) {
-		snprintf(why, size, "the policy does not say as whom %s commits (people:)", q->person->name);
+		snprintf(why, size, "the policy does not say as whom %s commits (people:)",
+			q->person->name);
 		return;
 	}
 	json_array_foreach(json_object_get(facts, "changes"), i, change) {
-		const char *mail = json_str(change, "mail", NULL), *path = json_str(change, "path", "");
+		const char *mail = json_str(change, "mail", NULL),
+			   *path = json_str(change, "path", "");
 		if (mail == NULL)
 			snprintf(why, size, "Git does not know \"%s\"", path);
 		else if (commits_as(mails, mail))
-			snprintf(why, size, "\"%s\" was last changed by %s, who is who starts it (commit %.12s)", path,
-				mail, json_str(change, "commit", ""));
+			snprintf(why, size,
+				"\"%s\" was last changed by %s, who is who starts it (commit "
+				"%.12s)",
+				path, mail, json_str(change, "commit", ""));
 		else
 			continue;
 		return;
@@ -227,7 +247,8 @@ static void not_reviewed(const struct policy_question *q, const json_t *facts, c
 
 static const struct {
 	const char *name;
-	void (*check)(const struct policy_question *q, const json_t *facts, char *why, size_t size);
+	void (*check)(
+		const struct policy_question *q, const json_t *facts, char *why, size_t size);
 } conditions[] = {
 	{ "clean", not_clean },
 	{ "signed", not_signed },
@@ -247,36 +268,44 @@ enum err_code policy_holds(
 		if (why[0] == '\0')
 			continue;
 		snprintf(name, sizeof(name), "%s.%s", q->mode, conditions[i].name);
-		const bool may = lists(json_object_get(section, "override"), conditions[i].name);
+		const bool may =
+			lists(json_object_get(section, "override"), conditions[i].name);
 		if (may && lists(q->named, name)) {
 			use(used, name);
 			continue;
 		}
-		return err_set(err, ERR_FORBIDDEN, "the policy wants a %s run to be %s: %s%s%s%s", q->mode,
-			conditions[i].name, why, may ? "; a reason may stand in for that: --override " : "",
+		return err_set(err, ERR_FORBIDDEN,
+			"the policy wants a %s run to be %s: %s%s%s%s", q->mode,
+			conditions[i].name, why,
+			may ? "; a reason may stand in for that: --override " : "",
 			may ? name : "", may ? " --reason …" : "");
 	}
 	return ERR_NONE;
 }
 
-/* What was named must exist and be open to reasons, or somebody believes in something that has no effect. */
+/* What was named must exist and be open to reasons, or somebody believes in something that has
+ * no effect. */
 enum err_code policy_names(const struct policy_question *q, struct err *err)
 {
 	const json_t *row, *rule;
 	size_t i, k;
 
 	json_array_foreach(q->named, i, row) {
-		const char *name = json_string_value(row), *dot = name != NULL ? strchr(name, '.') : NULL;
+		const char *name = json_string_value(row),
+			   *dot = name != NULL ? strchr(name, '.') : NULL;
 		bool found = false;
 		json_array_foreach(json_object_get(q->policy, "allow"), k, rule)
 			found = found || (str_eq(json_str(rule, "name", NULL), name) &&
 						 json_flag(rule, "override", false));
 		if (!found && dot != NULL && strlen(q->mode) == (size_t)(dot - name) &&
 			strncmp(q->mode, name, (size_t)(dot - name)) == 0)
-			found = lists(json_object_get(json_object_get(q->policy, q->mode), "override"), dot + 1);
+			found = lists(json_object_get(
+					      json_object_get(q->policy, q->mode), "override"),
+				dot + 1);
 		if (!found)
 			return err_set(err, ERR_FORBIDDEN,
-				"the policy has no rule \"%.80s\" that a reason may override in mode %s",
+				"the policy has no rule \"%.80s\" that a reason may override "
+				"in mode %s",
 				name != NULL ? name : "", q->mode);
 	}
 	return ERR_NONE;
@@ -290,7 +319,8 @@ static json_t *overridden(const struct run *run)
 	json_t *names = json_array();
 
 	for (size_t i = 0; i < run->deviation_count; i++)
-		if (str_eq(run->deviations[i].what, "override") && run->deviations[i].step == NULL)
+		if (str_eq(run->deviations[i].what, "override") &&
+			run->deviations[i].step == NULL)
 			json_array_append_new(names, json_string(run->deviations[i].rule));
 	return names;
 }
@@ -327,10 +357,12 @@ enum err_code policy_intent(struct live *live, const char *target, struct err *e
 
 	if (!policy_there(live->server))
 		return ERR_NONE;
-	if (live->server->policy.json == NULL) /* never read by this server; an older version of it would hold */
+	if (live->server->policy.json ==
+		NULL) /* never read by this server; an older version of it would hold */
 		return policy_readable(live->server, err);
 	one = json_object();
-	json_object_set(one, target, json_object_get(json_object_get(live->plan, "targets"), target));
+	json_object_set(
+		one, target, json_object_get(json_object_get(live->plan, "targets"), target));
 	code = allows_person(live, live->run->started_by.uid, one, err);
 	if (code == ERR_NONE && lead != NULL && lead->actor.uid != live->run->started_by.uid)
 		code = allows_person(live, lead->actor.uid, one, err);

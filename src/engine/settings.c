@@ -1,7 +1,8 @@
 /* settings.c: the server's own configuration files, read again when they have changed.
  *
- * The last version that could be read holds for what goes on (a typing mistake must not end a recovery); `broken` says
- * why the newest one could not be, and whoever decides about something new asks for that first. */
+ * The last version that could be read holds for what goes on (a typing mistake must not end a
+ * recovery); `broken` says why the newest one could not be, and whoever decides about something
+ * new asks for that first. */
 #include "internal.h"
 
 #include "drillbook/book.h"
@@ -20,8 +21,10 @@ static bool same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
 	       a->st_mode == b->st_mode && a->st_uid == b->st_uid &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 static void set_broken(struct settings *settings, const char *why)

@@ -1,4 +1,5 @@
-/* mode_secrets.c: `worker --secrets`: which secrets can be read, without a word about what they are.
+/* mode_secrets.c: `worker --secrets`: which secrets can be read, without a word about what they
+ * are.
  *
  * stdin:  {"workspace", "targets": {"db": {"secrets": {"password": {"file": …}}}}}
  * stdout: {"secrets": [{"name", "source", "ok", "error"}]}   error: a sentence, masked */
@@ -20,9 +21,10 @@ static char *source_text(const json_t *source)
 	if (json_is_string(json_object_get(source, "env")))
 		return xasprintf("variable %s", json_str(source, "env", ""));
 	if (json_is_array(command))
-		return xasprintf("program %s", json_string_value(json_array_get(command, 0)) != NULL
-						       ? json_string_value(json_array_get(command, 0))
-						       : "?");
+		return xasprintf(
+			"program %s", json_string_value(json_array_get(command, 0)) != NULL
+					      ? json_string_value(json_array_get(command, 0))
+					      : "?");
 	return xstrdup("typed");
 }
 
@@ -32,7 +34,8 @@ static void check(const char *target, const char *setting, const json_t *source,
 {
 	struct secrets secrets;
 	struct err err = { 0 };
-	json_t *row = json_object(), *only = json_object(), *inner = json_object(), *targets = json_object();
+	json_t *row = json_object(), *only = json_object(), *inner = json_object(),
+	       *targets = json_object();
 	char *name = xasprintf("%s/%s", target, setting), *text = source_text(source);
 
 	json_object_set(only, setting, (json_t *)(uintptr_t)source);
@@ -47,7 +50,8 @@ static void check(const char *target, const char *setting, const json_t *source,
 	json_put_flag(row, "asked", code == ERR_ATTENTION);
 	if (code != ERR_NONE && code != ERR_ATTENTION) {
 		size_t len = strlen(err.text);
-		char *masked = mask_string(&secrets.mask, err.text, len, &len); /* NULL: as it is */
+		char *masked =
+			mask_string(&secrets.mask, err.text, len, &len); /* NULL: as it is */
 		json_put(row, "error", json_text(masked != NULL ? masked : err.text, len));
 		free(masked);
 	}
@@ -86,7 +90,8 @@ int secrets_main(void)
 	}
 	json_object_foreach(json_object_get(request, "targets"), target, object)
 		json_object_foreach(json_object_get(object, "secrets"), setting, source)
-			check(target, setting, source, json_str(request, "workspace", ""), rows);
+			check(target, setting, source, json_str(request, "workspace", ""),
+				rows);
 	json_put(answer, "secrets", rows);
 	char *line = json_line(answer);
 	printf("%s\n", line);
