@@ -1,8 +1,7 @@
-/* config.c: the server's own configuration: server.yaml (who may do what) and policy.yaml (what
- * may be done where).
+/* config.c: the server's own configuration: server.yaml (who may do what) and policy.yaml (what may be done where).
  *
- * They are documents like those of a workspace, with the same limits, and lie outside of every
- * workspace.  A file that somebody else could write says nothing. */
+ * They are documents like those of a workspace, with the same limits, and lie outside of every workspace.  A file
+ * that somebody else could write says nothing. */
 #include "schema.h"
 
 #include <errno.h>
@@ -12,151 +11,84 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define END                                                                                    \
-	{                                                                                      \
-		.name = NULL                                                                   \
-	}
-#define CONFIG_LIMITS                                                                          \
-	{                                                                                      \
-		.max_bytes = 1U << 20, .max_nodes = 10000, .max_depth = 32                     \
-	}
+#define END { .name = NULL }
+#define CONFIG_LIMITS {.max_bytes = 1U << 20, .max_nodes = 10000, .max_depth = 32}
 
 enum { CONFIG_ARENA_BYTES = 8 << 20, RULES_MAX = 500 };
 
-/* ------------------------------------------------------------------ server.yaml, client.yaml
- */
+/* ------------------------------------------------------------------ server.yaml, client.yaml */
 
 static const struct key role_keys[] = {
-	{ .name = "operator",
-		.type = VALUE_TEXTS,
-		.fallback = "[]",
-		.help = "who may start runs, lead them and answer: login names, \"@group\", "
-			"numbers" },
-	{ .name = "approver",
-		.type = VALUE_TEXTS,
-		.fallback = "[]",
-		.help = "who may answer approvals" },
-	{ .name = "observer", .type = VALUE_TEXTS, .fallback = "[]", .help = "who may look" },
-	END
-};
-static const struct shape roles = { .name = "roles", .keys = role_keys };
+	{.name = "operator", .type = VALUE_TEXTS, .fallback = "[]",
+		.help = "who may start runs, lead them and answer: login names, \"@group\", numbers"},
+	{.name = "approver", .type = VALUE_TEXTS, .fallback = "[]", .help = "who may answer approvals"},
+	{.name = "observer", .type = VALUE_TEXTS, .fallback = "[]", .help = "who may look"},
+	END};
+static const struct shape roles = {.name = "roles", .keys = role_keys};
 
-static const struct key server_keys[] = { { .name = "socket",
-						  .type = VALUE_TEXT,
-						  .fallback = "/run/drillbook/socket",
-						  .help = "where terminals connect" },
-	{ .name = "group",
-		.type = VALUE_TEXT,
-		.fallback = "drillbook",
-		.help = "who may open the socket at all" },
-	{ .name = "data",
-		.type = VALUE_TEXT,
-		.fallback = "/var/lib/drillbook",
-		.help = "journal and outputs" },
-	{ .name = "roles",
-		.type = VALUE_SHAPE,
-		.required = true,
-		.shape = &roles,
-		.help = "who may do what; who is in none may do nothing" },
-	{ .name = "workspaces",
-		.type = VALUE_TEXTS,
-		.fallback = "[]",
-		.help = "directories whose runbooks may run here" },
-	END };
-static const struct shape server = { .name = "server.yaml", .keys = server_keys };
+static const struct key server_keys[] = {
+	{.name = "socket", .type = VALUE_TEXT, .fallback = "/run/drillbook/socket", .help = "where terminals connect"},
+	{.name = "group", .type = VALUE_TEXT, .fallback = "drillbook", .help = "who may open the socket at all"},
+	{.name = "data", .type = VALUE_TEXT, .fallback = "/var/lib/drillbook", .help = "journal and outputs"},
+	{.name = "roles", .type = VALUE_SHAPE, .required = true, .shape = &roles,
+		.help = "who may do what; who is in none may do nothing"},
+	{.name = "workspaces", .type = VALUE_TEXTS, .fallback = "[]",
+		.help = "directories whose runbooks may run here"},
+	END};
+static const struct shape server = {.name = "server.yaml", .keys = server_keys};
 
 static const struct key client_keys[] = {
-	{ .name = "server",
-		.type = VALUE_TEXT,
-		.required = true,
-		.help = "socket of the team server of this machine" },
-	END
-};
-static const struct shape client = { .name = "client.yaml", .keys = client_keys };
+	{.name = "server", .type = VALUE_TEXT, .required = true, .help = "socket of the team server of this machine"},
+	END};
+static const struct shape client = {.name = "client.yaml", .keys = client_keys};
 
 /* ------------------------------------------------------------------ policy.yaml */
 
-static const char *const conditions[] = { "clean", "signed", "reviewed", NULL };
+static const char *const conditions[] = {"clean", "signed", "reviewed", NULL};
 
 static const struct key allow_keys[] = {
-	{ .name = "name", .type = VALUE_NAME, .help = "of the rule, for --override" },
-	{ .name = "environments",
-		.type = VALUE_NAMES,
-		.fallback = "any",
-		.help = "of drillbook.yaml" },
-	{ .name = "modes",
-		.type = VALUE_CHOICES,
-		.choices = run_modes,
-		.fallback = "any",
-		.help = "how far it may go" },
-	{ .name = "who",
-		.type = VALUE_TEXTS,
-		.fallback = "any",
-		.help = "login names, \"@group\", numbers" },
-	{ .name = "workspaces", .type = VALUE_TEXTS, .fallback = "any", .help = "directories" },
-	{ .name = "override",
-		.type = VALUE_BOOL,
-		.fallback = "false",
-		.help = "only for who names it with --override and gives a reason" },
-	END
-};
-static const struct shape allow = { .name = "a rule", .keys = allow_keys };
+	{.name = "name", .type = VALUE_NAME, .help = "of the rule, for --override"},
+	{.name = "environments", .type = VALUE_NAMES, .fallback = "any", .help = "of drillbook.yaml"},
+	{.name = "modes", .type = VALUE_CHOICES, .choices = run_modes, .fallback = "any", .help = "how far it may go"},
+	{.name = "who", .type = VALUE_TEXTS, .fallback = "any", .help = "login names, \"@group\", numbers"},
+	{.name = "workspaces", .type = VALUE_TEXTS, .fallback = "any", .help = "directories"},
+	{.name = "override", .type = VALUE_BOOL, .fallback = "false",
+		.help = "only for who names it with --override and gives a reason"},
+	END};
+static const struct shape allow = {.name = "a rule", .keys = allow_keys};
 
 static const struct key mode_keys[] = {
-	{ .name = "require",
-		.type = VALUE_CHOICES,
-		.choices = conditions,
-		.fallback = "[]",
-		.help = "clean: as committed; signed: the commit, by somebody of signers; "
-			"reviewed: last changed by "
-			"somebody else than who starts it" },
-	{ .name = "override",
-		.type = VALUE_CHOICES,
-		.choices = conditions,
-		.fallback = "[]",
-		.help = "which of them a reason may stand in for" },
-	END
-};
-static const struct shape mode = { .name = "a mode", .keys = mode_keys };
+	{.name = "require", .type = VALUE_CHOICES, .choices = conditions, .fallback = "[]",
+		.help = "clean: as committed; signed: the commit, by somebody of signers; reviewed: last changed by "
+			"somebody else than who starts it"},
+	{.name = "override", .type = VALUE_CHOICES, .choices = conditions, .fallback = "[]",
+		.help = "which of them a reason may stand in for"},
+	END};
+static const struct shape mode = {.name = "a mode", .keys = mode_keys};
 
-static const struct key person_keys[] = { { .name = "commits_as",
-						  .type = VALUE_TEXTS,
-						  .required = true,
-						  .help = "mail addresses in Git" },
-	END };
-static const struct shape person = { .name = "a person", .keys = person_keys };
+static const struct key person_keys[] = {
+	{.name = "commits_as", .type = VALUE_TEXTS, .required = true, .help = "mail addresses in Git"},
+	END};
+static const struct shape person = {.name = "a person", .keys = person_keys};
 
 static const struct key policy_keys[] = {
-	{ .name = "allow",
-		.type = VALUE_LIST,
-		.shape = &allow,
-		.max = RULES_MAX,
-		.help = "what is allowed; what no rule allows is refused; without it, "
-			"everything is allowed" },
-	{ .name = "probe", .type = VALUE_SHAPE, .shape = &mode, .help = "what a probe needs" },
-	{ .name = "drill", .type = VALUE_SHAPE, .shape = &mode, .help = "what a drill needs" },
-	{ .name = "live",
-		.type = VALUE_SHAPE,
-		.shape = &mode,
-		.help = "what a live run needs" },
-	{ .name = "signers",
-		.type = VALUE_TEXT,
-		.help = "allowed signers (ssh-keygen(1)), outside of every workspace; relative "
-			"to this file" },
-	{ .name = "people",
-		.type = VALUE_MAP,
-		.shape = &person,
-		.fallback = "{}",
-		.help = "login name: as whom they commit, for reviewed" },
-	END
-};
-static const struct shape policy = { .name = "policy.yaml", .keys = policy_keys };
+	{.name = "allow", .type = VALUE_LIST, .shape = &allow, .max = RULES_MAX,
+		.help = "what is allowed; what no rule allows is refused; without it, everything is allowed"},
+	{.name = "probe", .type = VALUE_SHAPE, .shape = &mode, .help = "what a probe needs"},
+	{.name = "drill", .type = VALUE_SHAPE, .shape = &mode, .help = "what a drill needs"},
+	{.name = "live", .type = VALUE_SHAPE, .shape = &mode, .help = "what a live run needs"},
+	{.name = "signers", .type = VALUE_TEXT,
+		.help = "allowed signers (ssh-keygen(1)), outside of every workspace; relative to this file"},
+	{.name = "people", .type = VALUE_MAP, .shape = &person, .fallback = "{}",
+		.help = "login name: as whom they commit, for reviewed"},
+	END};
+static const struct shape policy = {.name = "policy.yaml", .keys = policy_keys};
 
 static const struct schema configs[] = {
-	{ "server", "server.yaml", &server, CONFIG_LIMITS },
-	{ "client", "client.yaml", &client, CONFIG_LIMITS },
-	{ "policy", "policy.yaml", &policy, CONFIG_LIMITS },
-	{ .kind = NULL },
+	{"server", "server.yaml", &server, CONFIG_LIMITS},
+	{"client", "client.yaml", &client, CONFIG_LIMITS},
+	{"policy", "policy.yaml", &policy, CONFIG_LIMITS},
+	{.kind = NULL},
 };
 
 const struct schema *config_schema(const char *kind)
@@ -176,8 +108,7 @@ static json_t *texts(const struct node *node)
 {
 	json_t *list = json_array();
 
-	for (const struct node *item = texts_first(node); item != NULL;
-		item = texts_next(node, item))
+	for (const struct node *item = texts_first(node); item != NULL; item = texts_next(node, item))
 		json_array_append_new(list, json_text(item->text, item->len));
 	return list;
 }
@@ -221,8 +152,7 @@ static json_t *of_shape(const struct shape *shape, const struct node *map)
 
 /* ------------------------------------------------------------------ loading */
 
-static enum err_code first_mistake(
-	const char *path, const struct problems *problems, struct err *err)
+static enum err_code first_mistake(const char *path, const struct problems *problems, struct err *err)
 {
 	const size_t errors = problems_errors(problems);
 
@@ -233,15 +163,13 @@ static enum err_code first_mistake(
 			continue;
 		if (errors > 1)
 			snprintf(more, sizeof(more), " (and %zu more)", errors - 1);
-		return err_set(err, ERR_WORKSPACE, "%s:%d:%d: %s%s", path, p->line, p->column,
-			p->text, more);
+		return err_set(err, ERR_WORKSPACE, "%s:%d:%d: %s%s", path, p->line, p->column, p->text, more);
 	}
 	return ERR_NONE;
 }
 
 /* Opened first and then looked at, so that what was looked at is what is read. */
-static enum err_code read_own(
-	const char *path, size_t max_bytes, struct buf *out, struct err *err)
+static enum err_code read_own(const char *path, size_t max_bytes, struct buf *out, struct err *err)
 {
 	struct stat st;
 	char chunk[16384];
@@ -251,16 +179,13 @@ static enum err_code read_own(
 
 	buf_init(out, max_bytes);
 	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR
-			       ? err_set(err, ERR_NOT_FOUND, "there is no \"%s\"", path)
-			       : err_errno(err, "cannot read \"%s\"", path);
+		return errno == ENOENT || errno == ENOTDIR ? err_set(err, ERR_NOT_FOUND, "there is no \"%s\"", path)
+							    : err_errno(err, "cannot read \"%s\"", path);
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		code = err_set(err, ERR_FORBIDDEN, "\"%s\" is no file", path);
 	else if ((st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & 022) != 0)
 		code = err_set(err, ERR_FORBIDDEN,
-			"\"%s\" must belong to root or to the server's user, and nobody else "
-			"may write it",
-			path);
+			"\"%s\" must belong to root or to the server's user, and nobody else may write it", path);
 	while (code == ERR_NONE && (n = read(fd, chunk, sizeof(chunk))) > 0)
 		code = buf_add(out, chunk, (size_t)n, err);
 	if (code == ERR_NONE && n < 0)
@@ -284,8 +209,8 @@ enum err_code config_load(const char *path, const char *kind, json_t **out, stru
 	}
 	problems_init(&problems);
 	arena_init(&arena, CONFIG_ARENA_BYTES);
-	const struct node *root = yaml_load(&arena, path, bytes.data != NULL ? bytes.data : "",
-		bytes.len, &schema->limits, &problems);
+	const struct node *root = yaml_load(&arena, path, bytes.data != NULL ? bytes.data : "", bytes.len,
+		&schema->limits, &problems);
 	if (root != NULL)
 		schema_check(schema, path, root, &problems);
 	problems_sort(&problems);
