@@ -1,11 +1,12 @@
-/* checks.h: a list of named checks with what was found, for failover.precheck and the doctor. */
+/* checks.h: a list of named checks with what was found, for failover.precheck and the doctor.
+ */
 #ifndef PROVIDER_CHECKS_H
 #define PROVIDER_CHECKS_H
 
 #include "drillbook/provider.h"
 
 struct checks {
-	json_t *list;	   /* {name, ok, detail} of each; borrowed from the object it was put into */
+	json_t *list; /* {name, ok, detail} of each; borrowed from the object it was put into */
 	struct buf failed; /* "name: detail; …" of those that do not hold */
 };
 
@@ -17,8 +18,8 @@ void checks_add(struct checks *checks, const char *name, bool ok, const char *fm
 void checks_most(struct checks *checks, const char *name, const json_t *facts, const char *fact,
 	int64_t most, const char *unit);
 /* Puts "ok" into the object; ERR_PRECONDITION with the failed ones when there are any. */
-enum err_code checks_end(struct checks *checks, struct call *call, json_t *into,
-	struct err *err) MUST_CHECK;
+enum err_code checks_end(
+	struct checks *checks, struct call *call, json_t *into, struct err *err) MUST_CHECK;
 void checks_release(struct checks *checks);
 
 #endif

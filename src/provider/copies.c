@@ -34,13 +34,11 @@ const struct field copies_backup_results[] = {
 	{ .name = "took_ms", .type = FIELD_INT, .unit = "ms", .help = "how long it took" },
 	FIELD_END
 };
-const struct field copies_points_params[] = {
-	{ .name = "dir",
-		.type = FIELD_PATH,
-		.required = true,
-		.help = "directory of the backups" },
-	FIELD_END
-};
+const struct field copies_points_params[] = { { .name = "dir",
+						      .type = FIELD_PATH,
+						      .required = true,
+						      .help = "directory of the backups" },
+	FIELD_END };
 const struct field copies_points_results[] = {
 	{ .name = "points",
 		.type = FIELD_ANY,
@@ -118,13 +116,15 @@ enum err_code copies_describe(const char *path, json_t **out, struct err *err)
 		code = err_set(err, ERR_NOT_FOUND, "there is no backup \"%s\"", path);
 	else if (!path_exists(beside))
 		code = err_set(err, ERR_NOT_FOUND,
-			"\"%s\" has no description (%s): it is no backup of backup.start, or half "
+			"\"%s\" has no description (%s): it is no backup of backup.start, or "
+			"half "
 			"of one",
 			path, beside);
 	else
 		code = read_json(beside, out, err);
 	if (code == ERR_NONE && !str_eq(json_str(*out, "format", ""), format)) {
-		code = err_set(err, ERR_VERSION, "\"%s\" is not of the format %s", beside, format);
+		code = err_set(
+			err, ERR_VERSION, "\"%s\" is not of the format %s", beside, format);
 		json_decref(*out);
 		*out = NULL;
 	}
@@ -152,8 +152,8 @@ enum err_code copies_backup_begin(struct call *call, char **part, struct err *er
 	return copies_remove(*part, err);
 }
 
-static enum err_code describe_and_place(const json_t *description, const char *part,
-	const char *to, struct err *err)
+static enum err_code describe_and_place(
+	const json_t *description, const char *part, const char *to, struct err *err)
 {
 	char *beside = xasprintf("%s.json", to);
 
@@ -310,14 +310,16 @@ static enum err_code compare(struct call *call, const char *path, const json_t *
 	json_put_str(result, "sha256", sum.sha256);
 	json_put_int(result, "bytes", sum.bytes);
 	json_put_int(result, "files", sum.files);
-	json_put_int(result, "recovery_point_ms", json_int(description, "recovery_point_ms", 0));
+	json_put_int(
+		result, "recovery_point_ms", json_int(description, "recovery_point_ms", 0));
 	if (!str_eq(sum.sha256, json_str(description, "sha256", "")))
 		return err_set(err, ERR_FAILED,
 			"\"%s\" is damaged: it has %" PRId64 " bytes in %" PRId64
 			" files with SHA-256 %.16s…, made were %" PRId64 " in %" PRId64
 			" with %.16s…",
-			path, sum.bytes, sum.files, sum.sha256, json_int(description, "bytes", 0),
-			json_int(description, "files", 0), json_str(description, "sha256", ""));
+			path, sum.bytes, sum.files, sum.sha256,
+			json_int(description, "bytes", 0), json_int(description, "files", 0),
+			json_str(description, "sha256", ""));
 	return ERR_NONE;
 }
 
@@ -344,7 +346,8 @@ enum err_code copies_restore_prepare(struct call *call, json_t *before, struct e
 			"\"%s\" is there already: a restore goes into a new directory", to);
 	TRY(copies_describe(call_string(call, "from"), &description, err));
 	json_put_str(before, "sha256", json_str(description, "sha256", ""));
-	json_put_int(before, "recovery_point_ms", json_int(description, "recovery_point_ms", 0));
+	json_put_int(
+		before, "recovery_point_ms", json_int(description, "recovery_point_ms", 0));
 	json_put(before, "undo",
 		json_pack("{s:s, s:{s:s}}", "op", "restore.cleanup", "args", "path", to));
 	json_decref(description);
@@ -358,8 +361,8 @@ static enum err_code fill(struct call *call, const char *part, const char *as_na
 	const char *from = call_string(call, "from");
 	char *copy = as_name != NULL ? path_join(part, as_name) : xstrdup(part);
 	char *marker = path_join(part, COPIES_MARKER);
-	json_t *mark = json_pack("{s:s, s:s, s:s}", "key", call_key(call), "from", from, "sha256",
-		json_str(description, "sha256", ""));
+	json_t *mark = json_pack("{s:s, s:s, s:s}", "key", call_key(call), "from", from,
+		"sha256", json_str(description, "sha256", ""));
 	enum err_code code = ERR_NONE;
 
 	if (as_name != NULL && mkdir(part, 0700) != 0)
@@ -425,10 +428,9 @@ enum err_code copies_restore_verify(
 	(void)err;
 	json_put_flag(evidence, "there", path_exists(to));
 	json_put_str(evidence, "restored_by", json_str(mark, "key", NULL));
-	*verdict = !path_exists(to) ? VERDICT_NOT_DONE
-		   : str_eq(json_str(mark, "key", NULL), call_key(call))
-			   ? VERDICT_DONE
-			   : VERDICT_CANNOT_TELL;
+	*verdict = !path_exists(to)					 ? VERDICT_NOT_DONE
+		   : str_eq(json_str(mark, "key", NULL), call_key(call)) ? VERDICT_DONE
+									 : VERDICT_CANNOT_TELL;
 	if (*verdict == VERDICT_CANNOT_TELL)
 		json_put_str(evidence, "reason", "somebody else has made that directory");
 	json_decref(mark);

@@ -19,13 +19,15 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 	return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-/* Calls on_file for every regular file and on_dir (may be NULL) for every directory before what is in
- * it, in the order of their names; relative is "" for the top. */
+/* Calls on_file for every regular file and on_dir (may be NULL) for every directory before what
+ * is in it, in the order of their names; relative is "" for the top. */
 struct walk {
 	struct call *call;
 	const char *top;
-	enum err_code (*on_file)(struct walk *w, const char *path, const char *relative, struct err *err);
-	enum err_code (*on_dir)(struct walk *w, const char *path, const char *relative, struct err *err);
+	enum err_code (*on_file)(
+		struct walk *w, const char *path, const char *relative, struct err *err);
+	enum err_code (*on_dir)(
+		struct walk *w, const char *path, const char *relative, struct err *err);
 	int64_t files, bytes;
 	void *arg;
 };
@@ -38,7 +40,8 @@ static enum err_code step(struct walk *w, const FTSENT *entry, struct err *err)
 		relative++;
 	switch (entry->fts_info) {
 	case FTS_D:
-		return w->on_dir != NULL ? w->on_dir(w, entry->fts_path, relative, err) : ERR_NONE;
+		return w->on_dir != NULL ? w->on_dir(w, entry->fts_path, relative, err)
+					 : ERR_NONE;
 	case FTS_DP:
 		return ERR_NONE;
 	case FTS_F:
@@ -54,8 +57,8 @@ static enum err_code step(struct walk *w, const FTSENT *entry, struct err *err)
 		errno = entry->fts_errno;
 		return err_errno(err, "cannot read \"%s\"", entry->fts_path);
 	default:
-		return err_set(err, ERR_UNSUPPORTED,
-			"\"%s\" is neither a file nor a directory", entry->fts_path);
+		return err_set(err, ERR_UNSUPPORTED, "\"%s\" is neither a file nor a directory",
+			entry->fts_path);
 	}
 }
 
@@ -64,8 +67,8 @@ static enum err_code walk(struct walk *w, struct err *err)
 	char *top = xstrdup(w->top);
 	char *const roots[] = { top, NULL };
 	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
-	enum err_code code = fts != NULL ? ERR_NONE
-					 : err_errno(err, "cannot read \"%s\"", w->top);
+	enum err_code code =
+		fts != NULL ? ERR_NONE : err_errno(err, "cannot read \"%s\"", w->top);
 	FTSENT *entry;
 
 	while (code == ERR_NONE && (entry = fts_read(fts)) != NULL)
@@ -222,7 +225,8 @@ enum err_code copies_remove(const char *path, struct err *err)
 
 	while (fts != NULL && code == ERR_NONE && (entry = fts_read(fts)) != NULL) {
 		if (entry->fts_info == FTS_D || entry->fts_info == FTS_NS)
-			continue; /* a directory is removed on the way back; nothing there is well */
+			continue; /* a directory is removed on the way back; nothing there is
+				     well */
 		if ((entry->fts_info == FTS_DP ? rmdir(entry->fts_accpath)
 					       : unlink(entry->fts_accpath)) != 0 &&
 			errno != ENOENT)

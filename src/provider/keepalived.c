@@ -1,12 +1,12 @@
 /* keepalived.c: move a virtual address by keepalived's track_file.
  *
- * keepalived has no command to give the address away.  A vrrp_instance that tracks a file adds the number
- * in it (times the weight it was given) to its priority; with a large negative number the node's priority
- * falls below the other's and the address goes there.  Whether it has gone is seen at this host's own
- * interfaces: a file that was written is no proof.  Less than -253 means FAULT: then the address is
- * dropped also when no other node is there, so -253 is what draining writes.
- * Source: keepalived.conf(5), vrrp_track_file and vrrp_instance; the address moves within about three
- * advertisement intervals. */
+ * keepalived has no command to give the address away.  A vrrp_instance that tracks a file adds
+ * the number in it (times the weight it was given) to its priority; with a large negative
+ * number the node's priority falls below the other's and the address goes there.  Whether it
+ * has gone is seen at this host's own interfaces: a file that was written is no proof.  Less
+ * than -253 means FAULT: then the address is dropped also when no other node is there, so -253
+ * is what draining writes. Source: keepalived.conf(5), vrrp_track_file and vrrp_instance; the
+ * address moves within about three advertisement intervals. */
 #include "internal.h"
 
 #include "checks.h"
@@ -71,11 +71,14 @@ static bool same_address(const struct sockaddr *a, int family, const void *bytes
 	if (a == NULL || a->sa_family != family)
 		return false;
 	if (family == AF_INET)
-		return memcmp(&((const struct sockaddr_in *)(const void *)a)->sin_addr, bytes, 4) == 0;
-	return memcmp(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, bytes, 16) == 0;
+		return memcmp(&((const struct sockaddr_in *)(const void *)a)->sin_addr, bytes,
+			       4) == 0;
+	return memcmp(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, bytes, 16) ==
+	       0;
 }
 
-/* Is the address of the setting on an interface of this host?  *known false without the setting. */
+/* Is the address of the setting on an interface of this host?  *known false without the
+ * setting. */
 static enum err_code holds_address(struct call *call, bool *known, bool *holds, struct err *err)
 {
 	const char *text = setting_string(call, "address");
@@ -129,8 +132,8 @@ static int64_t wanted_value(struct call *call)
 {
 	if (str_eq(call_op(call), "traffic.restore"))
 		return call_int(call, "value");
-	return setting_int(call,
-		str_eq(call_op(call), "traffic.drain") ? "drain_value" : "ready_value");
+	return setting_int(
+		call, str_eq(call_op(call), "traffic.drain") ? "drain_value" : "ready_value");
 }
 
 static enum err_code prepare(struct call *call, json_t *before, struct err *err)
@@ -184,7 +187,8 @@ static enum err_code wait_address(
 			code = call_sleep(call, POLL_MS, err);
 		}
 		if (code != ERR_NONE) {
-			err->world = WORLD_CHANGED; /* what was asked for is written: that is known */
+			err->world = WORLD_CHANGED; /* what was asked for is written: that is
+						       known */
 			return code;
 		}
 	}
@@ -194,7 +198,8 @@ static enum err_code run(struct call *call, json_t *result, struct err *err)
 {
 	/* where a node goes back to what it was nobody knows who is to have the address */
 	const bool restoring = str_eq(call_op(call), "traffic.restore");
-	const int64_t value = wanted_value(call), wait_ms = restoring ? 0 : call_int(call, "wait");
+	const int64_t value = wanted_value(call),
+		      wait_ms = restoring ? 0 : call_int(call, "wait");
 	int64_t took_ms = 0;
 	struct track now;
 
@@ -207,12 +212,14 @@ static enum err_code run(struct call *call, json_t *result, struct err *err)
 	if (now.value != value) {
 		err->world = WORLD_UNKNOWN;
 		return err_set(err, ERR_CONFLICT,
-			"the file holds %" PRId64 " after %" PRId64 " was written: somebody else "
+			"the file holds %" PRId64 " after %" PRId64
+			" was written: somebody else "
 			"writes it",
 			now.value, value);
 	}
 	if (wait_ms > 0)
-		TRY(wait_address(call, str_eq(call_op(call), "traffic.ready"), wait_ms, &took_ms, err));
+		TRY(wait_address(
+			call, str_eq(call_op(call), "traffic.ready"), wait_ms, &took_ms, err));
 	json_put_int(result, "moved_after_ms", took_ms);
 	if (look(call, result, err) != ERR_NONE) {
 		err->world = WORLD_CHANGED;
@@ -234,7 +241,8 @@ static enum err_code verify(
 	else if (now.value == json_int(call_before(call), "value", INT64_MIN))
 		*verdict = VERDICT_NOT_DONE;
 	else
-		json_put_str(evidence, "reason", "the file holds neither the old nor the new number");
+		json_put_str(evidence, "reason",
+			"the file holds neither the old nor the new number");
 	return ERR_NONE;
 }
 
@@ -255,10 +263,11 @@ static enum err_code doctor(struct call *call, json_t *report, struct err *err)
 		: track.there	 ? "is there"
 				 : "is not there: keepalived makes it with init_file");
 	if (code == ERR_NONE && track.there)
-		checks_add(&checks, "rights", access(setting_string(call, "track_file"), W_OK) == 0,
-			"%s", access(setting_string(call, "track_file"), W_OK) == 0
-				      ? "may be written"
-				      : "may not be written");
+		checks_add(&checks, "rights",
+			access(setting_string(call, "track_file"), W_OK) == 0, "%s",
+			access(setting_string(call, "track_file"), W_OK) == 0
+				? "may be written"
+				: "may not be written");
 	code = holds_address(call, &known, &holds, &why);
 	checks_add(&checks, "address", code == ERR_NONE && known, "%s",
 		code != ERR_NONE ? why.text
@@ -284,7 +293,8 @@ static const struct field settings[] = {
 		.fallback = "-253",
 		.min = -VALUE_MAX,
 		.max = VALUE_MAX,
-		.help = "what gives the address away; keepalived multiplies it by the weight, and "
+		.help = "what gives the address away; keepalived multiplies it by the weight, "
+			"and "
 			"less than -253 drops the address even if nobody takes it" },
 	{ .name = "ready_value",
 		.type = FIELD_INT,
@@ -300,7 +310,8 @@ static const struct field drain_params[] = {
 		.unit = "ms",
 		.fallback = "15s",
 		.max = 600000,
-		.help = "how long to wait until the address has left this host; 0 = not at all" },
+		.help = "how long to wait until the address has left this host; 0 = not at "
+			"all" },
 	FIELD_END
 };
 static const struct field ready_params[] = {
@@ -309,24 +320,25 @@ static const struct field ready_params[] = {
 		.unit = "ms",
 		.fallback = "0",
 		.max = 600000,
-		.help = "how long to wait until the address is here; it does not come back to a "
+		.help = "how long to wait until the address is here; it does not come back to "
+			"a "
 			"node that is no preferred one, or with nopreempt" },
 	FIELD_END
 };
-static const struct field restore_params[] = {
-	{ .name = "value",
-		.type = FIELD_INT,
-		.required = true,
-		.min = INT32_MIN,
-		.max = INT32_MAX,
-		.help = "the number the file had" },
-	FIELD_END
-};
+static const struct field restore_params[] = { { .name = "value",
+						       .type = FIELD_INT,
+						       .required = true,
+						       .min = INT32_MIN,
+						       .max = INT32_MAX,
+						       .help = "the number the file had" },
+	FIELD_END };
 #define STATUS_RESULTS                                                                         \
 	{ .name = "value", .type = FIELD_INT, .help = "the number in the file" },              \
 		{ .name = "file", .type = FIELD_BOOL, .help = "the file is there" },           \
 		{ .name = "admin", .type = FIELD_STRING, .help = "ready, drain or other" },    \
-		{ .name = "holds", .type = FIELD_BOOL, .help = "the address is on this host" },\
+		{ .name = "holds",                                                             \
+			.type = FIELD_BOOL,                                                    \
+			.help = "the address is on this host" },                               \
 	{                                                                                      \
 		.name = "unknown", .type = FIELD_STRINGS, .help = "what could not be seen"     \
 	}

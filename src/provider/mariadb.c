@@ -1,7 +1,8 @@
 /* mariadb.c: the mariadb provider's tables.
  *
- * Sources: the MariaDB documentation, "Replication Commands", "Global Transaction ID", "SHOW REPLICA
- * STATUS", "Server System Variables", "Mariabackup"; of the library, "Non-Blocking API". */
+ * Sources: the MariaDB documentation, "Replication Commands", "Global Transaction ID", "SHOW
+ * REPLICA STATUS", "Server System Variables", "Mariabackup"; of the library, "Non-Blocking
+ * API". */
 #include "internal.h"
 
 #ifdef HAVE_LIBMARIADB
@@ -19,7 +20,8 @@ static const struct field settings[] = {
 		.help = "its port" },
 	{ .name = "user",
 		.type = FIELD_STRING,
-		.help = "needs READ_ONLY ADMIN, REPLICATION SLAVE ADMIN, SLAVE MONITOR, CONNECTION "
+		.help = "needs READ_ONLY ADMIN, REPLICATION SLAVE ADMIN, SLAVE MONITOR, "
+			"CONNECTION "
 			"ADMIN; the same on both servers" },
 	{ .name = "password", .type = FIELD_SECRET, .help = "of the user" },
 	{ .name = "database", .type = FIELD_STRING, .help = "of declared SQL" },
@@ -35,7 +37,8 @@ static const struct field settings[] = {
 		.help = "a silent network or a frozen server costs this much" },
 	{ .name = "peer",
 		.type = FIELD_STRING,
-		.help = "the other server, HOST or HOST@PORT, where the address that the replica "
+		.help = "the other server, HOST or HOST@PORT, where the address that the "
+			"replica "
 			"follows is not reachable from here" },
 	{ .name = "replication_user",
 		.type = FIELD_STRING,
@@ -43,11 +46,13 @@ static const struct field settings[] = {
 	{ .name = "replication_password", .type = FIELD_SECRET, .help = "of replication_user" },
 	{ .name = "heartbeat",
 		.type = FIELD_STRING,
-		.help = "table with a column at_ms (epoch, ms) that somebody keeps fresh on the "
+		.help = "table with a column at_ms (epoch, ms) that somebody keeps fresh on "
+			"the "
 			"primary" },
 	{ .name = "fence_file",
 		.type = FIELD_PATH,
-		.help = "option file the server includes on this host; written by a fence, so that a "
+		.help = "option file the server includes on this host; written by a fence, so "
+			"that a "
 			"restart keeps it" },
 	{ .name = "acked",
 		.type = FIELD_PATH,
@@ -77,8 +82,12 @@ static const struct field settings[] = {
 	{ .name = "role", .type = FIELD_STRING, .help = "primary, replica or down" },          \
 		{ .name = "version", .type = FIELD_STRING, .help = "of the server" },          \
 		GTID_RESULT,                                                                   \
-		{ .name = "read_only", .type = FIELD_BOOL, .help = "ordinary users may not write" }, \
-		{ .name = "writable", .type = FIELD_BOOL, .help = "a primary that may be written" }, \
+		{ .name = "read_only",                                                         \
+			.type = FIELD_BOOL,                                                    \
+			.help = "ordinary users may not write" },                              \
+		{ .name = "writable",                                                          \
+			.type = FIELD_BOOL,                                                    \
+			.help = "a primary that may be written" },                             \
 		{ .name = "primary",                                                           \
 			.type = FIELD_STRING,                                                  \
 			.help = "replica: whom it follows, HOST@PORT" },                       \
@@ -86,8 +95,12 @@ static const struct field settings[] = {
 			.type = FIELD_STRING,                                                  \
 			.help = "replica: Yes, No, Connecting" },                              \
 		{ .name = "applier", .type = FIELD_BOOL, .help = "replica: it applies" },      \
-		{ .name = "uses_gtid", .type = FIELD_BOOL, .help = "replica: follows by GTID" },\
-		{ .name = "received_gtid", .type = FIELD_STRING, .help = "replica: received" },\
+		{ .name = "uses_gtid",                                                         \
+			.type = FIELD_BOOL,                                                    \
+			.help = "replica: follows by GTID" },                                  \
+		{ .name = "received_gtid",                                                     \
+			.type = FIELD_STRING,                                                  \
+			.help = "replica: received" },                                         \
 		{ .name = "lag_transactions",                                                  \
 			.type = FIELD_INT,                                                     \
 			.help = "replica: received and not applied" },                         \
@@ -97,7 +110,9 @@ static const struct field settings[] = {
 			.help = "replica: Seconds_Behind_Master; unknown while it does not "   \
 				"run" },                                                       \
 		{ .name = "basis", .type = FIELD_STRING, .help = "what the lag is" },          \
-		{ .name = "last_error", .type = FIELD_STRING, .help = "replica: of a thread" },\
+		{ .name = "last_error",                                                        \
+			.type = FIELD_STRING,                                                  \
+			.help = "replica: of a thread" },                                      \
 		{ .name = "heartbeat_at_ms",                                                   \
 			.type = FIELD_INT,                                                     \
 			.unit = "ms",                                                          \
@@ -119,7 +134,8 @@ static const struct field status_results[] = { NODE_RESULTS, UNKNOWN_RESULT, FIE
 static const struct field canary_params[] = {
 	{ .name = "replica_host",
 		.type = FIELD_STRING,
-		.help = "where the marker must arrive; when absent it is read back where it was "
+		.help = "where the marker must arrive; when absent it is read back where it "
+			"was "
 			"written" },
 	{ .name = "replica_port",
 		.type = FIELD_INT,
@@ -160,8 +176,8 @@ static const struct field precheck_results[] = {
 	{ .name = "ok",
 		.type = FIELD_BOOL,
 		.help = "true: a failed check raises PRECONDITION and names it" },
-	{ .name = "checks", .type = FIELD_ANY, .help = "name, ok, detail of each" }, NODE_RESULTS,
-	UNKNOWN_RESULT, FIELD_END
+	{ .name = "checks", .type = FIELD_ANY, .help = "name, ok, detail of each" },
+	NODE_RESULTS, UNKNOWN_RESULT, FIELD_END
 };
 
 static const struct field promote_params[] = {
@@ -211,13 +227,16 @@ static const struct field switchover_params[] = {
 };
 static const struct field switchover_results[] = { TOOK_RESULT,
 	{ .name = "primary", .type = FIELD_STRING, .help = "the new one, HOST@PORT" },
-	{ .name = "gtid", .type = FIELD_STRING, .help = "the last of the old one, applied at both" },
+	{ .name = "gtid",
+		.type = FIELD_STRING,
+		.help = "the last of the old one, applied at both" },
 	FIELD_END };
 
 static const struct field fence_results[] = {
 	{ .name = "level",
 		.type = FIELD_STRING,
-		.help = "soft: it refuses ordinary users; down: nobody listens, and it comes back "
+		.help = "soft: it refuses ordinary users; down: nobody listens, and it comes "
+			"back "
 			"read-only" },
 	{ .name = "how", .type = FIELD_STRING, .help = "what was done" }, KEPT_RESULT,
 	{ .name = "gtid", .type = FIELD_STRING, .help = "the last it wrote" }, TOOK_RESULT,
@@ -243,7 +262,8 @@ static const struct field reverse_results[] = { KEPT_RESULT, TOOK_RESULT, FIELD_
 static const struct field health_params[] = {
 	{ .name = "expect",
 		.type = FIELD_CHOICE,
-		.choices = (const char *const[]){ "any", "primary", "replica", "writable", NULL },
+		.choices =
+			(const char *const[]){ "any", "primary", "replica", "writable", NULL },
 		.fallback = "any",
 		.help = "raise PRECONDITION when it is something else" },
 	FIELD_END
@@ -253,7 +273,9 @@ static const struct field health_results[] = {
 	{ .name = "role",
 		.type = FIELD_STRING,
 		.help = "primary or replica; unknown to a user who may not ask" },
-	{ .name = "writable", .type = FIELD_BOOL, .help = "not read-only, and no replica it knows of" },
+	{ .name = "writable",
+		.type = FIELD_BOOL,
+		.help = "not read-only, and no replica it knows of" },
 	{ .name = "version", .type = FIELD_STRING, .help = "of the server" },
 	{ .name = "connect_us", .type = FIELD_INT, .unit = "us", .help = "time to connect" },
 	{ .name = "latency_us",
@@ -296,7 +318,9 @@ static const struct field validate_params[] = {
 	FIELD_END
 };
 static const struct field validate_results[] = {
-	{ .name = "ok", .type = FIELD_BOOL, .help = "a server starts on it and finds it whole" },
+	{ .name = "ok",
+		.type = FIELD_BOOL,
+		.help = "a server starts on it and finds it whole" },
 	{ .name = "tables", .type = FIELD_INT, .help = "of users" },
 	{ .name = "rows", .type = FIELD_MAP, .help = "of the tables checked" },
 	{ .name = "value", .type = FIELD_ANY, .help = "of the query" }, FIELD_END
@@ -332,7 +356,8 @@ static const struct operation operations[] = {
 		.run = mariadb_precheck,
 		.cancel_help = "at once",
 		.timeout_ms = 15000,
-		.help = "may this replica be promoted; raises PRECONDITION naming what does not "
+		.help = "may this replica be promoted; raises PRECONDITION naming what does "
+			"not "
 			"hold" },
 	{ .capability = "failover",
 		.verb = "promote",
@@ -355,7 +380,8 @@ static const struct operation operations[] = {
 		.verify = mariadb_switchover_verify,
 		.cancel_help = "between polls; what is done stays done",
 		.timeout_ms = 120000,
-		.help = "hand this primary's role to a replica that has everything, and follow it" },
+		.help = "hand this primary's role to a replica that has everything, and follow "
+			"it" },
 	{ .capability = "failover",
 		.verb = "fence",
 		.effect = EFFECT_COSTLY,
@@ -391,7 +417,8 @@ static const struct operation operations[] = {
 		.cancel_help = "between polls; it goes on following",
 		.idempotent = true,
 		.timeout_ms = 3600000,
-		.help = "make an old primary a replica of the new one, when it has nothing of its "
+		.help = "make an old primary a replica of the new one, when it has nothing of "
+			"its "
 			"own" },
 	{ .capability = "health",
 		.verb = "probe",
@@ -440,7 +467,8 @@ static const struct operation operations[] = {
 		.verify = copies_backup_verify,
 		.cancel_help = "at once; no backup is left",
 		.timeout_ms = 14400000,
-		.help = "copy the running server's data (mariadb-backup), ready to be started on" },
+		.help = "copy the running server's data (mariadb-backup), ready to be started "
+			"on" },
 	{ .capability = "backup",
 		.verb = "points",
 		.effect = EFFECT_READ,
@@ -478,7 +506,8 @@ static const struct operation operations[] = {
 		.run = mariadb_restore_validate,
 		.cancel_help = "between polls; the server is ended",
 		.timeout_ms = 3600000,
-		.help = "start a server on a restored directory, without network, and check what "
+		.help = "start a server on a restored directory, without network, and check "
+			"what "
 			"it finds" },
 	{ .capability = "restore",
 		.verb = "cleanup",

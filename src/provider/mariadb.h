@@ -11,22 +11,25 @@
 
 #include <mysql.h>
 
-/* ------------------------------------------------------------------ connection (mariadb_conn.c) */
+/* ------------------------------------------------------------------ connection
+ * (mariadb_conn.c) */
 
 struct maria {
 	MYSQL *conn;
 	MYSQL_RES *rows; /* of the statement under way */
 	struct call *call;
-	const char *socket;  /* a Unix socket in place of host and port; set before maria_connect */
-	int64_t each_ms;     /* the longest that one statement may take; 0 = what the call has left */
-	bool refused;	     /* why it could not be opened: nobody listens there */
-	bool finish;	     /* a stop must not leave a statement in flight: only the deadline does */
-	bool broken;	     /* a statement was left in flight: nothing more can be asked */
-	bool cut;	     /* its rows are not wanted any more: neither */
+	const char
+		*socket; /* a Unix socket in place of host and port; set before maria_connect */
+	int64_t each_ms; /* the longest that one statement may take; 0 = what the call has left
+			  */
+	bool refused;	 /* why it could not be opened: nobody listens there */
+	bool finish; /* a stop must not leave a statement in flight: only the deadline does */
+	bool broken; /* a statement was left in flight: nothing more can be asked */
+	bool cut;    /* its rows are not wanted any more: neither */
 };
 
-/* The server of the target, or another one with the same credentials.  UNREACHABLE TIMEOUT AUTH;
- * err->world is UNCHANGED. */
+/* The server of the target, or another one with the same credentials.  UNREACHABLE TIMEOUT
+ * AUTH; err->world is UNCHANGED. */
 enum err_code maria_open(struct maria *m, struct call *call, const struct net_endpoint *other,
 	struct err *err) MUST_CHECK;
 /* A server on a Unix socket of this host that asks for no password. */
@@ -34,28 +37,31 @@ enum err_code maria_open_socket(
 	struct maria *m, struct call *call, const char *path, struct err *err) MUST_CHECK;
 void maria_close(struct maria *m);
 
-/* One statement whose rows come one by one from maria_next.  An error of the server leaves the world
- * unchanged; without any answer it is unknown. */
+/* One statement whose rows come one by one from maria_next.  An error of the server leaves the
+ * world unchanged; without any answer it is unknown. */
 enum err_code maria_start(struct maria *m, const char *sql, struct err *err) MUST_CHECK;
 /* *row NULL at the end; its cells are borrowed until the next call. */
 enum err_code maria_next(struct maria *m, MYSQL_ROW *row, struct err *err) MUST_CHECK;
 void maria_end(struct maria *m); /* forgets the rows that were not read */
-/* A cell of the current row: whole numbers as such, everything else as text, NULL as null.  Owned. */
+/* A cell of the current row: whole numbers as such, everything else as text, NULL as null.
+ * Owned. */
 json_t *maria_cell(const struct maria *m, MYSQL_ROW row, unsigned column);
 unsigned maria_columns(const struct maria *m);
 const char *maria_column(const struct maria *m, unsigned column);
 
 enum err_code maria_exec(struct maria *m, const char *sql, struct err *err) MUST_CHECK;
 /* The first row as members of into; *found (may be NULL: then no row is NOT_FOUND). */
-enum err_code maria_row(
-	struct maria *m, const char *sql, json_t *into, bool *found, struct err *err) MUST_CHECK;
+enum err_code maria_row(struct maria *m, const char *sql, json_t *into, bool *found,
+	struct err *err) MUST_CHECK;
 /* Text as a literal in quotes; owned. */
 char *maria_quote(struct maria *m, const char *text);
-/* Starts a declared statement with its values: EXECUTE IMMEDIATE … USING …; ? is a parameter. */
-enum err_code maria_start_declared(
-	struct maria *m, const char *sql, const struct statement *s, struct err *err) MUST_CHECK;
+/* Starts a declared statement with its values: EXECUTE IMMEDIATE … USING …; ? is a parameter.
+ */
+enum err_code maria_start_declared(struct maria *m, const char *sql, const struct statement *s,
+	struct err *err) MUST_CHECK;
 
-/* ------------------------------------------------------------------ a server (mariadb_node.c) */
+/* ------------------------------------------------------------------ a server (mariadb_node.c)
+ */
 
 struct maria_node {
 	char version[64], identity[300]; /* identity: of the server, not of its data */
@@ -75,17 +81,19 @@ enum err_code maria_look_at(struct call *call, const struct net_endpoint *other,
 void maria_node_json(const struct maria_node *node, json_t *into);
 /* Received and not applied, in transactions; -1 when not known. */
 int64_t maria_behind(const struct maria_node *node);
-/* heartbeat_at_ms and heartbeat_age_ms from the table of setting heartbeat; null when unknown. */
+/* heartbeat_at_ms and heartbeat_age_ms from the table of setting heartbeat; null when unknown.
+ */
 enum err_code maria_heartbeat(struct maria *m, json_t *into, struct err *err) MUST_CHECK;
 /* A table or schema name from the workspace: plain, because it goes into SQL. */
 enum err_code maria_check_name(const char *what, const char *name, struct err *err) MUST_CHECK;
 /* Null members leave the object and are named in its "unknown". */
 void maria_name_unknown(json_t *result);
 
-/* Makes it read-only.  That waits for transactions that are just being committed; who holds it up for
- * longer than a second is disconnected. */
+/* Makes it read-only.  That waits for transactions that are just being committed; who holds it
+ * up for longer than a second is disconnected. */
 enum err_code maria_set_read_only(struct maria *m, bool on, struct err *err) MUST_CHECK;
-/* Setting fence_file: makes a restarted server read-only, too.  *kept: it stands (or is gone). */
+/* Setting fence_file: makes a restarted server read-only, too.  *kept: it stands (or is gone).
+ */
 enum err_code maria_keep_read_only(
 	struct call *call, bool on, bool *kept, struct err *err) MUST_CHECK;
 
@@ -100,13 +108,15 @@ struct maria_old {
 const char *maria_old_name(enum maria_old_state state);
 enum err_code maria_ask_old(
 	struct call *call, struct maria_old *old, struct err *err) MUST_CHECK;
-/* Follows source by GTID from its own current position, and starts; setting replication_user. */
+/* Follows source by GTID from its own current position, and starts; setting replication_user.
+ */
 enum err_code maria_follow(
 	struct maria *m, const struct net_endpoint *source, struct err *err) MUST_CHECK;
 /* Until it follows that server and has applied position wanted. */
 enum err_code maria_wait_following(struct maria *m, const struct net_endpoint *source,
 	const char *wanted, struct err *err) MUST_CHECK;
-/* Stops receiving, waits until everything received is applied, forgets its primary and takes writes. */
+/* Stops receiving, waits until everything received is applied, forgets its primary and takes
+ * writes. */
 enum err_code maria_take_over(struct maria *m, struct err *err) MUST_CHECK;
 /* Waits up to wait_ms until it has applied position wanted; *there: it has. */
 enum err_code maria_wait_position(struct maria *m, const char *wanted, int64_t wait_ms,
@@ -117,8 +127,8 @@ enum err_code maria_wait_position(struct maria *m, const char *wanted, int64_t w
 #define PREPARE(name) enum err_code name(struct call *call, json_t *before, struct err *err)
 #define RUN(name) enum err_code name(struct call *call, json_t *result, struct err *err)
 #define VERIFY(name)                                                                           \
-	enum err_code name(struct call *call, json_t *evidence, enum verdict *verdict,         \
-		struct err *err)
+	enum err_code name(                                                                    \
+		struct call *call, json_t *evidence, enum verdict *verdict, struct err *err)
 
 RUN(mariadb_status);
 RUN(mariadb_precheck);

@@ -1,5 +1,5 @@
-/* mariadb_backup.c: physical backups with mariadb-backup, on the server's own host; checking and
- * restoring them. */
+/* mariadb_backup.c: physical backups with mariadb-backup, on the server's own host; checking
+ * and restoring them. */
 #include "internal.h"
 
 #ifdef HAVE_LIBMARIADB
@@ -54,7 +54,8 @@ static void on_line(void *arg, int fd, const char *line)
 	struct call *call = arg;
 
 	(void)fd;
-	/* "[01] 2026-11-25 14:00:00 Copying ./db/t.ibd to …" for every file is progress, not output */
+	/* "[01] 2026-11-25 14:00:00 Copying ./db/t.ibd to …" for every file is progress, not
+	 * output */
 	if (strstr(line, "opying ") != NULL || strstr(line, ">> log scanned") != NULL)
 		call_progress(call, -1, "%.100s", line);
 	else if (strstr(line, "rror") != NULL || strstr(line, "completed OK") != NULL)
@@ -86,7 +87,8 @@ static enum err_code make_backup(struct call *call, const char *part, struct err
 	/* the option file must be the first option */
 	const char *const backup[] = { "mariadb-backup", "--defaults-file={secret}", "--backup",
 		"--protocol=tcp", host, port, user, target, NULL };
-	const char *const prepare[] = { "mariadb-backup", "--no-defaults", "--prepare", target, NULL };
+	const char *const prepare[] = { "mariadb-backup", "--no-defaults", "--prepare", target,
+		NULL };
 	struct buf options;
 
 	buf_init(&options, OPTION_MAX);
@@ -113,8 +115,8 @@ RUN(mariadb_backup)
 	struct maria_node node;
 	struct err ignored = { 0 };
 	char *part = NULL;
-	/* it holds what was committed up to its end; what it holds for certain is what was there
-	 * when it began */
+	/* it holds what was committed up to its end; what it holds for certain is what was
+	 * there when it began */
 	const int64_t point_ms = wall_now().ns / 1000000;
 
 	enum err_code code = copies_backup_begin(call, &part, err);
@@ -127,7 +129,8 @@ RUN(mariadb_backup)
 	}
 	if (code == ERR_NONE)
 		code = copies_backup_end(call, "mariadb", part, point_ms,
-			"this host's clock when the copying began: everything committed before is in "
+			"this host's clock when the copying began: everything committed before "
+			"is in "
 			"it",
 			detail, result, err);
 	else
@@ -159,13 +162,14 @@ struct private_server {
 	struct call *call;
 	const char *dir;
 	char *socket;
-	pid_t pid;   /* -1 when it has ended */
+	pid_t pid;  /* -1 when it has ended */
 	int status; /* as waitpid gives it */
 };
 
 static void exec_server(const struct private_server *s, const char *log)
 {
-	char *datadir = xasprintf("--datadir=%s", s->dir), *sock = xasprintf("--socket=%s", s->socket),
+	char *datadir = xasprintf("--datadir=%s", s->dir),
+	     *sock = xasprintf("--socket=%s", s->socket),
 	     *pid_file = xasprintf("--pid-file=%s/drillbook.pid", s->dir),
 	     *error_log = xasprintf("--log-error=%s", log);
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -176,8 +180,9 @@ static void exec_server(const struct private_server *s, const char *log)
 	dup2(null, 1);
 	dup2(null, 2);
 	char *const argv[] = { "mariadbd", "--no-defaults", datadir, sock, pid_file, error_log,
-		"--skip-networking", "--skip-grant-tables", "--skip-slave-start", "--skip-log-bin",
-		"--innodb-buffer-pool-size=64M", "--event-scheduler=OFF", "--read-only", NULL };
+		"--skip-networking", "--skip-grant-tables", "--skip-slave-start",
+		"--skip-log-bin", "--innodb-buffer-pool-size=64M", "--event-scheduler=OFF",
+		"--read-only", NULL };
 	execvp(argv[0], argv);
 	execv("/usr/sbin/mariadbd", argv); /* which an ordinary user's PATH may not have */
 	_exit(NO_PROGRAM);
@@ -203,7 +208,8 @@ static enum err_code server_start(
 	for (;;) {
 		if (ended(s) && WIFEXITED(s->status) && WEXITSTATUS(s->status) == NO_PROGRAM)
 			return err_set(err, ERR_NOT_FOUND,
-				"mariadbd is neither in PATH nor in /usr/sbin: install the server here");
+				"mariadbd is neither in PATH nor in /usr/sbin: install the "
+				"server here");
 		if (ended(s))
 			return err_set(err, ERR_FAILED,
 				"no server starts on \"%s\"; its log %s says why", s->dir, log);
@@ -234,15 +240,17 @@ static enum err_code count_tables(struct maria *m, json_t *result, struct err *e
 	const int64_t wanted = call_int(m->call, "min_tables");
 
 	TRY(maria_row(m,
-		"select count(*) as tables from information_schema.tables where table_type = 'BASE TABLE'"
-		" and table_schema not in ('mysql', 'sys', 'performance_schema', 'information_schema')",
+		"select count(*) as tables from information_schema.tables where table_type = "
+		"'BASE TABLE'"
+		" and table_schema not in ('mysql', 'sys', 'performance_schema', "
+		"'information_schema')",
 		result, NULL, err));
 	const int64_t tables = json_int(result, "tables", 0);
 	return tables >= wanted
 		       ? ERR_NONE
 		       : err_set(err, ERR_FAILED,
-				 "it has %" PRId64 " tables, at least %" PRId64 " are expected", tables,
-				 wanted);
+				 "it has %" PRId64 " tables, at least %" PRId64 " are expected",
+				 tables, wanted);
 }
 
 /* Reads every row of a table as the server does; the worst thing said. */
@@ -253,8 +261,7 @@ static enum err_code check_tables(struct maria *m, json_t *result, struct err *e
 	size_t i;
 
 	json_put(result, "rows", rows);
-	json_array_foreach((json_t *)tables, i, table)
-	{
+	json_array_foreach((json_t *)tables, i, table) {
 		const char *name = json_string_value(table);
 		json_t *row = json_object();
 
@@ -340,7 +347,8 @@ RUN(mariadb_restore_validate)
 	free(marker);
 	if (!ours)
 		return err_set(err, ERR_FORBIDDEN,
-			"\"%s\" was not made by restore.start (no %s in it): no server is started on "
+			"\"%s\" was not made by restore.start (no %s in it): no server is "
+			"started on "
 			"it",
 			s.dir, COPIES_MARKER);
 	/* a socket's path holds 107 bytes, and a restored directory may have a long one */

@@ -1,5 +1,6 @@
-/* mariadb_conn.c: a connection to MariaDB with deadlines.  The library is driven by its non-blocking
- * functions, so that a silent network or a frozen server costs the call's deadline, never more. */
+/* mariadb_conn.c: a connection to MariaDB with deadlines.  The library is driven by its
+ * non-blocking functions, so that a silent network or a frozen server costs the call's
+ * deadline, never more. */
 #include "internal.h"
 
 #ifdef HAVE_LIBMARIADB
@@ -36,7 +37,7 @@ static const struct {
 	{ CR_SERVER_LOST_EXTENDED, ERR_UNREACHABLE },
 	{ ER_SERVER_SHUTDOWN, ERR_UNREACHABLE },
 	{ ER_CONNECTION_KILLED, ERR_UNREACHABLE },
-	{ ER_OPTION_PREVENTS_STATEMENT, ERR_PRECONDITION },	 /* --read-only */
+	{ ER_OPTION_PREVENTS_STATEMENT, ERR_PRECONDITION }, /* --read-only */
 	{ ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ERR_PRECONDITION },
 	{ ER_SLAVE_NOT_RUNNING, ERR_PRECONDITION },
 	{ ER_BAD_SLAVE, ERR_PRECONDITION },
@@ -68,10 +69,10 @@ static enum err_code failed(struct maria *m, const char *what, struct err *err)
 
 /* ------------------------------------------------------------------ waiting */
 
-/* Until what the library waits for has come; its status for the _cont function.  After an error the
- * connection can only be closed. */
-static enum err_code wait_for(
-	struct maria *m, int wanted, const struct net_limit *limit, int *status, struct err *err)
+/* Until what the library waits for has come; its status for the _cont function.  After an error
+ * the connection can only be closed. */
+static enum err_code wait_for(struct maria *m, int wanted, const struct net_limit *limit,
+	int *status, struct err *err)
 {
 	for (;;) {
 		const int64_t left = net_left_ms(limit);
@@ -89,7 +90,8 @@ static enum err_code wait_for(
 		if (left <= 0) {
 			m->broken = true;
 			err->world = WORLD_UNKNOWN;
-			return err_set(err, ERR_TIMEOUT, "\"%s\" did not answer within %" PRId64 " ms",
+			return err_set(err, ERR_TIMEOUT,
+				"\"%s\" did not answer within %" PRId64 " ms",
 				call_target(m->call), limit->timeout_ms);
 		}
 		const int n = poll(&fd, 1, (int)(left < POLL_MS ? left : POLL_MS));
@@ -118,15 +120,18 @@ static void set_options(struct maria *m)
 {
 	const char *ca = setting_string(m->call, "ca");
 	const unsigned seconds = 3;
-	const unsigned off = 0;
+	const unsigned off = 0, tcp = MYSQL_PROTOCOL_TCP;
 	const my_bool yes = 1;
 
 	mysql_options(m->conn, MYSQL_OPT_NONBLOCK, 0);
-	mysql_options(m->conn, MYSQL_OPT_LOCAL_INFILE, &off); /* the server must not read our files */
+	mysql_options(
+		m->conn, MYSQL_OPT_LOCAL_INFILE, &off); /* the server must not read our files */
 	mysql_options(m->conn, MYSQL_SET_CHARSET_NAME, "utf8mb4");
 	/* a last resort for what is not driven by us: saying good-bye */
 	mysql_options(m->conn, MYSQL_OPT_WRITE_TIMEOUT, &seconds);
 	mysql_options4(m->conn, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "drillbook");
+	if (m->socket == NULL) /* "localhost" would be a Unix socket to the library */
+		mysql_options(m->conn, MYSQL_OPT_PROTOCOL, &tcp);
 	if (ca != NULL && m->socket == NULL) {
 		mysql_options(m->conn, MYSQL_OPT_SSL_CA, ca);
 		mysql_options(m->conn, MYSQL_OPT_SSL_ENFORCE, &yes);
@@ -150,7 +155,8 @@ static enum err_code connect_to(struct maria *m, const struct net_endpoint *to,
 			host = address;
 		}
 	}
-	const char *password = m->socket == NULL ? call_secret(m->call, "password", &len) : NULL;
+	const char *password =
+		m->socket == NULL ? call_secret(m->call, "password", &len) : NULL;
 	const char *user = m->socket == NULL ? setting_string(m->call, "user") : NULL;
 	const char *database = m->socket == NULL ? setting_string(m->call, "database") : NULL;
 	status = mysql_real_connect_start(&done, m->conn, host, user, password, database,
@@ -166,8 +172,8 @@ static enum err_code connect_to(struct maria *m, const struct net_endpoint *to,
 	return failed(m, "cannot connect to ", err);
 }
 
-static enum err_code open_with(struct maria *m, struct call *call, const struct net_endpoint *to,
-	const char *socket_path, struct err *err)
+static enum err_code open_with(struct maria *m, struct call *call,
+	const struct net_endpoint *to, const char *socket_path, struct err *err)
 {
 	const int64_t left = call_left_ms(call), longest = setting_int(call, "connect_timeout");
 	const struct net_limit limit =
@@ -188,8 +194,8 @@ static enum err_code open_with(struct maria *m, struct call *call, const struct 
 	return code;
 }
 
-enum err_code maria_open(struct maria *m, struct call *call, const struct net_endpoint *other,
-	struct err *err)
+enum err_code maria_open(
+	struct maria *m, struct call *call, const struct net_endpoint *other, struct err *err)
 {
 	struct net_endpoint to;
 
@@ -214,7 +220,8 @@ void maria_close(struct maria *m)
 	if (!m->broken && !m->cut)
 		maria_end(m);
 	else if (mysql_get_socket(m->conn) >= 0)
-		shutdown(mysql_get_socket(m->conn), SHUT_RDWR); /* no good-bye to a silent server */
+		shutdown(mysql_get_socket(m->conn),
+			SHUT_RDWR); /* no good-bye to a silent server */
 	if (m->cut && !m->broken && m->rows != NULL)
 		mysql_free_result(m->rows); /* finds the connection closed */
 	mysql_close(m->conn);
@@ -261,7 +268,8 @@ enum err_code maria_next(struct maria *m, MYSQL_ROW *row, struct err *err)
 	return ERR_NONE;
 }
 
-/* What was not read is read away, with the deadline; then the connection is good for the next one. */
+/* What was not read is read away, with the deadline; then the connection is good for the next
+ * one. */
 void maria_end(struct maria *m)
 {
 	struct err ignored = { 0 };
@@ -357,8 +365,8 @@ enum err_code maria_start_declared(
 	enum err_code code = buf_addf(&text, err, "execute immediate %s", quoted);
 	free(quoted);
 	for (size_t i = 0; i < s->count && code == ERR_NONE; i++) {
-		const bool plain = s->texts[i] == NULL ||
-				   !json_is_string(json_array_get(s->values, i));
+		const bool plain =
+			s->texts[i] == NULL || !json_is_string(json_array_get(s->values, i));
 
 		quoted = plain ? xstrdup(s->texts[i] != NULL ? s->texts[i] : "null")
 			       : maria_quote(m, s->texts[i]);

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In a session that may not write, and whose statements the server itself ends at our deadline. */
+/* In a session that may not write, and whose statements the server itself ends at our deadline.
+ */
 static enum err_code read_only(struct maria *m, struct err *err)
 {
 	char sql[96];
@@ -16,7 +17,8 @@ static enum err_code read_only(struct maria *m, struct err *err)
 	snprintf(sql, sizeof(sql), "set session max_statement_time = %" PRId64 ".%03d",
 		call_left_ms(m->call) / 1000, (int)(call_left_ms(m->call) % 1000) + 1);
 	TRY(maria_exec(m, sql, err));
-	TRY(maria_exec(m, "set session transaction isolation level repeatable read, read only", err));
+	TRY(maria_exec(
+		m, "set session transaction isolation level repeatable read, read only", err));
 	return maria_exec(m, "start transaction read only", err);
 }
 
@@ -109,12 +111,14 @@ RUN(mariadb_compare)
 	if (code == ERR_NONE) {
 		while ((code = maria_next(&m, &row, err)) == ERR_NONE && row != NULL) {
 			char *end = NULL;
-			const char *text = maria_columns(&m) == 1 && row[0] != NULL ? row[0] : "";
+			const char *text =
+				maria_columns(&m) == 1 && row[0] != NULL ? row[0] : "";
 			const int64_t seq = strtoll(text, &end, 10);
 
 			if (end == text || *end != '\0') {
 				code = err_set(err, ERR_USAGE,
-					"query \"%s\" must give one whole number per row", s.name);
+					"query \"%s\" must give one whole number per row",
+					s.name);
 				m.cut = true;
 				break;
 			}
@@ -132,8 +136,8 @@ RUN(mariadb_compare)
 /* ------------------------------------------------------------------ data.write */
 
 /* The first cell of the statement's verify query, in *out; false without one. */
-static enum err_code holds(struct call *call, json_t *evidence, bool *out, bool *has_verify,
-	struct err *err)
+static enum err_code holds(
+	struct call *call, json_t *evidence, bool *out, bool *has_verify, struct err *err)
 {
 	struct statement s;
 	struct maria m;

@@ -1,9 +1,10 @@
-/* mariadb_fence.c: failover.fence and failover.unfence: an old primary must not take writes any more.
+/* mariadb_fence.c: failover.fence and failover.unfence: an old primary must not take writes any
+ * more.
  *
- * read_only refuses everybody but those who have READ_ONLY ADMIN (or SUPER): a request to clients, not
- * a wall for administrators, and a restart forgets it.  With setting fence_file, on the server's own
- * host, a restart keeps it; and a server that is down is fenced by that file alone: nobody listens, and
- * started by accident it comes back read-only. */
+ * read_only refuses everybody but those who have READ_ONLY ADMIN (or SUPER): a request to
+ * clients, not a wall for administrators, and a restart forgets it.  With setting fence_file,
+ * on the server's own host, a restart keeps it; and a server that is down is fenced by that
+ * file alone: nobody listens, and started by accident it comes back read-only. */
 #include "internal.h"
 
 #ifdef HAVE_LIBMARIADB
@@ -37,7 +38,8 @@ static void put_undo(json_t *before, const char *op)
 static enum err_code not_there(struct call *call, struct err *err)
 {
 	return err_set(err, ERR_UNREACHABLE,
-		"cannot prove that \"%s\" takes no writes: nobody listens there now, and without the "
+		"cannot prove that \"%s\" takes no writes: nobody listens there now, and "
+		"without the "
 		"setting fence_file it would take them once it is started",
 		call_target(call));
 }
@@ -58,8 +60,8 @@ PREPARE(mariadb_fence_prepare)
 		return ERR_NONE;
 	}
 	if (code == ERR_UNREACHABLE || code == ERR_TIMEOUT)
-		return err_context(err, "cannot prove that \"%s\" takes no writes",
-			call_target(call));
+		return err_context(
+			err, "cannot prove that \"%s\" takes no writes", call_target(call));
 	TRY(code);
 	if (node.replica)
 		return err_set(err, ERR_PRECONDITION,
@@ -95,7 +97,8 @@ static enum err_code fence(struct call *call, struct maria *m, bool *kept, char 
 }
 
 /* A server that is down: the file is written, and then it still has to be down. */
-static enum err_code fence_down(struct call *call, json_t *result, bool *came_back, struct err *err)
+static enum err_code fence_down(
+	struct call *call, json_t *result, bool *came_back, struct err *err)
 {
 	struct maria_node node;
 	bool kept, down;
@@ -109,7 +112,8 @@ static enum err_code fence_down(struct call *call, json_t *result, bool *came_ba
 	}
 	*came_back = !down;
 	json_put_str(result, "level", "down");
-	json_put_str(result, "how", "nobody listens there, and once it is started it is read-only");
+	json_put_str(
+		result, "how", "nobody listens there, and once it is started it is read-only");
 	json_put_flag(result, "kept", kept);
 	return ERR_NONE;
 }
@@ -131,8 +135,7 @@ RUN(mariadb_fence)
 	maria_close(&m);
 	TRY(code);
 	json_put_str(result, "level", "soft");
-	json_put_str(result, "how",
-		"read-only; who has READ_ONLY ADMIN can still write");
+	json_put_str(result, "how", "read-only; who has READ_ONLY ADMIN can still write");
 	json_put_flag(result, "kept", kept);
 	json_put_str(result, "gtid", gtid);
 	json_put_int(result, "took_ms", mono_ms_since(start));
@@ -174,8 +177,8 @@ static enum err_code other_is_no_primary(struct call *call, struct err *err)
 	const enum err_code code = maria_ask_old(call, &other, &why);
 	if (code == ERR_NONE && other.state == OLD_WRITES)
 		return err_set(err, ERR_PRECONDITION,
-			"%s port %d takes writes: with \"%s\" there would be two", other.at.host,
-			other.at.port, call_target(call));
+			"%s port %d takes writes: with \"%s\" there would be two",
+			other.at.host, other.at.port, call_target(call));
 	return ERR_NONE;
 }
 
@@ -188,8 +191,8 @@ PREPARE(mariadb_unfence_prepare)
 	TRY(look(call, &node, &down, err));
 	if (down) {
 		if (path == NULL || !path_exists(path))
-			return err_set(err, ERR_PRECONDITION,
-				"\"%s\" is down and not fenced", call_target(call));
+			return err_set(err, ERR_PRECONDITION, "\"%s\" is down and not fenced",
+				call_target(call));
 		TRY(other_is_no_primary(call, err));
 		json_put_flag(before, "down", true);
 		put_undo(before, "failover.fence");
@@ -245,7 +248,7 @@ VERIFY(mariadb_unfence_verify)
 	maria_node_json(&node, evidence);
 	maria_name_unknown(evidence);
 	*verdict = node.read_only || (path != NULL && path_exists(path)) ? VERDICT_NOT_DONE
-									  : VERDICT_DONE;
+									 : VERDICT_DONE;
 	return ERR_NONE;
 }
 #endif

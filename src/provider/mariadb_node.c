@@ -46,8 +46,10 @@ enum err_code maria_look(struct maria *m, struct maria_node *out, struct err *er
 	enum err_code code = maria_row(m,
 		"select @@global.read_only as read_only, @@global.version as version,"
 		" concat(@@hostname, ':', @@port, ':', @@datadir) as identity,"
-		" @@global.gtid_current_pos as current_pos, @@global.gtid_slave_pos as applied_pos,"
-		" @@global.gtid_binlog_pos as binlog_pos, @@global.gtid_binlog_state as binlog_state,"
+		" @@global.gtid_current_pos as current_pos, @@global.gtid_slave_pos as "
+		"applied_pos,"
+		" @@global.gtid_binlog_pos as binlog_pos, @@global.gtid_binlog_state as "
+		"binlog_state,"
 		" @@global.log_bin as log_bin, @@global.log_slave_updates as log_updates",
 		row, NULL, err);
 	if (code == ERR_NONE) {
@@ -117,12 +119,14 @@ void maria_node_json(const struct maria_node *node, json_t *into)
 	json_put_str(into, "received_gtid", node->io_pos);
 	put_or_unknown(into, "lag_transactions", maria_behind(node));
 	/* NULL while a thread does not run, 0 while the receiver is silent */
-	put_or_unknown(into, "lag_s", node->io_running && node->sql_running ? node->seconds_behind : -1);
+	put_or_unknown(into, "lag_s",
+		node->io_running && node->sql_running ? node->seconds_behind : -1);
 	json_put_str(into, "basis",
-		node->io_running ? "lag_transactions: received minus applied GTID; lag_s: "
-				   "Seconds_Behind_Master, which is 0 behind a silent link"
-				 : "lag_transactions: received minus applied GTID; what the primary "
-				   "wrote since the link broke is not known here");
+		node->io_running
+			? "lag_transactions: received minus applied GTID; lag_s: "
+			  "Seconds_Behind_Master, which is 0 behind a silent link"
+			: "lag_transactions: received minus applied GTID; what the primary "
+			  "wrote since the link broke is not known here");
 	if (node->last_error[0] != '\0')
 		json_put_str(into, "last_error", node->last_error);
 }
@@ -150,7 +154,8 @@ enum err_code maria_check_name(const char *what, const char *name, struct err *e
 
 	if (name[0] == '\0' || strlen(name) > 130 || strspn(name, plain) != strlen(name))
 		return err_set(err, ERR_USAGE,
-			"%s \"%.80s\" must be a plain name: letters, digits, _ and one point for a "
+			"%s \"%.80s\" must be a plain name: letters, digits, _ and one point "
+			"for a "
 			"schema",
 			what, name);
 	return ERR_NONE;
@@ -191,8 +196,10 @@ static enum err_code disconnect_holders(struct maria *m, struct err *err)
 	char sql[64];
 
 	TRY(maria_start(m,
-		"select p.id from information_schema.processlist p where p.id <> connection_id()"
-		" and p.user <> 'system user' and p.command not in ('Binlog Dump', 'Daemon', 'Killed')",
+		"select p.id from information_schema.processlist p where p.id <> "
+		"connection_id()"
+		" and p.user <> 'system user' and p.command not in ('Binlog Dump', 'Daemon', "
+		"'Killed')",
 		err));
 	while (maria_next(m, &row, err) == ERR_NONE && row != NULL)
 		if (count < HOLDERS_MAX && row[0] != NULL)
@@ -225,7 +232,8 @@ enum err_code maria_set_read_only(struct maria *m, bool on, struct err *err)
 
 enum err_code maria_keep_read_only(struct call *call, bool on, bool *kept, struct err *err)
 {
-	static const char text[] = "# written by drillbook: failover.fence\n[mariadbd]\nread_only = 1\n";
+	static const char text[] =
+		"# written by drillbook: failover.fence\n[mariadbd]\nread_only = 1\n";
 	const char *path = setting_string(call, "fence_file");
 
 	*kept = false;
@@ -280,7 +288,8 @@ enum err_code maria_ask_old(struct call *call, struct maria_old *old, struct err
 		return *err = why, code;
 	else
 		return err_set(err, ERR_PRECONDITION,
-			"the old primary %s port %d answers, and whether it takes writes cannot be "
+			"the old primary %s port %d answers, and whether it takes writes "
+			"cannot be "
 			"told: %s",
 			old->at.host, old->at.port, why.text);
 	return ERR_NONE;
@@ -288,8 +297,8 @@ enum err_code maria_ask_old(struct call *call, struct maria_old *old, struct err
 
 /* ------------------------------------------------------------------ following */
 
-enum err_code maria_wait_position(struct maria *m, const char *wanted, int64_t wait_ms,
-	bool *there, struct err *err)
+enum err_code maria_wait_position(
+	struct maria *m, const char *wanted, int64_t wait_ms, bool *there, struct err *err)
 {
 	const struct mono start = mono_now();
 	struct gtid_list want, have;
@@ -357,8 +366,8 @@ static bool same_place(const struct net_endpoint *a, const struct net_endpoint *
 	return a->port == b->port && str_eq(a->host, b->host);
 }
 
-enum err_code maria_wait_following(struct maria *m, const struct net_endpoint *source,
-	const char *wanted, struct err *err)
+enum err_code maria_wait_following(
+	struct maria *m, const struct net_endpoint *source, const char *wanted, struct err *err)
 {
 	struct gtid_list want, have;
 	struct maria_node node;
@@ -368,20 +377,25 @@ enum err_code maria_wait_following(struct maria *m, const struct net_endpoint *s
 	for (;;) {
 		enum err_code code = maria_look(m, &node, err);
 
-		if (code == ERR_NONE && (!node.replica || !same_place(source, &node.primary_at)))
+		if (code == ERR_NONE &&
+			(!node.replica || !same_place(source, &node.primary_at)))
 			return err_set(err, ERR_CONFLICT,
-				"\"%s\" does not follow %s port %d any more: somebody else changed "
+				"\"%s\" does not follow %s port %d any more: somebody else "
+				"changed "
 				"it",
 				call_target(m->call), source->host, source->port);
 		if (code == ERR_NONE && !node.sql_running)
-			return err_set(err, ERR_FAILED, "\"%s\" cannot apply what it receives: %s",
+			return err_set(err, ERR_FAILED,
+				"\"%s\" cannot apply what it receives: %s",
 				call_target(m->call), node.last_error);
-		/* "No", not "Connecting": it has given up, as for a position the source does not have */
-		if (code == ERR_NONE && str_eq(node.io_state, "No") && node.last_error[0] != '\0')
+		/* "No", not "Connecting": it has given up, as for a position the source does
+		 * not have */
+		if (code == ERR_NONE && str_eq(node.io_state, "No") &&
+			node.last_error[0] != '\0')
 			return err_set(err, ERR_FAILED, "\"%s\" cannot receive: %s",
 				call_target(m->call), node.last_error);
-		if (code == ERR_NONE && node.io_running && gtid_parse(node.current_pos, &have) &&
-			gtid_behind(&want, &have) == 0)
+		if (code == ERR_NONE && node.io_running &&
+			gtid_parse(node.current_pos, &have) && gtid_behind(&want, &have) == 0)
 			return ERR_NONE;
 		if (code == ERR_NONE) {
 			call_progress(m->call, -1, "receiver %s, at %s", node.io_state,
@@ -400,7 +414,8 @@ enum err_code maria_take_over(struct maria *m, struct err *err)
 	struct maria_node node;
 	bool there = false;
 
-	/* what has been received is applied before replication is forgotten: it would be thrown away */
+	/* what has been received is applied before replication is forgotten: it would be thrown
+	 * away */
 	TRY(maria_look(m, &node, err));
 	if (!node.sql_running)
 		return err_set(err, ERR_PRECONDITION,

@@ -1,8 +1,8 @@
 /* mariadb_promote.c: failover.promote, failover.switchover, failover.reverse.
  *
- * A replica becomes a primary by forgetting whom it follows and taking writes.  While the old primary
- * still takes writes that makes two; so it is asked first, and again just before: it must be gone, or no
- * primary any more, or read-only.  Being silent is none of these. */
+ * A replica becomes a primary by forgetting whom it follows and taking writes.  While the old
+ * primary still takes writes that makes two; so it is asked first, and again just before: it
+ * must be gone, or no primary any more, or read-only.  Being silent is none of these. */
 #include "internal.h"
 
 #ifdef HAVE_LIBMARIADB
@@ -33,7 +33,8 @@ static enum err_code old_allows(struct call *call, const struct maria_old *old, 
 			old->at.host, old->at.port);
 	if (old->state == OLD_SILENT && !str_eq(call_string(call, "silent"), "accept"))
 		return err_set(err, ERR_PRECONDITION,
-			"the old primary %s port %d is silent, which does not prove that it takes "
+			"the old primary %s port %d is silent, which does not prove that it "
+			"takes "
 			"no writes (%s): fence it by other means, then say silent = \"accept\"",
 			old->at.host, old->at.port, old->said);
 	return ERR_NONE;
@@ -41,8 +42,8 @@ static enum err_code old_allows(struct call *call, const struct maria_old *old, 
 
 /* ------------------------------------------------------------------ failover.promote */
 
-/* Everything received must be applied; and when the old primary can be asked and writes nothing any
- * more, everything it has must be here for the promotion to lose nothing. */
+/* Everything received must be applied; and when the old primary can be asked and writes nothing
+ * any more, everything it has must be here for the promotion to lose nothing. */
 static enum err_code catch_up(struct call *call, struct maria *m, const struct maria_node *node,
 	const struct maria_old *old, json_t *before, struct err *err)
 {
@@ -116,7 +117,8 @@ static enum err_code promote_check(struct call *call, struct maria *m, struct er
 	snprintf(now, sizeof(now), "%s@%d", node.primary_at.host, node.primary_at.port);
 	if (then != NULL && !str_eq(then, now))
 		return err_set(err, ERR_CONFLICT,
-			"\"%s\" is not what was prepared: it follows %s now", call_target(call), now);
+			"\"%s\" is not what was prepared: it follows %s now", call_target(call),
+			now);
 	TRY(place_of_old(call, &node, &old.at, err));
 	TRY(maria_ask_old(call, &old, err));
 	return old_allows(call, &old, err);
@@ -154,9 +156,11 @@ RUN(mariadb_promote)
 	} else {
 		m.finish = true;
 		code = maria_take_over(&m, err);
-		if (code == ERR_NONE && maria_keep_read_only(call, false, &kept, err) != ERR_NONE) {
+		if (code == ERR_NONE &&
+			maria_keep_read_only(call, false, &kept, err) != ERR_NONE) {
 			err->world = WORLD_CHANGED;
-			code = err_context(err, "it is promoted, but a restart would make it read-only");
+			code = err_context(
+				err, "it is promoted, but a restart would make it read-only");
 		}
 	}
 	if (code == ERR_NONE) {
@@ -176,14 +180,17 @@ VERIFY(mariadb_promote_verify)
 	TRY(maria_look_at(call, NULL, 0, &node, err));
 	maria_node_json(&node, evidence);
 	maria_name_unknown(evidence);
-	const bool same = str_eq(json_str(before, "primary", ""), json_str(evidence, "primary", NULL));
+	const bool same =
+		str_eq(json_str(before, "primary", ""), json_str(evidence, "primary", NULL));
 	if (node.replica && !same)
 		reason = "it follows another server than before";
 	else if (node.replica && !node.io_running && !node.sql_running)
-		reason = "replication is stopped and not forgotten: half of a promotion, or a stop "
+		reason = "replication is stopped and not forgotten: half of a promotion, or a "
+			 "stop "
 			 "by another hand";
 	else if (!node.replica && node.read_only)
-		reason = "it follows nobody and is read-only: half of a promotion (failover.unfence "
+		reason = "it follows nobody and is read-only: half of a promotion "
+			 "(failover.unfence "
 			 "finishes it), or fenced";
 	*verdict = reason != NULL ? VERDICT_CANNOT_TELL
 		   : node.replica ? VERDICT_NOT_DONE
@@ -211,14 +218,16 @@ PREPARE(mariadb_switchover_prepare)
 	if (node.replica || node.read_only)
 		return err_set(err, ERR_PRECONDITION, "\"%s\" is %s: it has no role to give",
 			call_target(call), node.replica ? "a replica" : "read-only");
-	if (maria_look_at(call, &to, setting_int(call, "connect_timeout"), &other, err) != ERR_NONE)
+	if (maria_look_at(call, &to, setting_int(call, "connect_timeout"), &other, err) !=
+		ERR_NONE)
 		return err_context(err, "the replica");
 	if (!other.replica || !other.io_running || !other.sql_running)
 		return err_set(err, ERR_PRECONDITION, "%s port %d %s", to.host, to.port,
 			!other.replica ? "is no replica" : "does not follow at the moment");
 	if (!other.uses_gtid)
 		return err_set(err, ERR_PRECONDITION,
-			"%s port %d follows by file and position, not by GTID", to.host, to.port);
+			"%s port %d follows by file and position, not by GTID", to.host,
+			to.port);
 	maria_node_json(&node, before);
 	json_put_str(before, "identity", node.identity);
 	json_put_str(before, "to_identity", other.identity);
@@ -243,7 +252,8 @@ static enum err_code hand_over(struct call *call, struct maria *old, struct mari
 	}
 	if (code == ERR_NONE && !there)
 		code = err_set(err, ERR_FAILED,
-			"the replica did not apply %s within %" PRId64 " ms; \"%s\" takes writes "
+			"the replica did not apply %s within %" PRId64
+			" ms; \"%s\" takes writes "
 			"again",
 			position, call_int(call, "wait"), call_target(call));
 	if (code == ERR_NONE)
@@ -266,7 +276,8 @@ static enum err_code switch_roles(struct call *call, struct maria *old, struct m
 		/* nobody takes writes: the operator decides which one is to */
 		if (err->world == WORLD_UNCHANGED)
 			err->world = WORLD_CHANGED;
-		return err_context(err, "\"%s\" is read-only, and the replica", call_target(call));
+		return err_context(
+			err, "\"%s\" is read-only, and the replica", call_target(call));
 	}
 	enum err_code code = maria_follow(old, to, err);
 	if (code == ERR_NONE) {
@@ -311,7 +322,8 @@ VERIFY(mariadb_switchover_verify)
 
 	TRY(switch_place(call, &to, err));
 	TRY(maria_look_at(call, NULL, 0, &node, err));
-	if (maria_look_at(call, &to, setting_int(call, "connect_timeout"), &other, err) != ERR_NONE)
+	if (maria_look_at(call, &to, setting_int(call, "connect_timeout"), &other, err) !=
+		ERR_NONE)
 		return err_context(err, "the other server");
 	maria_node_json(&node, evidence);
 	maria_name_unknown(evidence);
@@ -335,7 +347,8 @@ static enum err_code source_place(struct call *call, struct net_endpoint *out, s
 		call_string(call, "source_host"), (int)call_int(call, "source_port"), out, err);
 }
 
-/* What the old primary wrote and nobody else has cannot be taken back: MariaDB has no pg_rewind. */
+/* What the old primary wrote and nobody else has cannot be taken back: MariaDB has no
+ * pg_rewind. */
 static enum err_code check_history(struct call *call, const struct maria_node *old,
 	const struct maria_node *source, json_t *before, struct err *err)
 {
@@ -348,7 +361,8 @@ static enum err_code check_history(struct call *call, const struct maria_node *o
 	if (errant == 0)
 		return ERR_NONE;
 	return err_set(err, ERR_PRECONDITION,
-		"\"%s\" is at %s: it has %" PRIu64 " transactions that the new primary never had, "
+		"\"%s\" is at %s: it has %" PRIu64
+		" transactions that the new primary never had, "
 		"and cannot follow it; keep its data for comparison, and build it anew from a "
 		"backup of the new primary",
 		call_target(call), old->current_pos, errant);
@@ -361,7 +375,8 @@ PREPARE(mariadb_reverse_prepare)
 
 	TRY(source_place(call, &at, err));
 	TRY(maria_look_at(call, NULL, 0, &node, err));
-	if (maria_look_at(call, &at, setting_int(call, "connect_timeout"), &source, err) != ERR_NONE)
+	if (maria_look_at(call, &at, setting_int(call, "connect_timeout"), &source, err) !=
+		ERR_NONE)
 		return err_context(err, "the source");
 	if (str_eq(source.identity, node.identity))
 		return err_set(err, ERR_USAGE, "%s port %d is \"%s\" itself", at.host, at.port,
@@ -416,9 +431,10 @@ VERIFY(mariadb_reverse_verify)
 	maria_name_unknown(evidence);
 	const bool follows = node.replica && node.primary_at.port == at.port &&
 			     str_eq(node.primary_at.host, at.host);
-	*verdict = !follows					  ? VERDICT_NOT_DONE
-		   : node.io_running && node.sql_running && node.read_only ? VERDICT_DONE
-								  : VERDICT_CANNOT_TELL;
+	*verdict = !follows ? VERDICT_NOT_DONE
+		   : node.io_running && node.sql_running && node.read_only
+			   ? VERDICT_DONE
+			   : VERDICT_CANNOT_TELL;
 	if (*verdict == VERDICT_CANNOT_TELL)
 		json_put_str(evidence, "reason",
 			"it was told whom to follow, and does not receive or apply (yet)");

@@ -14,7 +14,8 @@ enum { CANARY_POLL_MS = 10 };
 
 /* ------------------------------------------------------------------ replication.status */
 
-static enum err_code look(struct call *call, struct maria_node *node, json_t *into, struct err *err)
+static enum err_code look(
+	struct call *call, struct maria_node *node, json_t *into, struct err *err)
 {
 	struct maria m;
 
@@ -49,25 +50,28 @@ RUN(mariadb_status)
 /* ------------------------------------------------------------------ failover.precheck */
 
 /* read_only can be switched, and replication ended, only with these. */
-static const char rights_sql[] =
-	"select sum(privilege_type = 'SUPER' or privilege_type = 'READ_ONLY ADMIN') > 0 as read_only,"
-	" sum(privilege_type = 'SUPER' or privilege_type = 'REPLICATION SLAVE ADMIN') > 0 as replication,"
-	" sum(privilege_type = 'SUPER' or privilege_type = 'CONNECTION ADMIN') > 0 as connections"
-	" from information_schema.user_privileges where grantee ="
-	" concat('''', replace(current_user(), '@', '''@'''), '''')";
+static const char rights_sql[] = "select sum(privilege_type = 'SUPER' or privilege_type = "
+				 "'READ_ONLY ADMIN') > 0 as read_only,"
+				 " sum(privilege_type = 'SUPER' or privilege_type = "
+				 "'REPLICATION SLAVE ADMIN') > 0 as replication,"
+				 " sum(privilege_type = 'SUPER' or privilege_type = "
+				 "'CONNECTION ADMIN') > 0 as connections"
+				 " from information_schema.user_privileges where grantee ="
+				 " concat('''', replace(current_user(), '@', '''@'''), '''')";
 
 static bool has_rights(const json_t *rights)
 {
 	return json_int(rights, "read_only", 0) > 0 && json_int(rights, "replication", 0) > 0;
 }
 
-static void replica_checks(struct call *call, const struct maria_node *node, const json_t *facts,
-	struct checks *checks)
+static void replica_checks(struct call *call, const struct maria_node *node,
+	const json_t *facts, struct checks *checks)
 {
 	checks_add(checks, "applier", node->sql_running, "%s",
-		node->sql_running	     ? "is running"
-		: node->last_error[0] != '\0' ? node->last_error
-					     : "is stopped: what it has received is not applied");
+		node->sql_running ? "is running"
+		: node->last_error[0] != '\0'
+			? node->last_error
+			: "is stopped: what it has received is not applied");
 	checks_most(checks, "applied", facts, "lag_transactions",
 		call_int(call, "max_transactions"), "transactions to apply");
 	checks_add(checks, "gtid", node->uses_gtid, "%s",
@@ -78,7 +82,8 @@ static void replica_checks(struct call *call, const struct maria_node *node, con
 		node->binlog && node->log_updates
 			? "it can be followed"
 			: "log_bin or log_slave_updates is off: nobody could follow it");
-	/* Seconds_Behind_Master is NULL once the primary is gone: then only a heartbeat tells */
+	/* Seconds_Behind_Master is NULL once the primary is gone: then only a heartbeat tells
+	 */
 	if (setting_has(call, "heartbeat"))
 		checks_most(checks, "heartbeat", facts, "heartbeat_age_ms",
 			call_int(call, "max_age"), "ms old");
@@ -110,8 +115,9 @@ RUN(mariadb_precheck)
 		checks_add(&checks, "replica", node.replica, "%s",
 			node.replica ? "it is a replica" : "it is a primary");
 		checks_add(&checks, "rights", has_rights(rights), "%s",
-			has_rights(rights) ? "may end replication and read_only"
-					   : "needs READ_ONLY ADMIN and REPLICATION SLAVE ADMIN");
+			has_rights(rights)
+				? "may end replication and read_only"
+				: "needs READ_ONLY ADMIN and REPLICATION SLAVE ADMIN");
 		if (node.replica)
 			replica_checks(call, &node, result, &checks);
 		maria_name_unknown(result);
@@ -124,15 +130,16 @@ RUN(mariadb_precheck)
 
 /* ------------------------------------------------------------------ health.probe */
 
-/* An application's user may not ask about replication: then the role is not known, and whether the
- * server is read-only still is. */
+/* An application's user may not ask about replication: then the role is not known, and whether
+ * the server is read-only still is. */
 static enum err_code health_look(struct maria *m, json_t *result, struct err *err)
 {
 	json_t *row = json_object();
 	bool replica = false;
 
-	enum err_code code = maria_row(
-		m, "select @@global.read_only as read_only, @@global.version as version", row, NULL, err);
+	enum err_code code = maria_row(m,
+		"select @@global.read_only as read_only, @@global.version as version", row,
+		NULL, err);
 	const bool read_only = json_int(row, "read_only", 1) != 0;
 	if (code == ERR_NONE)
 		json_put_str(result, "version", json_str(row, "version", ""));
@@ -140,7 +147,9 @@ static enum err_code health_look(struct maria *m, json_t *result, struct err *er
 	if (code == ERR_NONE) {
 		code = maria_row(m, "show slave status", row, &replica, err);
 		json_put_str(result, "role",
-			code != ERR_NONE ? "unknown" : replica ? "replica" : "primary");
+			code != ERR_NONE ? "unknown"
+			: replica	 ? "replica"
+					 : "primary");
 		if (code == ERR_AUTH) {
 			*err = (struct err){ 0 };
 			code = ERR_NONE;
@@ -174,7 +183,8 @@ RUN(mariadb_health)
 	if (!ok)
 		return err_set(err, ERR_PRECONDITION, "\"%s\" is %s%s%s, expected was %s",
 			call_target(call), str_eq(role, "unknown") ? "of unknown role" : "a ",
-			str_eq(role, "unknown") ? "" : role, writable ? "" : ", read-only", wanted);
+			str_eq(role, "unknown") ? "" : role, writable ? "" : ", read-only",
+			wanted);
 	return ERR_NONE;
 }
 
@@ -186,8 +196,9 @@ static enum err_code replica_place(
 	const char *host = call_string(call, "replica_host");
 
 	*has = host != NULL;
-	return host != NULL ? net_endpoint_parse(host, (int)call_int(call, "replica_port"), at, err)
-			    : ERR_NONE;
+	return host != NULL
+		       ? net_endpoint_parse(host, (int)call_int(call, "replica_port"), at, err)
+		       : ERR_NONE;
 }
 
 PREPARE(mariadb_canary_prepare)
@@ -218,12 +229,14 @@ PREPARE(mariadb_canary_prepare)
 static enum err_code mark(struct maria *m, struct err *err)
 {
 	const char *table = call_string(m->call, "table");
-	char *target = maria_quote(m, call_target(m->call)), *key = maria_quote(m, call_key(m->call));
-	char *create = xasprintf("create table if not exists %s(target varchar(190) primary key,"
-				 " mark_key varchar(190) not null, at_ms bigint not null) engine = innodb",
+	char *target = maria_quote(m, call_target(m->call)),
+	     *key = maria_quote(m, call_key(m->call));
+	char *create = xasprintf(
+		"create table if not exists %s(target varchar(190) primary key,"
+		" mark_key varchar(190) not null, at_ms bigint not null) engine = innodb",
 		table);
-	char *put = xasprintf("replace into %s values (%s, %s, %" PRId64 ")", table, target, key,
-		wall_now().ns / 1000000);
+	char *put = xasprintf("replace into %s values (%s, %s, %" PRId64 ")", table, target,
+		key, wall_now().ns / 1000000);
 
 	m->finish = true;
 	enum err_code code = maria_exec(m, create, err);
@@ -239,7 +252,8 @@ static enum err_code mark(struct maria *m, struct err *err)
 /* A table that is not there yet has no marker. */
 static enum err_code marked(struct maria *m, bool *found, struct err *err)
 {
-	char *target = maria_quote(m, call_target(m->call)), *key = maria_quote(m, call_key(m->call));
+	char *target = maria_quote(m, call_target(m->call)),
+	     *key = maria_quote(m, call_key(m->call));
 	char *sql = xasprintf("select 1 from %s where target = %s and mark_key = %s",
 		call_string(m->call, "table"), target, key);
 	json_t *row = json_object();
@@ -336,15 +350,16 @@ RUN(mariadb_doctor)
 			code == ERR_NONE ? node.identity : why.text);
 	}
 	if (code == ERR_NONE) {
-		/* SHOW REPLICA STATUS has had its GTID columns since 10.0; what is relied on besides
-		 * came with 10.5 */
+		/* SHOW REPLICA STATUS has had its GTID columns since 10.0; what is relied on
+		 * besides came with 10.5 */
 		const long major = strtol(node.version, NULL, 10);
 		const char *dot = strchr(node.version, '.');
 		const long minor = dot != NULL ? strtol(dot + 1, NULL, 10) : 0;
 		const bool maria = strstr(node.version, "MariaDB") != NULL;
 
-		checks_add(&checks, "version", maria && (major > 10 || (major == 10 && minor >= 5)),
-			"%s, a %s", node.version, node.replica ? "replica" : "primary");
+		checks_add(&checks, "version",
+			maria && (major > 10 || (major == 10 && minor >= 5)), "%s, a %s",
+			node.version, node.replica ? "replica" : "primary");
 		checks_add(&checks, "rights",
 			has_rights(rights) && json_int(rights, "connections", 0) > 0,
 			"%s end replication, %s change read_only, %s disconnect clients",
@@ -352,8 +367,9 @@ RUN(mariadb_doctor)
 			json_int(rights, "read_only", 0) > 0 ? "may" : "may not",
 			json_int(rights, "connections", 0) > 0 ? "may" : "may not");
 		checks_add(&checks, "binlog", node.binlog && node.log_updates, "%s",
-			node.binlog && node.log_updates ? "log_bin and log_slave_updates are on"
-							: "log_bin or log_slave_updates is off");
+			node.binlog && node.log_updates
+				? "log_bin and log_slave_updates are on"
+				: "log_bin or log_slave_updates is off");
 	}
 	checks_release(&checks);
 	json_decref(rights);

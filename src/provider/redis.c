@@ -1,7 +1,7 @@
 /* redis.c: the redis provider's tables.
  *
- * Sources: the Redis documentation, "Redis replication", "Redis persistence", the pages of INFO,
- * FAILOVER, REPLICAOF, CONFIG SET, BGSAVE, SHUTDOWN; the comments of redis.conf 7.0. */
+ * Sources: the Redis documentation, "Redis replication", "Redis persistence", the pages of
+ * INFO, FAILOVER, REPLICAOF, CONFIG SET, BGSAVE, SHUTDOWN; the comments of redis.conf 7.0. */
 #include "redis.h"
 
 #include "copies.h"
@@ -15,8 +15,12 @@ static const struct field settings[] = {
 		.min = 1,
 		.max = 65535,
 		.help = "its port" },
-	{ .name = "user", .type = FIELD_STRING, .help = "of the access list; default: the default user" },
-	{ .name = "password", .type = FIELD_SECRET, .help = "of the user; the same on both servers" },
+	{ .name = "user",
+		.type = FIELD_STRING,
+		.help = "of the access list; default: the default user" },
+	{ .name = "password",
+		.type = FIELD_SECRET,
+		.help = "of the user; the same on both servers" },
 	{ .name = "connect_timeout",
 		.type = FIELD_DURATION,
 		.unit = "ms",
@@ -26,11 +30,13 @@ static const struct field settings[] = {
 		.help = "a silent network or a frozen server costs this much" },
 	{ .name = "peer",
 		.type = FIELD_STRING,
-		.help = "the other server, HOST or HOST@PORT, where the address that the replica "
+		.help = "the other server, HOST or HOST@PORT, where the address that the "
+			"replica "
 			"follows is not reachable from here" },
 	{ .name = "config_file",
 		.type = FIELD_PATH,
-		.help = "the server's configuration file, when this host holds it: a server that is "
+		.help = "the server's configuration file, when this host holds it: a server "
+			"that is "
 			"down is fenced there" },
 	{ .name = "heartbeat",
 		.type = FIELD_STRING,
@@ -86,7 +92,9 @@ static const struct field settings[] = {
 		{ .name = "primary",                                                           \
 			.type = FIELD_STRING,                                                  \
 			.help = "replica: whom it follows, HOST@PORT" },                       \
-		{ .name = "link", .type = FIELD_STRING, .help = "replica: up, down, syncing" },\
+		{ .name = "link",                                                              \
+			.type = FIELD_STRING,                                                  \
+			.help = "replica: up, down, syncing" },                                \
 		{ .name = "received_offset",                                                   \
 			.type = FIELD_INT,                                                     \
 			.unit = "bytes",                                                       \
@@ -94,8 +102,11 @@ static const struct field settings[] = {
 		{ .name = "silent_ms",                                                         \
 			.type = FIELD_INT,                                                     \
 			.unit = "ms",                                                          \
-			.help = "replica: since it last heard of its primary; whole seconds" },\
-		{ .name = "heartbeat_at_ms", .type = FIELD_INT, .unit = "ms",                  \
+			.help = "replica: since it last heard of its primary; whole "          \
+				"seconds" },                                                   \
+		{ .name = "heartbeat_at_ms",                                                   \
+			.type = FIELD_INT,                                                     \
+			.unit = "ms",                                                          \
 			.help = "of the heartbeat key" },                                      \
 	{                                                                                      \
 		.name = "heartbeat_age_ms", .type = FIELD_INT, .unit = "ms",                   \
@@ -114,7 +125,8 @@ static const struct field status_results[] = { NODE_RESULTS, UNKNOWN_RESULT, FIE
 static const struct field canary_params[] = {
 	{ .name = "replica_host",
 		.type = FIELD_STRING,
-		.help = "where the marker must arrive; when absent it is read back where it was "
+		.help = "where the marker must arrive; when absent it is read back where it "
+			"was "
 			"written" },
 	{ .name = "replica_port",
 		.type = FIELD_INT,
@@ -146,7 +158,8 @@ static const struct field precheck_params[] = {
 		.type = FIELD_DURATION,
 		.unit = "ms",
 		.fallback = "10s",
-		.help = "most that the heartbeat may be old; without one, most that the replica "
+		.help = "most that the heartbeat may be old; without one, most that the "
+			"replica "
 			"may have heard nothing" },
 	FIELD_END
 };
@@ -154,8 +167,8 @@ static const struct field precheck_results[] = {
 	{ .name = "ok",
 		.type = FIELD_BOOL,
 		.help = "true: a failed check raises PRECONDITION and names it" },
-	{ .name = "checks", .type = FIELD_ANY, .help = "name, ok, detail of each" }, NODE_RESULTS,
-	UNKNOWN_RESULT, FIELD_END
+	{ .name = "checks", .type = FIELD_ANY, .help = "name, ok, detail of each" },
+	NODE_RESULTS, UNKNOWN_RESULT, FIELD_END
 };
 
 static const struct field promote_params[] = {
@@ -204,8 +217,8 @@ static const struct field switchover_params[] = {
 };
 static const struct field switchover_results[] = { TOOK_RESULT,
 	{ .name = "primary", .type = FIELD_STRING, .help = "the new one, HOST@PORT" },
-	{ .name = "offset", .type = FIELD_INT, .unit = "bytes", .help = "after it" }, KEPT_RESULT,
-	FIELD_END };
+	{ .name = "offset", .type = FIELD_INT, .unit = "bytes", .help = "after it" },
+	KEPT_RESULT, FIELD_END };
 
 static const struct field fence_params[] = {
 	{ .name = "mode",
@@ -219,10 +232,14 @@ static const struct field fence_params[] = {
 static const struct field fence_results[] = {
 	{ .name = "level",
 		.type = FIELD_STRING,
-		.help = "soft (it refuses writes), hard (its process has ended), or down (nobody "
+		.help = "soft (it refuses writes), hard (its process has ended), or down "
+			"(nobody "
 			"listens, and it comes back refusing writes)" },
 	{ .name = "how", .type = FIELD_STRING, .help = "what was done" }, KEPT_RESULT,
-	{ .name = "offset", .type = FIELD_INT, .unit = "bytes", .help = "soft: the last it wrote" },
+	{ .name = "offset",
+		.type = FIELD_INT,
+		.unit = "bytes",
+		.help = "soft: the last it wrote" },
 	TOOK_RESULT, FIELD_END
 };
 static const struct field keep_params[] = { KEEP_PARAM, FIELD_END };
@@ -245,7 +262,8 @@ static const struct field reverse_results[] = {
 	{ .name = "discarded_bytes",
 		.type = FIELD_INT,
 		.unit = "bytes",
-		.help = "of its history that the new primary never had; unknown when they share "
+		.help = "of its history that the new primary never had; unknown when they "
+			"share "
 			"none" },
 	KEPT_RESULT, TOOK_RESULT, UNKNOWN_RESULT, FIELD_END
 };
@@ -253,7 +271,8 @@ static const struct field reverse_results[] = {
 static const struct field health_params[] = {
 	{ .name = "expect",
 		.type = FIELD_CHOICE,
-		.choices = (const char *const[]){ "any", "primary", "replica", "writable", NULL },
+		.choices =
+			(const char *const[]){ "any", "primary", "replica", "writable", NULL },
 		.fallback = "any",
 		.help = "raise PRECONDITION when it is something else" },
 	FIELD_END
@@ -268,10 +287,11 @@ static const struct field health_results[] = {
 	FIELD_END
 };
 
-static const struct field get_params[] = {
-	{ .name = "key", .type = FIELD_STRING, .required = true, .help = "a key with a string" },
-	FIELD_END
-};
+static const struct field get_params[] = { { .name = "key",
+						   .type = FIELD_STRING,
+						   .required = true,
+						   .help = "a key with a string" },
+	FIELD_END };
 static const struct field get_results[] = {
 	{ .name = "exists", .type = FIELD_BOOL, .help = "it is there" },
 	{ .name = "value", .type = FIELD_STRING, .help = "its value, when it is there" },
@@ -302,8 +322,8 @@ static const struct field compare_params[] = {
 		.max = INT64_MAX, .help = "fewer keys than that are an error"                  \
 	}
 static const struct field check_params[] = {
-	{ .name = "from", .type = FIELD_PATH, .required = true, .help = "the backup" }, MIN_KEYS,
-	FIELD_END
+	{ .name = "from", .type = FIELD_PATH, .required = true, .help = "the backup" },
+	MIN_KEYS, FIELD_END
 };
 static const struct field validate_params[] = {
 	{ .name = "path",
@@ -326,7 +346,8 @@ static const struct field check_results[] = {
 };
 static const struct field validate_results[] = {
 	{ .name = "ok", .type = FIELD_BOOL, .help = "whole, and not empty" },
-	{ .name = "keys", .type = FIELD_INT, .help = "as redis-check-rdb counts them" }, FIELD_END
+	{ .name = "keys", .type = FIELD_INT, .help = "as redis-check-rdb counts them" },
+	FIELD_END
 };
 
 static const struct operation operations[] = {
@@ -359,7 +380,8 @@ static const struct operation operations[] = {
 		.run = redis_precheck,
 		.cancel_help = "at once",
 		.timeout_ms = 15000,
-		.help = "may this replica be promoted; raises PRECONDITION naming what does not "
+		.help = "may this replica be promoted; raises PRECONDITION naming what does "
+			"not "
 			"hold" },
 	{ .capability = "failover",
 		.verb = "promote",
@@ -478,7 +500,8 @@ static const struct operation operations[] = {
 		.run = redis_backup_check,
 		.cancel_help = "at once",
 		.timeout_ms = 3600000,
-		.help = "compare a backup with its description and let redis-check-rdb read it" },
+		.help = "compare a backup with its description and let redis-check-rdb read "
+			"it" },
 	{ .capability = "restore",
 		.verb = "start",
 		.effect = EFFECT_CHANGE,

@@ -10,26 +10,27 @@
 
 enum { REDIS_WORDS_MAX = 16, REDIS_REPLICAS_MAX = 64 };
 
-/* ------------------------------------------------------------------ connection (redis_conn.c) */
+/* ------------------------------------------------------------------ connection (redis_conn.c)
+ */
 
 struct redis {
 	struct call *call;
 	struct net_endpoint at;
 	int fd;
-	struct buf in;	       /* received and not yet read */
-	int64_t each_ms;       /* the longest that one command may take; 0 = what the call has left */
-	bool refused;	       /* why it could not be opened: nobody listens there */
-	bool finish;	       /* a stop must not leave a command in flight: only the deadline does */
+	struct buf in;	 /* received and not yet read */
+	int64_t each_ms; /* the longest that one command may take; 0 = what the call has left */
+	bool refused;	 /* why it could not be opened: nobody listens there */
+	bool finish;	 /* a stop must not leave a command in flight: only the deadline does */
 };
 
-/* The server of the target, or another one with the same credentials.  UNREACHABLE TIMEOUT AUTH;
- * err->world is UNCHANGED. */
+/* The server of the target, or another one with the same credentials.  UNREACHABLE TIMEOUT
+ * AUTH; err->world is UNCHANGED. */
 enum err_code redis_open(struct redis *redis, struct call *call,
 	const struct net_endpoint *other, struct err *err) MUST_CHECK;
 void redis_close(struct redis *redis);
 /* One command; out (may be NULL when only success counts) is the caller's to resp_release.  An
- * answer that is an error is one here (AUTH, PRECONDITION, HELD, REFUSED …, world unchanged); without
- * any answer the world is unknown. */
+ * answer that is an error is one here (AUTH, PRECONDITION, HELD, REFUSED …, world unchanged);
+ * without any answer the world is unknown. */
 enum err_code redis_command(struct redis *redis, const char *const *words, struct resp *out,
 	struct err *err) MUST_CHECK;
 #define REDIS(redis, out, err, ...)                                                            \
@@ -59,7 +60,7 @@ struct redis_replica {
 struct redis_node {
 	bool primary, link_up, syncing, loading;
 	char version[24], run_id[48], replid[48], replid2[48], failover[32];
-	int64_t offset;	       /* of the replication stream: written (primary) or applied (replica) */
+	int64_t offset; /* of the replication stream: written (primary) or applied (replica) */
 	int64_t second_offset; /* how far replid2 is part of its history */
 	int64_t read_offset;   /* replica: received */
 	int64_t last_io_s, link_down_s, priority;
@@ -84,11 +85,13 @@ enum err_code redis_look_at(struct call *call, const struct net_endpoint *other,
 void redis_parse_info(const char *text, struct redis_node *out);
 
 /* The fence is min-replicas-to-write at a number no cluster has.  What stood there before is
- * part of the number, so that whoever takes the fence away, perhaps after a restart, knows it. */
+ * part of the number, so that whoever takes the fence away, perhaps after a restart, knows it.
+ */
 enum { REDIS_FENCE = 1000000, REDIS_FENCE_NO_LAG = 2000000, REDIS_FENCE_LAG_S = 10 };
 bool redis_is_fenced(const struct redis_node *node);
 /* What min-replicas-to-write and min-replicas-max-lag were before the fence. */
-void redis_before_fence(const struct redis_node *node, int64_t *min_replicas, int64_t *max_lag_s);
+void redis_before_fence(
+	const struct redis_node *node, int64_t *min_replicas, int64_t *max_lag_s);
 /* True for a primary that takes a write now. */
 bool redis_takes_writes(const struct redis_node *node);
 /* Sets both, in the order in which no write slips through; then, when asked for, writes the
@@ -97,23 +100,24 @@ enum err_code redis_set_fence(struct redis *redis, int64_t min_replicas, int64_t
 	bool keep, bool *kept, struct err *err) MUST_CHECK;
 
 /* What they are to be for the fence. */
-void redis_fence_values(const struct redis_node *node, int64_t *min_replicas, int64_t *max_lag_s);
-/* A server that is down, by its configuration file (setting config_file, redis_file.c): fills in
- * min_replicas and max_lag_s only. */
+void redis_fence_values(
+	const struct redis_node *node, int64_t *min_replicas, int64_t *max_lag_s);
+/* A server that is down, by its configuration file (setting config_file, redis_file.c): fills
+ * in min_replicas and max_lag_s only. */
 enum err_code redis_file_look(
 	struct call *call, struct redis_node *out, struct err *err) MUST_CHECK;
 void redis_parse_file(const char *text, struct redis_node *out);
 /* Puts the fence into that file or takes it away, when it is not so already. */
 enum err_code redis_file_fence(struct call *call, bool on, struct err *err) MUST_CHECK;
 
-/* Writes the server's configuration file, so that a restart does not undo what was set.  False, and a
- * line of output with the reason, when that is not possible: it is no failure. */
+/* Writes the server's configuration file, so that a restart does not undo what was set.  False,
+ * and a line of output with the reason, when that is not possible: it is no failure. */
 bool redis_keep(struct redis *redis);
 
 /* The members of replication.status. */
 void redis_node_json(const struct redis_node *node, json_t *into);
-/* heartbeat_at_ms and heartbeat_age_ms of the key that setting or parameter heartbeat names; null
- * when it is not there or no number. */
+/* heartbeat_at_ms and heartbeat_age_ms of the key that setting or parameter heartbeat names;
+ * null when it is not there or no number. */
 enum err_code redis_heartbeat(struct redis *redis, json_t *into, struct err *err) MUST_CHECK;
 /* Null members leave the object and are named in its "unknown". */
 void redis_name_unknown(json_t *result);
@@ -123,8 +127,8 @@ void redis_name_unknown(json_t *result);
 #define PREPARE(name) enum err_code name(struct call *call, json_t *before, struct err *err)
 #define RUN(name) enum err_code name(struct call *call, json_t *result, struct err *err)
 #define VERIFY(name)                                                                           \
-	enum err_code name(struct call *call, json_t *evidence, enum verdict *verdict,         \
-		struct err *err)
+	enum err_code name(                                                                    \
+		struct call *call, json_t *evidence, enum verdict *verdict, struct err *err)
 
 RUN(redis_status);
 RUN(redis_precheck);

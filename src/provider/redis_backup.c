@@ -1,5 +1,5 @@
-/* redis_backup.c: backups of a server whose files are on this host: BGSAVE, then a copy of the file
- * it wrote; checking and restoring such copies. */
+/* redis_backup.c: backups of a server whose files are on this host: BGSAVE, then a copy of the
+ * file it wrote; checking and restoring such copies. */
 #include "redis.h"
 
 #include "copies.h"
@@ -16,7 +16,8 @@ enum { POLL_MS = 50, CHECK_OUTPUT_MAX = 1 << 20 };
 
 /* ------------------------------------------------------------------ backup.start */
 
-/* The file BGSAVE writes: it is replaced as a whole, so another inode or time means a new one. */
+/* The file BGSAVE writes: it is replaced as a whole, so another inode or time means a new one.
+ */
 struct dump {
 	char *path; /* owned */
 	struct stat st;
@@ -30,10 +31,9 @@ static void dump_stat(struct dump *dump)
 
 static bool dump_changed(const struct dump *then, const struct dump *now)
 {
-	return now->there &&
-	       (!then->there || then->st.st_ino != now->st.st_ino ||
-		       then->st.st_mtim.tv_sec != now->st.st_mtim.tv_sec ||
-		       then->st.st_mtim.tv_nsec != now->st.st_mtim.tv_nsec);
+	return now->there && (!then->there || then->st.st_ino != now->st.st_ino ||
+				     then->st.st_mtim.tv_sec != now->st.st_mtim.tv_sec ||
+				     then->st.st_mtim.tv_nsec != now->st.st_mtim.tv_nsec);
 }
 
 static enum err_code dump_find(struct redis *redis, struct dump *dump, struct err *err)
@@ -45,7 +45,8 @@ static enum err_code dump_find(struct redis *redis, struct dump *dump, struct er
 	TRY(redis_config(redis, "dbfilename", name, sizeof(name), err));
 	if (stat(dir, &st) != 0)
 		return err_set(err, ERR_UNSUPPORTED,
-			"the server's directory \"%s\" cannot be read here (%s): its host, and a "
+			"the server's directory \"%s\" cannot be read here (%s): its host, and "
+			"a "
 			"user who may read it, are needed",
 			dir, strerror(errno));
 	dump->path = path_join(dir, name);
@@ -92,7 +93,8 @@ static enum err_code wait_saved(
 				call_target(redis->call));
 		if (!node->saving && dump_changed(then, &now))
 			return ERR_NONE;
-		if (!node->saving && node->saved_keys == 0 && node->last_save_s > 0 && !now.there)
+		if (!node->saving && node->saved_keys == 0 && node->last_save_s > 0 &&
+			!now.there)
 			return err_set(err, ERR_UNSUPPORTED,
 				"\"%s\" has saved, but there is no \"%s\" here",
 				call_target(redis->call), then->path);
@@ -195,8 +197,8 @@ static enum err_code check_rdb(
 	if (code == ERR_NONE) {
 		keys = keys_read(tool.out.data);
 		if (tool.exit_status != 0)
-			code = err_set(err, ERR_FAILED, "\"%s\" is damaged: redis-check-rdb says so",
-				path);
+			code = err_set(err, ERR_FAILED,
+				"\"%s\" is damaged: redis-check-rdb says so", path);
 		else if (keys < 0)
 			code = err_set(err, ERR_VERSION,
 				"redis-check-rdb does not say how many keys \"%s\" has", path);

@@ -48,13 +48,14 @@ static enum err_code refused(
 static struct net_limit limit_of(const struct redis *redis)
 {
 	const int64_t left = call_left_ms(redis->call);
-	const int64_t each = redis->each_ms > 0 && redis->each_ms < left ? redis->each_ms : left;
+	const int64_t each =
+		redis->each_ms > 0 && redis->each_ms < left ? redis->each_ms : left;
 
 	return net_limit_in(each, redis->finish ? NULL : call_stop_flag(redis->call));
 }
 
-static enum err_code receive_answer(struct redis *redis, const struct net_limit *limit,
-	struct resp *out, struct err *err)
+static enum err_code receive_answer(
+	struct redis *redis, const struct net_limit *limit, struct resp *out, struct err *err)
 {
 	char chunk[CHUNK];
 	bool whole = false;
@@ -67,7 +68,8 @@ static enum err_code receive_answer(struct redis *redis, const struct net_limit 
 			break;
 		TRY(net_receive(redis->fd, chunk, sizeof(chunk), limit, &got, err));
 		if (got == 0)
-			return err_set(err, ERR_UNREACHABLE, "the server closed the connection");
+			return err_set(
+				err, ERR_UNREACHABLE, "the server closed the connection");
 		TRY(buf_add(&redis->in, chunk, got, err));
 	}
 	buf_consume(&redis->in, out->bytes);
@@ -93,7 +95,8 @@ enum err_code redis_command(
 	buf_release(&request); /* AUTH's holds the password */
 	if (code != ERR_NONE) {
 		err->world = sent > 0 ? WORLD_UNKNOWN : WORLD_UNCHANGED;
-		return err_context(err, "\"%s\", command %s", call_target(redis->call), words[0]);
+		return err_context(
+			err, "\"%s\", command %s", call_target(redis->call), words[0]);
 	}
 	if (answer.is_error)
 		code = refused(redis, words[0], answer.value, err);

@@ -12,8 +12,8 @@ static bool is_shutdown(const struct call *call)
 	return str_eq(call_string(call, "mode"), "shutdown");
 }
 
-/* Looks at the server; *down: nobody listens there, and its configuration file is at hand, which is no
- * error then and is looked at in its place. */
+/* Looks at the server; *down: nobody listens there, and its configuration file is at hand,
+ * which is no error then and is looked at in its place. */
 static enum err_code look(
 	struct call *call, struct redis_node *node, bool *down, struct err *err)
 {
@@ -57,8 +57,8 @@ PREPARE(redis_fence_prepare)
 		return ERR_NONE;
 	}
 	if (code == ERR_UNREACHABLE || code == ERR_TIMEOUT)
-		return err_context(err, "cannot prove that \"%s\" takes no writes",
-			call_target(call));
+		return err_context(
+			err, "cannot prove that \"%s\" takes no writes", call_target(call));
 	TRY(code);
 	if (!node.primary)
 		return err_set(err, ERR_PRECONDITION,
@@ -85,15 +85,16 @@ static enum err_code refuse_writes(struct call *call, json_t *result, struct err
 		int64_t min_replicas, max_lag_s;
 
 		redis_fence_values(&node, &min_replicas, &max_lag_s);
-		code = redis_set_fence(&redis, min_replicas, max_lag_s, call_bool(call, "keep"),
-			&kept, err);
+		code = redis_set_fence(
+			&redis, min_replicas, max_lag_s, call_bool(call, "keep"), &kept, err);
 		if (code == ERR_NONE && redis_look(&redis, &node, err) != ERR_NONE) {
 			err->world = WORLD_UNKNOWN;
 			code = err_context(err, "after the fence was set");
 		}
 		if (code == ERR_NONE && redis_takes_writes(&node)) {
 			code = err_set(err, ERR_CONFLICT,
-				"\"%s\" accepted the fence and takes writes", call_target(call));
+				"\"%s\" accepted the fence and takes writes",
+				call_target(call));
 			err->world = WORLD_CHANGED;
 		}
 	}
@@ -158,7 +159,8 @@ static enum err_code shut_down(struct call *call, json_t *result, struct err *er
 }
 
 /* A server that is down: its file is written, and then it still has to be down. */
-static enum err_code fence_down(struct call *call, json_t *result, bool *came_back, struct err *err)
+static enum err_code fence_down(
+	struct call *call, json_t *result, bool *came_back, struct err *err)
 {
 	struct redis_node node;
 	bool down;
@@ -170,7 +172,8 @@ static enum err_code fence_down(struct call *call, json_t *result, bool *came_ba
 	}
 	*came_back = !down;
 	json_put_str(result, "level", "down");
-	json_put_str(result, "how", "nobody listens there, and once it is started it refuses every write");
+	json_put_str(result, "how",
+		"nobody listens there, and once it is started it refuses every write");
 	json_put_flag(result, "kept", true);
 	return ERR_NONE;
 }
@@ -185,7 +188,8 @@ RUN(redis_fence)
 	json_put_int(result, "took_ms", mono_ms_since(start));
 	if (!came_back)
 		return ERR_NONE;
-	TRY(is_shutdown(call) ? shut_down(call, result, err) : refuse_writes(call, result, err));
+	TRY(is_shutdown(call) ? shut_down(call, result, err)
+			      : refuse_writes(call, result, err));
 	json_put_int(result, "took_ms", mono_ms_since(start));
 	return ERR_NONE;
 }
@@ -237,12 +241,12 @@ static enum err_code other_is_no_primary(struct call *call, struct err *err)
 	if (peer == NULL)
 		return ERR_NONE;
 	TRY(net_endpoint_parse(peer, 6379, &at, err));
-	const enum err_code code = redis_look_at(
-		call, &at, setting_int(call, "connect_timeout"), &node, &why);
+	const enum err_code code =
+		redis_look_at(call, &at, setting_int(call, "connect_timeout"), &node, &why);
 	if (code == ERR_NONE && redis_takes_writes(&node))
 		return err_set(err, ERR_PRECONDITION,
-			"%s port %d takes writes: with \"%s\" there would be two", at.host, at.port,
-			call_target(call));
+			"%s port %d takes writes: with \"%s\" there would be two", at.host,
+			at.port, call_target(call));
 	return ERR_NONE;
 }
 
@@ -263,13 +267,12 @@ PREPARE(redis_unfence_prepare)
 		redis_node_json(&node, before);
 	redis_name_unknown(before);
 	json_put(before, "undo",
-		json_pack("{s:s, s:{s:s, s:b}}", "op", "failover.fence", "args", "mode", "refuse",
-			"keep", call_bool(call, "keep")));
+		json_pack("{s:s, s:{s:s, s:b}}", "op", "failover.fence", "args", "mode",
+			"refuse", "keep", call_bool(call, "keep")));
 	return ERR_NONE;
 }
 
-static enum err_code take_away(
-	struct redis *redis, bool keep, bool *kept, struct err *err)
+static enum err_code take_away(struct redis *redis, bool keep, bool *kept, struct err *err)
 {
 	int64_t min_replicas, max_lag_s;
 	struct redis_node node;
@@ -329,7 +332,8 @@ static void put_discarded(
 
 	json_put_flag(before, "same_history", shared || str_eq(old->replid, source->replid));
 	if (shared && old->offset >= source->second_offset)
-		json_put_int(before, "discarded_bytes", old->offset - source->second_offset + 1);
+		json_put_int(
+			before, "discarded_bytes", old->offset - source->second_offset + 1);
 	else if (shared)
 		json_put_int(before, "discarded_bytes", 0);
 	else
@@ -389,7 +393,8 @@ static enum err_code wait_following(
 		struct redis_node node;
 		enum err_code code = redis_look(redis, &node, err);
 
-		if (code == ERR_NONE && (node.primary || !redis_same_place(at, &node.primary_at)))
+		if (code == ERR_NONE &&
+			(node.primary || !redis_same_place(at, &node.primary_at)))
 			return err_set(err, ERR_CONFLICT,
 				"\"%s\" follows another server now: somebody else changed it",
 				call_target(redis->call));
@@ -397,10 +402,9 @@ static enum err_code wait_following(
 			return ERR_NONE;
 		if (code == ERR_NONE) {
 			call_progress(redis->call, -1, "%s",
-				node.syncing ? "being filled"
-				: node.link_up
-					? "catching up"
-					: "waiting for the link");
+				node.syncing   ? "being filled"
+				: node.link_up ? "catching up"
+					       : "waiting for the link");
 			code = call_sleep(redis->call, POLL_MS, err);
 		}
 		if (code != ERR_NONE)
@@ -420,7 +424,8 @@ static enum err_code reverse(struct redis *redis, const struct net_endpoint *at,
 	enum err_code code = REDIS(redis, NULL, err, "REPLICAOF", at->host, port);
 	if (code != ERR_NONE)
 		return code;
-	/* as a replica it takes no writes; the fence would be in the way of its next promotion */
+	/* as a replica it takes no writes; the fence would be in the way of its next promotion
+	 */
 	code = take_away(redis, false, kept, err);
 	if (code == ERR_NONE && keep)
 		*kept = redis_keep(redis);

@@ -1,7 +1,8 @@
 /* redis_file.c: the fence of a server that is down: in its configuration file, on its own host.
  *
- * Lines are appended and none is changed: the last directive of a name is the one that counts, the file
- * keeps its owner and mode, and the server tidies it up with its next CONFIG REWRITE. */
+ * Lines are appended and none is changed: the last directive of a name is the one that counts,
+ * the file keeps its owner and mode, and the server tidies it up with its next CONFIG REWRITE.
+ */
 #include "redis.h"
 
 #include <errno.h>
@@ -21,7 +22,8 @@ static int64_t directive(const char *text, const char *name, int64_t fallback)
 
 	for (const char *line = text; line != NULL && *line != '\0';) {
 		line += strspn(line, " \t");
-		if (strncasecmp(line, name, len) == 0 && (line[len] == ' ' || line[len] == '\t'))
+		if (strncasecmp(line, name, len) == 0 &&
+			(line[len] == ' ' || line[len] == '\t'))
 			value = strtoll(line + len, NULL, 10);
 		line = strchr(line, '\n');
 		if (line != NULL)

@@ -67,11 +67,13 @@ void redis_parse_info(const char *text, struct redis_node *out)
 	(void)!resp_info(text, "master_replid", out->replid, sizeof(out->replid));
 	(void)!resp_info(text, "master_replid2", out->replid2, sizeof(out->replid2));
 	(void)!resp_info(text, "master_failover_state", out->failover, sizeof(out->failover));
-	(void)!resp_info(text, "master_host", out->primary_at.host, sizeof(out->primary_at.host));
+	(void)!resp_info(
+		text, "master_host", out->primary_at.host, sizeof(out->primary_at.host));
 	(void)!resp_info(text, "rdb_last_bgsave_status", out->last_save_status,
 		sizeof(out->last_save_status));
 	out->primary_at.port = (int)resp_info_int(text, "master_port", 0);
-	out->offset = resp_info_int(text, out->primary ? "master_repl_offset" : "slave_repl_offset", -1);
+	out->offset = resp_info_int(
+		text, out->primary ? "master_repl_offset" : "slave_repl_offset", -1);
 	out->second_offset = resp_info_int(text, "second_repl_offset", -1);
 	out->read_offset = resp_info_int(text, "slave_read_repl_offset", -1);
 	out->last_io_s = resp_info_int(text, "master_last_io_seconds_ago", -1);
@@ -126,7 +128,8 @@ bool redis_is_fenced(const struct redis_node *node)
 	return node->min_replicas >= REDIS_FENCE && node->max_lag_s > 0;
 }
 
-void redis_before_fence(const struct redis_node *node, int64_t *min_replicas, int64_t *max_lag_s)
+void redis_before_fence(
+	const struct redis_node *node, int64_t *min_replicas, int64_t *max_lag_s)
 {
 	*min_replicas = node->min_replicas;
 	*max_lag_s = node->max_lag_s;
@@ -138,7 +141,8 @@ void redis_before_fence(const struct redis_node *node, int64_t *min_replicas, in
 	}
 }
 
-void redis_fence_values(const struct redis_node *node, int64_t *min_replicas, int64_t *max_lag_s)
+void redis_fence_values(
+	const struct redis_node *node, int64_t *min_replicas, int64_t *max_lag_s)
 {
 	const bool no_lag = node->max_lag_s <= 0;
 
@@ -171,7 +175,8 @@ enum err_code redis_set_fence(struct redis *redis, int64_t min_replicas, int64_t
 	snprintf(number, sizeof(number), "%" PRId64, min_replicas);
 	snprintf(lag, sizeof(lag), "%" PRId64, max_lag_s);
 	*kept = false;
-	/* the number first: with a lag of 0 it does nothing yet, and afterwards it holds at once */
+	/* the number first: with a lag of 0 it does nothing yet, and afterwards it holds at
+	 * once */
 	TRY(REDIS(redis, NULL, err, "CONFIG", "SET", "min-replicas-to-write", number));
 	if (REDIS(redis, NULL, err, "CONFIG", "SET", "min-replicas-max-lag", lag) != ERR_NONE) {
 		if (err->world == WORLD_UNCHANGED)
@@ -217,7 +222,7 @@ static void put_replicas(const struct redis_node *node, json_t *into)
 		const struct redis_replica *r = &node->replicas[i];
 		json_t *row = json_object();
 		/* the acknowledgement may be newer than the primary's own number in the text */
-		const int64_t lag = r->offset < 0 ? -1
+		const int64_t lag = r->offset < 0	       ? -1
 				    : node->offset > r->offset ? node->offset - r->offset
 							       : 0;
 
@@ -254,8 +259,8 @@ void redis_node_json(const struct redis_node *node, json_t *into)
 	put_place(into, "primary", &node->primary_at);
 	json_put_str(into, "link", node->link_up ? "up" : node->syncing ? "syncing" : "down");
 	put_or_unknown(into, "received_offset", node->read_offset, 1);
-	put_or_unknown(into, "silent_ms",
-		node->link_up ? node->last_io_s : node->link_down_s, 1000);
+	put_or_unknown(
+		into, "silent_ms", node->link_up ? node->last_io_s : node->link_down_s, 1000);
 	/* what it has not received is in no number of its own */
 	put_or_unknown(into, "lag_bytes",
 		node->link_up && node->read_offset >= node->offset && node->offset >= 0
@@ -263,10 +268,11 @@ void redis_node_json(const struct redis_node *node, json_t *into)
 			: -1,
 		1);
 	json_put_str(into, "basis",
-		node->link_up ? "received minus applied offset, from one INFO: what the primary "
-				"has not sent yet is not in it"
-			      : "the link to the primary is down: what the primary wrote since is "
-				"not known here");
+		node->link_up
+			? "received minus applied offset, from one INFO: what the primary "
+			  "has not sent yet is not in it"
+			: "the link to the primary is down: what the primary wrote since is "
+			  "not known here");
 }
 
 enum err_code redis_heartbeat(struct redis *redis, json_t *into, struct err *err)

@@ -1,9 +1,9 @@
 /* redis_promote.c: failover.promote and failover.switchover.
  *
- * REPLICAOF NO ONE makes a writable server of any replica, whatever the old primary does: done while
- * that one still takes writes there are two.  So the old primary is asked first, and again just
- * before: it must be gone, or no primary any more, or fenced.  Being silent is none of these; then
- * the caller says that he has fenced it by other means. */
+ * REPLICAOF NO ONE makes a writable server of any replica, whatever the old primary does: done
+ * while that one still takes writes there are two.  So the old primary is asked first, and
+ * again just before: it must be gone, or no primary any more, or fenced.  Being silent is none
+ * of these; then the caller says that he has fenced it by other means. */
 #include "redis.h"
 
 #include <inttypes.h>
@@ -56,9 +56,9 @@ static enum err_code ask_old(struct call *call, struct old_primary *old, struct 
 	}
 	snprintf(old->said, sizeof(old->said), "%s", why.text);
 	if (code == ERR_NONE)
-		old->state = !old->node.primary		    ? OLD_NO_PRIMARY
+		old->state = !old->node.primary		   ? OLD_NO_PRIMARY
 			     : redis_is_fenced(&old->node) ? OLD_FENCED
-							    : OLD_WRITES;
+							   : OLD_WRITES;
 	else if (refused)
 		old->state = OLD_GONE;
 	else if (code == ERR_UNREACHABLE || code == ERR_TIMEOUT)
@@ -67,7 +67,8 @@ static enum err_code ask_old(struct call *call, struct old_primary *old, struct 
 		return *err = why, code;
 	else
 		return err_set(err, ERR_PRECONDITION,
-			"the old primary %s port %d answers, and whether it takes writes cannot be "
+			"the old primary %s port %d answers, and whether it takes writes "
+			"cannot be "
 			"told: %s",
 			old->at.host, old->at.port, why.text);
 	return ERR_NONE;
@@ -84,7 +85,8 @@ static enum err_code old_allows(
 			old->at.host, old->at.port);
 	if (old->state == OLD_SILENT && !str_eq(call_string(call, "silent"), "accept"))
 		return err_set(err, ERR_PRECONDITION,
-			"the old primary %s port %d is silent, which does not prove that it takes "
+			"the old primary %s port %d is silent, which does not prove that it "
+			"takes "
 			"no writes (%s): fence it by other means, then say silent = \"accept\"",
 			old->at.host, old->at.port, old->said);
 	return ERR_NONE;
@@ -196,8 +198,8 @@ static void describe(struct call *call, struct redis *redis, json_t *result)
 	struct redis_node node;
 
 	if (redis_look(redis, &node, &why) == ERR_NONE) {
-		json_put_int(result, "offset", node.second_offset > 0 ? node.second_offset - 1
-								      : node.offset);
+		json_put_int(result, "offset",
+			node.second_offset > 0 ? node.second_offset - 1 : node.offset);
 		json_put_str(result, "replication_id", node.replid);
 		json_put_flag(result, "writable", redis_takes_writes(&node));
 	}
@@ -242,7 +244,8 @@ VERIFY(redis_promote_verify)
 	TRY(redis_look_at(call, NULL, 0, &node, err));
 	redis_node_json(&node, evidence);
 	redis_name_unknown(evidence);
-	/* a promoted server remembers the history it continues; one that was restarted does not */
+	/* a promoted server remembers the history it continues; one that was restarted does not
+	 */
 	if (node.primary && !str_eq(node.replid2, then))
 		reason = "it is a primary that does not continue the history it had: it was "
 			 "restarted, or promoted from another one";
@@ -267,8 +270,9 @@ static enum err_code find_replica(struct call *call, const struct redis_node *no
 
 	if (to == NULL) {
 		if (node->count != 1)
-			return err_set(err, ERR_USAGE, "\"%s\" has %zu replicas: name one with to",
-				call_target(call), node->count);
+			return err_set(err, ERR_USAGE,
+				"\"%s\" has %zu replicas: name one with to", call_target(call),
+				node->count);
 		*out = &node->replicas[0];
 	} else {
 		TRY(net_endpoint_parse(to, 6379, &at, err));
@@ -312,7 +316,8 @@ static enum err_code switchover_look(struct redis *redis, json_t *before, struct
 
 	TRY(redis_look(redis, &node, err));
 	if (!node.primary)
-		return err_set(err, ERR_PRECONDITION, "\"%s\" is a replica: it has no role to give",
+		return err_set(err, ERR_PRECONDITION,
+			"\"%s\" is a replica: it has no role to give",
 			call_target(redis->call));
 	if (node.failover[0] == '\0')
 		return err_set(err, ERR_VERSION, "Redis %s has no FAILOVER; it came with 6.2",
@@ -414,8 +419,8 @@ RUN(redis_switchover)
 	snprintf(wait, sizeof(wait), "%" PRId64, call_int(call, "wait"));
 	TRY(redis_open(&redis, call, NULL, err));
 	call_log(call, "FAILOVER TO %s %s TIMEOUT %s", host, port, wait);
-	enum err_code code = REDIS(
-		&redis, NULL, err, "FAILOVER", "TO", host, port, "TIMEOUT", wait);
+	enum err_code code =
+		REDIS(&redis, NULL, err, "FAILOVER", "TO", host, port, "TIMEOUT", wait);
 	if (code == ERR_NONE)
 		code = switchover_wait(&redis, &node, err);
 	if (code == ERR_NONE)

@@ -1,4 +1,5 @@
-/* redis_status.c: looking: status, precheck, health, canary, reading and comparing data, doctor. */
+/* redis_status.c: looking: status, precheck, health, canary, reading and comparing data,
+ * doctor. */
 #include "redis.h"
 
 #include "checks.h"
@@ -12,7 +13,8 @@ enum { CANARY_POLL_MS = 10, PAGE = 5000 };
 
 /* ------------------------------------------------------------------ replication.status */
 
-static enum err_code look(struct call *call, struct redis_node *node, json_t *into, struct err *err)
+static enum err_code look(
+	struct call *call, struct redis_node *node, json_t *into, struct err *err)
 {
 	struct redis redis;
 
@@ -46,8 +48,8 @@ RUN(redis_status)
 
 /* ------------------------------------------------------------------ failover.precheck */
 
-static void replica_checks(struct call *call, const struct redis_node *node, const json_t *facts,
-	struct checks *checks)
+static void replica_checks(struct call *call, const struct redis_node *node,
+	const json_t *facts, struct checks *checks)
 {
 	int64_t min_replicas, max_lag_s;
 
@@ -66,16 +68,16 @@ static void replica_checks(struct call *call, const struct redis_node *node, con
 		checks_most(checks, "silence", facts, "silent_ms", call_int(call, "max_age"),
 			"ms since it last heard of its primary");
 	checks_add(checks, "priority", node->priority != 0, "%s",
-		node->priority != 0 ? "may be promoted"
-				    : "replica-priority is 0: this one is not meant to be promoted");
+		node->priority != 0
+			? "may be promoted"
+			: "replica-priority is 0: this one is not meant to be promoted");
 	redis_before_fence(node, &min_replicas, &max_lag_s);
 	const bool fenced = redis_is_fenced(node);
 	checks_add(checks, "writes", !fenced && (min_replicas <= 0 || max_lag_s <= 0),
-		fenced ? "it is fenced"
-		: min_replicas > 0
-			? "it will take no writes before %" PRId64
-			  " replicas follow it (min-replicas-to-write)"
-			: "it will take writes at once",
+		fenced		   ? "it is fenced"
+		: min_replicas > 0 ? "it will take no writes before %" PRId64
+				     " replicas follow it (min-replicas-to-write)"
+				   : "it will take writes at once",
 		min_replicas);
 }
 
@@ -124,7 +126,8 @@ RUN(redis_health)
 	json_put_str(result, "version", node.version);
 	if (!ok)
 		return err_set(err, ERR_PRECONDITION, "\"%s\" is a %s%s, expected was %s",
-			call_target(call), role, writable ? "" : " that takes no writes", wanted);
+			call_target(call), role, writable ? "" : " that takes no writes",
+			wanted);
 	return ERR_NONE;
 }
 
@@ -187,8 +190,8 @@ static enum err_code read_marker(
 }
 
 /* Writes on the primary, then polls where it must arrive. */
-static enum err_code run_canary(struct call *call, struct redis *primary,
-	struct redis *reader, const char *key, json_t *result, struct err *err)
+static enum err_code run_canary(struct call *call, struct redis *primary, struct redis *reader,
+	const char *key, json_t *result, struct err *err)
 {
 	bool found = false;
 
@@ -208,9 +211,10 @@ static enum err_code run_canary(struct call *call, struct redis *primary,
 	}
 	json_put_int(result, "arrived_ms", mono_ms_since(start));
 	json_put_str(result, "basis",
-		reader != primary ? "a marker key, from its acknowledgement to its being readable "
-				    "at the replica"
-				  : "a marker key, written and read back at the same server");
+		reader != primary
+			? "a marker key, from its acknowledgement to its being readable "
+			  "at the replica"
+			: "a marker key, written and read back at the same server");
 	return ERR_NONE;
 }
 
@@ -285,8 +289,7 @@ static enum err_code take_page(
 	json_t *cell;
 	size_t i;
 
-	json_array_foreach((json_t *)page, i, cell)
-	{
+	json_array_foreach((json_t *)page, i, cell) {
 		const char *text = json_string_value(cell);
 		char *end = NULL;
 		const int64_t seq = text != NULL ? strtoll(text, &end, 10) : 0;
@@ -351,14 +354,17 @@ static void doctor_checks(struct redis *redis, struct checks *checks)
 	const bool recent = major > 6 || (major == 6 && minor >= 2);
 	checks_add(checks, "version", recent, "%s%s", node.version,
 		recent ? "" : ": failover.switchover needs 6.2");
-	const bool secured = redis_config(redis, "requirepass", text, sizeof(text), &why) == ERR_NONE &&
-			     text[0] != '\0';
-	const bool auth = redis_config(redis, "masterauth", text, sizeof(text), &why) == ERR_NONE &&
-			  text[0] != '\0';
+	const bool secured =
+		redis_config(redis, "requirepass", text, sizeof(text), &why) == ERR_NONE &&
+		text[0] != '\0';
+	const bool auth =
+		redis_config(redis, "masterauth", text, sizeof(text), &why) == ERR_NONE &&
+		text[0] != '\0';
 	checks_add(checks, "masterauth", !secured || auth, "%s",
 		!secured ? "no password is asked for"
 		: auth	 ? "it can follow another server"
-			 : "a password is asked for and masterauth is not set: it could not follow "
+			 : "a password is asked for and masterauth is not set: it could not "
+			   "follow "
 			   "the other server");
 	explicit_bzero(text, sizeof(text));
 }

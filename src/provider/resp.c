@@ -170,8 +170,8 @@ enum err_code resp_parse(
 		if (!r.short_of_bytes)
 			return err->code;
 		if (len >= RESP_BYTES_MAX)
-			return err_set(err, ERR_LIMIT,
-				"the answer has more than %d bytes", RESP_BYTES_MAX);
+			return err_set(err, ERR_LIMIT, "the answer has more than %d bytes",
+				RESP_BYTES_MAX);
 		return ERR_NONE;
 	}
 	*whole = true;

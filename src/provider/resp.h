@@ -17,8 +17,8 @@ enum {
 
 /* What an answer is. */
 struct resp {
-	/* Owned.  Text (status or string; bytes that are no UTF-8 are replaced), integer, null or
-	 * array; for an error its text. */
+	/* Owned.  Text (status or string; bytes that are no UTF-8 are replaced), integer, null
+	 * or array; for an error its text. */
 	json_t *value;
 	bool is_error;
 	size_t bytes; /* of the answer as it was sent */

@@ -2,8 +2,8 @@
  * nothing else here speaks: connect, send a few bytes if wanted, look at what comes first.
  *
  * A port that refuses, one that is silent and one that cannot be reached are three different
- * findings: the first is a dead process on a living machine, the others may be a dead machine or
- * a dead network. */
+ * findings: the first is a dead process on a living machine, the others may be a dead machine
+ * or a dead network. */
 #include "internal.h"
 
 #include "net.h"
@@ -40,7 +40,8 @@ static enum err_code probe_init(struct probe *p, struct call *call, struct err *
 		return ERR_NONE;
 	/* the library's own limits on repetition are generous; a longer pattern is a mistake */
 	if (strlen(pattern) > PATTERN_MAX)
-		return err_set(err, ERR_LIMIT, "match has more than %d characters", PATTERN_MAX);
+		return err_set(
+			err, ERR_LIMIT, "match has more than %d characters", PATTERN_MAX);
 	const int rc = regcomp(&p->match, pattern, REG_EXTENDED | REG_NOSUB | REG_NEWLINE);
 	if (rc != 0) {
 		regerror(rc, &p->match, said, sizeof(said));
@@ -78,9 +79,8 @@ static const char *state_of(enum err_code code, int reason)
 }
 
 /* Until what was wanted has come, the other side closes, or time is up. */
-static enum err_code listen_for(
-	struct call *call, struct probe *p, int fd, const struct net_limit *limit,
-	struct err *err)
+static enum err_code listen_for(struct call *call, struct probe *p, int fd,
+	const struct net_limit *limit, struct err *err)
 {
 	const struct mono start = mono_now();
 	char chunk[4096];
@@ -146,8 +146,7 @@ static enum err_code ask(struct probe *p, struct call *call, struct err *err)
 	else if (p->contains != NULL || p->has_match)
 		code = listen_for(call, p, fd, &answering, err);
 	close(fd);
-	return code == ERR_NONE ? code
-				: err_context(err, "\"%s\" port %d", to.host, to.port);
+	return code == ERR_NONE ? code : err_context(err, "\"%s\" port %d", to.host, to.port);
 }
 
 /* ------------------------------------------------------------------ health.probe */
@@ -162,7 +161,8 @@ static void put_result(
 		json_put_int(result, "latency_us", p->latency_us);
 	if (p->answer.len > 0)
 		json_put(result, "answer",
-			json_text(p->answer.data, p->answer.len < EXCERPT ? p->answer.len : EXCERPT));
+			json_text(p->answer.data,
+				p->answer.len < EXCERPT ? p->answer.len : EXCERPT));
 	if (code != ERR_NONE) {
 		json_put_str(result, "code", err_name(code));
 		json_put_str(result, "reason", err->text);
@@ -234,12 +234,11 @@ static const struct field settings[] = {
 		.help = "a silent network costs this much" },
 	FIELD_END
 };
-static const struct field probe_params[] = {
-	{ .name = "port",
-		.type = FIELD_INT,
-		.min = 1,
-		.max = 65535,
-		.help = "in place of the setting port" },
+static const struct field probe_params[] = { { .name = "port",
+						     .type = FIELD_INT,
+						     .min = 1,
+						     .max = 65535,
+						     .help = "in place of the setting port" },
 	{ .name = "send", .type = FIELD_STRING, .help = "text to send after connecting" },
 	{ .name = "contains",
 		.type = FIELD_STRING,
@@ -260,8 +259,7 @@ static const struct field probe_params[] = {
 		.fallback = "true",
 		.help = "an unhealthy service is an error; false = it is returned as healthy = "
 			"false" },
-	FIELD_END
-};
+	FIELD_END };
 static const struct field probe_results[] = {
 	{ .name = "healthy", .type = FIELD_BOOL, .help = "connected, and said what it should" },
 	{ .name = "state",
@@ -294,7 +292,8 @@ static const struct operation operations[] = {
 
 const struct provider tcp_provider = {
 	.name = "tcp",
-	.summary = "TCP services of any kind: is somebody there, and does it say what it should",
+	.summary =
+		"TCP services of any kind: is somebody there, and does it say what it should",
 	.source = "RFC 9293; POSIX.1-2017 regcomp()",
 	.settings = settings,
 	.operations = operations,

@@ -95,10 +95,12 @@ kill -STOP "$(<run/b.vrrp)"
 until_ok 10000 has "$A"
 call other traffic.ready '{"wait": "400ms"}'
 is "ready: an address that does not come: timeout, changed" '.error.code == "TIMEOUT" and .error.world == "changed" and (.error.text | test("not here"))'
-kill -CONT "$(<run/b.vrrp)"; stop b; until_ok 5000 has "$A"
+vrrp=$(<run/b.vrrp); kill -CONT "$vrrp"; stop b
+check "b has ended" until_ok 5000 gone "$vrrp"
+until_ok 5000 has "$A"
 call a traffic.drain '{"wait": "700ms"}'
 is "drain: nobody takes it: timeout, changed, and why" '.error.code == "TIMEOUT" and .error.world == "changed" and (.error.text | test("still here.*another node"))'
-check "drain: a still has it" has "$A"
+check "drain: a still has it" until_ok 3000 has "$A"
 call a traffic.ready
 target drops "$(settings track-a '{"drain_value": -254}')"
 call drops traffic.drain

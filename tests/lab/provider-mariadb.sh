@@ -2,7 +2,7 @@
 # provider-mariadb.sh: a primary and a replica of MariaDB with GTIDs: status, canary, declared SQL, switchover, forced failover
 # without two primaries, fence, reverse, backup, restore; servers that are gone, frozen, or want another password.
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/call.sh"
-begin mariadb mariadbd mariadb-install-db mariadb mariadb-backup
+begin mariadb mariadbd mariadb-install-db mariadb mariadb-backup openssl
 
 port; A=$REPLY; port; B=$REPLY; port; DEAD=$REPLY
 word() { head -c 18 /dev/urandom | base64 | tr '+/' '-_'; }
@@ -35,7 +35,14 @@ CONF
 sql() { timeout 10 mariadb --no-defaults -N -B -S "run/$1.sock" -u root -e "$2" "${@:3}"; }
 app() { timeout 5 mariadb --no-defaults -N -B -h 127.0.0.1 -P "$1" -u app -p"$APPPASS" shop -e "$2"; }
 run_node() { start "$1" mariadbd --defaults-file="$1/my.cnf" "${@:2}"; until_ok 20000 sql "$1" 'select 1'; }
+for ca in ca otherca; do
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=lab $ca" -keyout $ca.key -out $ca.pem >log/openssl 2>&1
+done
+openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr >>log/openssl 2>&1
+openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile <(echo 'subjectAltName = DNS:localhost') -out server.pem >>log/openssl 2>&1
 node a "$A" 1; node b "$B" 2; rm -rf data
+printf 'ssl-cert = %s\nssl-key = %s\nssl-ca = %s\n' "$T/server.pem" "$T/server.key" "$T/ca.pem" >tls
+sed -i "/^skip-name-resolve/r tls" a/my.cnf
 start a mariadbd --defaults-file=a/my.cnf; run_node b
 until_ok 20000 sql a 'select 1' || { cat log/*; exit 1; }
 sql a "create user drillbook@'127.0.0.1' identified by '$(sed 's/\\/\\\\/g' <<<"$PASSWORD")';
@@ -120,6 +127,16 @@ call shop health.probe '{"expect": "writable"}'
 is "health: as an application, which may not ask for the role" '.result.ok and .result.role == "unknown"'
 call shopb health.probe '{"expect": "writable"}'
 is "health: as an application at the replica" '.error.code == "PRECONDITION" and (.error.text | test("unknown role, read-only"))'
+sql a "create user sealed@'127.0.0.1' identified by '$APPPASS' require ssl; grant all on shop.* to sealed@'127.0.0.1'"
+sealed() { spec "$1" apppass "{\"user\": \"sealed\", \"host\": \"$2\"${3:+, \"ca\": \"$T/$3\"}}"; }
+target tls "$(sealed "$A" localhost ca.pem)"; target untls "$(sealed "$A" 127.0.0.1)"; target othertls "$(sealed "$A" localhost otherca.pem)"
+target misnamed "$(sealed "$A" 127.0.0.1 ca.pem)"; target bare "$(sealed "$B" localhost ca.pem)"
+call tls health.probe
+is "TLS: with the authority and the name" '.ok'
+for t in untls othertls misnamed bare; do
+	call $t health.probe
+	is "TLS: refused ($t)" '.error.code == "AUTH"'
+done
 
 # ------------------------------------------------------------------ declared SQL
 

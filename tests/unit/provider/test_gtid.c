@@ -50,7 +50,8 @@ static void distance_is_counted_per_domain(void **state)
 	(void)state;
 	assert_int_equal(behind("0-1-100", "0-1-100"), 0);
 	assert_int_equal(behind("0-1-100", "0-1-90"), 10);
-	assert_int_equal(behind("0-2-100", "0-1-90"), 10); /* another server wrote the last one */
+	assert_int_equal(
+		behind("0-2-100", "0-1-90"), 10); /* another server wrote the last one */
 	assert_int_equal(behind("0-1-90", "0-1-100"), 0);
 	assert_int_equal(behind("0-1-5,1-1-7", "0-1-5"), 7);
 	assert_int_equal(behind("0-1-5", ""), 5);

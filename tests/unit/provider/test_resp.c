@@ -1,4 +1,5 @@
-/* test_resp.c: the reader of Redis answers: what is whole, what is not yet, what never will be. */
+/* test_resp.c: the reader of Redis answers: what is whole, what is not yet, what never will be.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As JSON, "error TEXT" for an error, "?" when it is not whole, else the name of the error code. */
+/* As JSON, "error TEXT" for an error, "?" when it is not whole, else the name of the error
+ * code. */
 static const char *read_as(const char *data, size_t len)
 {
 	static char out[4096];
@@ -143,8 +145,7 @@ static void requests_count_their_bytes(void **state)
 	(void)state;
 	buf_init(&buf, 100);
 	assert_int_equal(resp_request(&buf, 3, words, &err), ERR_NONE);
-	assert_string_equal(
-		buf.data, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\na b\r\n\r\n");
+	assert_string_equal(buf.data, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\na b\r\n\r\n");
 	buf_release(&buf);
 	buf_init(&buf, 10);
 	assert_int_equal(resp_request(&buf, 3, words, &err), ERR_LIMIT);
@@ -179,9 +180,10 @@ static void the_fence_carries_what_was_before(void **state)
 	} rows[] = {
 		{ "", 0, 10, REDIS_FENCE, 10 },
 		{ "min-replicas-to-write 2\n", 2, 10, REDIS_FENCE + 2, 10 },
-		{ "min-replicas-to-write 1\nmin-replicas-max-lag 0\n", 1, 0, REDIS_FENCE_NO_LAG + 1,
-			REDIS_FENCE_LAG_S },
-		{ "# min-replicas-to-write 9\n  MIN-replicas-to-write\t3\nmin-replicas-to-writes 7",
+		{ "min-replicas-to-write 1\nmin-replicas-max-lag 0\n", 1, 0,
+			REDIS_FENCE_NO_LAG + 1, REDIS_FENCE_LAG_S },
+		{ "# min-replicas-to-write 9\n  "
+		  "MIN-replicas-to-write\t3\nmin-replicas-to-writes 7",
 			3, 10, REDIS_FENCE + 3, 10 },
 	};
 
