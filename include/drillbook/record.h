@@ -160,6 +160,8 @@ struct step {
 	int64_t level, expect_ms;
 	const json_t *needs;    /* array of ids */
 	const json_t *uses;     /* {"op": ["target", …]} */
+	const json_t *marks;    /* [{"service", "reached"}]: what its good end says of services */
+	int64_t wait_ms;        /* of a wait for a time span */
 	size_t *needs_index; size_t needs_count;
 	size_t *within_index; size_t within_count; /* the groups around it, outermost first */
 	const char *time;       /* what its own time counts as, as the plan has it */
@@ -340,11 +342,12 @@ struct projection {
 };
 
 struct forecast;
-/* history: what journal_passes gives for the run's runbook and mode; borrowed, NULL = none.  parallel: how many steps the
+/* history: what journal_passes gives for the run's runbook and mode; kept by reference, NULL = none.  parallel: how many steps the
  * engine lets run at once, 0 = any number.  The run must have started. */
 struct forecast *forecast_new(const struct run *run, const json_t *history, size_t parallel, uint64_t seed);
 void forecast_free(struct forecast *forecast);
-/* Borrowed until the next call.  The run is the one of forecast_new, however far it has come. */
+/* Borrowed until the next call.  The run is the one of forecast_new, however far it has come; when a changed book was
+ * adopted since, everything is drawn anew. */
 const struct projection *forecast_project(struct forecast *forecast, const struct run *run, struct wall now);
 /* "on track" (at least nine draws in ten are in time), "tight", "over" (less than half are); once the service is verified
  * or late, or when nothing is known, the clock's own word.  Static. */

@@ -4,7 +4,6 @@
  * far. A draw in which a step under way would be over already is left out, one whose finished
  * steps together took about as long as they really did counts more.  Each remaining draw is
  * played as the engine would: steps in their order, as many at once as it allows. */
-#include "fold.h"
 #include "forecast.h"
 
 #include <math.h>
@@ -29,7 +28,9 @@ struct weighed {
 struct forecast {
 	struct draws draws;
 	struct player player;
-	size_t step_count, service_count;
+	size_t step_count, service_count, parallel;
+	int64_t adopted;  /* books, when they were made */
+	json_t *history;
 	uint64_t seed;
 	bool *marks;   /* [service * step_count + step]: it marks the service verified */
 	bool *matters; /* [service * step_count + step]: it has to end before that */
@@ -49,11 +50,6 @@ struct forecast {
 };
 
 /* ------------------------------------------------------------------ once per run */
-
-static const json_t *step_rows(const struct run *run)
-{
-	return json_object_get(json_array_get(run->private->payloads, 0), "steps");
-}
 
 /* All that a marking step needs, directly or not. */
 static void spread(bool *matters, size_t *stack, const struct run *run, size_t step)
@@ -76,11 +72,12 @@ static void spread(bool *matters, size_t *stack, const struct run *run, size_t s
 
 static void find_marks(struct forecast *forecast, const struct run *run)
 {
-	const json_t *rows = step_rows(run), *mark;
+	const json_t *mark;
 
 	for (size_t i = 0; i < run->step_count; i++) {
 		size_t k;
-		json_array_foreach(json_object_get(json_array_get(rows, i), "marks"), k, mark) {
+		json_array_foreach(run->steps[i].marks, k, mark)
+		{
 			if (!str_eq(json_str(mark, "reached", ""), "verified"))
 				continue;
 			for (size_t at = 0; at < run->service_count; at++) {
@@ -98,6 +95,27 @@ static void find_marks(struct forecast *forecast, const struct run *run)
 /* `count` zeroed things of the size of what the pointer points to; never zero bytes. */
 #define ALLOC(pointer, count) ((pointer) = xmalloc(((count) + 1) * sizeof(*(pointer))))
 
+/* What the draws are made from and played through. */
+static void study(struct forecast *forecast, const struct run *run)
+{
+	player_init(&forecast->player, run, forecast->parallel);
+	draws_make(&forecast->draws, run, forecast->history, forecast->seed);
+	find_marks(forecast, run);
+	forecast->adopted = run->adopted;
+}
+
+/* A changed book has other needs, expectations and marks; its steps are the same. */
+static void study_again(struct forecast *forecast, const struct run *run)
+{
+	const size_t cells = forecast->service_count * forecast->step_count;
+
+	draws_release(&forecast->draws);
+	player_release(&forecast->player);
+	memset(forecast->marks, 0, cells * sizeof(*forecast->marks));
+	memset(forecast->matters, 0, cells * sizeof(*forecast->matters));
+	study(forecast, run);
+}
+
 struct forecast *forecast_new(
 	const struct run *run, const json_t *history, size_t parallel, uint64_t seed)
 {
@@ -106,15 +124,16 @@ struct forecast *forecast_new(
 
 	forecast->step_count = steps;
 	forecast->service_count = services;
-	player_init(&forecast->player, run, parallel);
+	forecast->parallel = parallel;
 	forecast->seed = seed;
-	draws_make(&forecast->draws, run, step_rows(run), history, seed);
-	const size_t draws = forecast->draws.draw_count;
+	forecast->history = json_incref((json_t *)(uintptr_t)history);
 	ALLOC(forecast->marks, services * steps);
 	ALLOC(forecast->matters, services * steps);
 	ALLOC(forecast->now, steps);
 	ALLOC(forecast->gone_ms, steps);
 	ALLOC(forecast->rest_ms, steps);
+	study(forecast, run);
+	const size_t draws = forecast->draws.draw_count;
 	ALLOC(forecast->weights, draws);
 	ALLOC(forecast->sorted, draws);
 	ALLOC(forecast->ends, services * draws);
@@ -125,7 +144,6 @@ struct forecast *forecast_new(
 	forecast->projection.runs = forecast->draws.runs;
 	forecast->projection.step_count = steps;
 	forecast->projection.service_count = services;
-	find_marks(forecast, run);
 	return forecast;
 }
 
@@ -141,6 +159,7 @@ void forecast_free(struct forecast *forecast)
 
 	draws_release(&forecast->draws);
 	player_release(&forecast->player);
+	json_decref(forecast->history);
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		free(all[i]);
 	free(forecast);
@@ -436,6 +455,8 @@ const struct projection *forecast_project(
 {
 	const size_t services = forecast->service_count;
 
+	if (forecast->adopted != run->adopted)
+		study_again(forecast, run);
 	forecast->projection.at = now;
 	look(forecast, run, now);
 	weigh(forecast, run);

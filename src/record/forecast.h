@@ -23,9 +23,9 @@ struct draws {
 	int64_t runs;	   /* of history that took part */
 };
 
-/* rows: steps of run.started.  Deterministic in the seed. */
-void draws_make(struct draws *draws, const struct run *run, const json_t *rows,
-	const json_t *history, uint64_t seed);
+/* Deterministic in the seed. */
+void draws_make(
+	struct draws *draws, const struct run *run, const json_t *history, uint64_t seed);
 void draws_release(struct draws *draws);
 
 /* ------------------------------------------------------------------ forecast_play.c */

@@ -437,12 +437,12 @@ static void draw_all(struct model *model, struct draws *draws)
 /* ------------------------------------------------------------------ all together */
 
 static enum basis basis_of(
-	const struct step *step, const json_t *row, size_t passes, bool talked)
+	const struct step *step, size_t passes, bool talked)
 {
 	/* what holds other steps together takes no time of its own */
 	if (step->kind == KIND_GROUP || step->kind == KIND_WATCH)
 		return BASIS_WAIT;
-	if (step->kind == KIND_WAIT && json_int(row, "wait_ms", 0) > 0 && !talked)
+	if (step->kind == KIND_WAIT && step->wait_ms > 0 && !talked)
 		return BASIS_WAIT;
 	if (passes >= HISTORY_ENOUGH)
 		return BASIS_HISTORY;
@@ -459,22 +459,21 @@ static size_t pass_count(const struct model *model, size_t step)
 	return count;
 }
 
-static void find_centres(struct model *model, struct draws *draws, const json_t *rows)
+static void find_centres(struct model *model, struct draws *draws)
 {
 	for (size_t i = 0; i < model->steps; i++)
 		find_centre(model, i);
 	take_out_drifts(model);
 	for (size_t i = 0; i < model->steps; i++) {
 		const struct step *step = &model->run->steps[i];
-		const json_t *row = json_array_get(rows, i);
 		const size_t measures = find_centre(model, i);
 		for (size_t k = 0; k < model->runs; k++)
 			model->log_ms[i * model->runs + k] -= model->centre[i];
 		find_spread(model, i);
-		draws->basis[i] = basis_of(step, row, pass_count(model, i),
+		draws->basis[i] = basis_of(step, pass_count(model, i),
 			str_eq(model->run->mode, "tabletop"));
 		if (draws->basis[i] == BASIS_WAIT)
-			draws->middle_ms[i] = (double)json_int(row, "wait_ms", 0);
+			draws->middle_ms[i] = step->kind == KIND_WAIT ? (double)step->wait_ms : 0.0;
 		else if (draws->basis[i] == BASIS_EXPECT)
 			draws->middle_ms[i] = (double)step->expect_ms;
 		else if (measures > 0)
@@ -491,8 +490,8 @@ static void find_centres(struct model *model, struct draws *draws, const json_t 
 	}
 }
 
-void draws_make(struct draws *draws, const struct run *run, const json_t *rows,
-	const json_t *history, uint64_t seed)
+void draws_make(
+	struct draws *draws, const struct run *run, const json_t *history, uint64_t seed)
 {
 	struct model model;
 	size_t count = FORECAST_CELLS / (run->step_count + 1);
@@ -508,7 +507,7 @@ void draws_make(struct draws *draws, const struct run *run, const json_t *rows,
 	draws->ms = xmalloc((count * run->step_count + 1) * sizeof(*draws->ms));
 	draws->basis = xmalloc((run->step_count + 1) * sizeof(*draws->basis));
 	draws->middle_ms = xmalloc((run->step_count + 1) * sizeof(*draws->middle_ms));
-	find_centres(&model, draws, rows);
+	find_centres(&model, draws);
 	draw_all(&model, draws);
 	model_release(&model);
 }

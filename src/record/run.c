@@ -107,6 +107,8 @@ static enum err_code add_step(struct fold *fold, size_t at, const json_t *row)
 		.needs = json_object_get(row, "needs"),
 		.uses = json_object_get(row, "uses"),
 		.parallel = json_int(row, "parallel", 0),
+		.wait_ms = json_int(row, "wait_ms", 0),
+		.marks = json_object_get(row, "marks"),
 		.time = json_str(row, "time", "machine"),
 		.phase = "",
 	};

@@ -364,6 +364,21 @@ static void nothing_is_forecast_of_what_is_over(void **state)
 	run_free(t.run);
 }
 
+static void an_adopted_book_is_forecast_anew(void **state)
+{
+	struct teller t;
+
+	(void)state;
+	begin(&t, "{'id':'a','kind':'script','expect_ms':30000},{'id':'b','kind':'script','needs':['a'],'expect_ms':30000" VERIFIES "}");
+	struct forecast *forecast = forecast_new(t.run, NULL, 8, 1);
+	near(forecast_project(forecast, t.run, story_wall(0))->services[0].p50_ms, 61000);
+	TELL(&t, 0, EVENT_RUN_ADOPTED, "{'plan':'x','files':[],'reason':'y','steps':["
+		"{'id':'b','kind':'script','needs':[],'expect_ms':300000" VERIFIES "}]}");
+	near(forecast_project(forecast, t.run, story_wall(0))->services[0].p50_ms, 300000);
+	forecast_free(forecast);
+	run_free(t.run);
+}
+
 static void words(void **state)
 {
 	const struct service_clock running = {.rto_ms = 600000, .left_ms = 100, .word = "tight"};
@@ -451,7 +466,8 @@ int main(void)
 		cmocka_unit_test(new_runs_and_the_same_version_weigh_more),
 		cmocka_unit_test(steps_passed_over_take_no_time), cmocka_unit_test(a_wait_is_as_long_as_it_is_written),
 		cmocka_unit_test(a_question_before_the_start_is_part_of_the_step),
-		cmocka_unit_test(nothing_is_forecast_of_what_is_over), cmocka_unit_test(words), cmocka_unit_test(as_json),
+		cmocka_unit_test(nothing_is_forecast_of_what_is_over),
+		cmocka_unit_test(an_adopted_book_is_forecast_anew), cmocka_unit_test(words), cmocka_unit_test(as_json),
 		cmocka_unit_test(strange_histories_do_no_harm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
