@@ -48,7 +48,7 @@
 	X(UNKNOWN_SETTING, "unknown-setting", ERROR, "a setting its provider does not have")       \
 	X(MISSING_SETTING, "missing-setting", ERROR, "a setting or secret its provider needs")     \
 	X(WRONG_SETTING, "wrong-setting", ERROR, "a setting of the wrong type or range")           \
-	X(PLAIN_SECRET, "plain-secret", ERROR, "a secret written as a setting")                    \
+	X(PLAIN_SECRET, "plain-secret", ERROR, "a secret written as a setting or a default")       \
 	X(UNKNOWN_ACTION, "unknown-action", ERROR, "verify: or undo: names no action of the target") \
 	X(UNDECLARED_EFFECT, "undeclared-effect", WARNING,                                         \
 		"an action or query without effect: counts as irreversible")                       \

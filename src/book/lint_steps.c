@@ -126,7 +126,7 @@ static void check_loop(struct lint *lint, const struct step_row *row)
 
 	if (each == NULL || in == NULL)
 		return;
-	if (as != NULL && as->kind == NODE_SCALAR && !is_lua_name(as->text))
+	if (as != NULL && as->kind == NODE_SCALAR && name_valid(as->text) && !is_lua_name(as->text))
 		problems_add(lint->problems, RULE_WRONG_VALUE, place_of(lint, as),
 			"\"%.60s\" is no name that Lua takes: use letters, digits and _", as->text);
 	if (in->kind == NODE_MAP) {

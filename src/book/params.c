@@ -281,6 +281,14 @@ void lint_params(struct lint *lint)
 				"a parameter of type choice needs \"choices\": [one, two]");
 		if (fallback == NULL || fallback->kind == NODE_MAP || node_is_null(fallback))
 			continue;
+		if (str_eq(node_text(p, "type"), "secret")) {
+			problems_add(lint->problems, RULE_PLAIN_SECRET,
+				document_key_place(lint->document, fallback),
+				"\"%s\" is a secret and does not belong into this file: remove its default, a person "
+				"types it when the run asks for it",
+				p->key);
+			continue;
+		}
 		json_t *given = node_json(fallback), *out = NULL;
 		const struct value v = {lint->workspace, p, p->key, given, &out};
 		if (read_value(&v, &err) != ERR_NONE)
