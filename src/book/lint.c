@@ -180,6 +180,22 @@ static void check_service_name(struct lint *lint, const struct node *node)
 			lint->problems);
 }
 
+/* {param: NAME}: whoever nests the runbook says which service. */
+static void check_mark_param(struct lint *lint, const struct node *name)
+{
+	const struct node *params = node_get(lint->document->root, "params");
+	const struct node *param = name != NULL && name->kind == NODE_SCALAR ? node_get(params, name->text) : NULL;
+
+	if (name == NULL || name->kind != NODE_SCALAR)
+		return; /* the table of keys has said it */
+	if (param == NULL)
+		problems_add(lint->problems, RULE_UNKNOWN_REFERENCE, document_place(lint->document, name),
+			"the runbook has no parameter \"%.60s\"", name->text);
+	else if (!str_eq(node_text(param, "type"), "service"))
+		problems_add(lint->problems, RULE_WRONG_VALUE, document_place(lint->document, name),
+			"parameter \"%s\" names no service: declare it with type: service", param->key);
+}
+
 static void check_marks(struct lint *lint, const struct node *step)
 {
 	const struct node *root = lint->document->root, *marks = node_get(step, "marks");
@@ -188,7 +204,9 @@ static void check_marks(struct lint *lint, const struct node *step)
 		return;
 	for (const struct node *mark = marks->first; mark != NULL; mark = mark->next) {
 		const struct node *service = node_get(mark, "service");
-		if (texts_first(service) != NULL)
+		if (service != NULL && service->kind == NODE_MAP)
+			check_mark_param(lint, node_get(service, "param"));
+		else if (texts_first(service) != NULL)
 			check_service_name(lint, service);
 		else if (mark->kind == NODE_MAP && mark_service(root, mark) == NULL)
 			problems_add(lint->problems, RULE_MISSING_KEY,
@@ -209,7 +227,9 @@ static bool marks_in(const struct node *root, const char *service)
 			continue;
 		for (const struct node *mark = marks->first; mark != NULL; mark = mark->next)
 			found = found || (str_eq(node_text(mark, "reached"), "verified") &&
-						 str_eq(mark_service(root, mark), service));
+						 /* a parameter may name it */
+						 (node_get(node_get(mark, "service"), "param") != NULL ||
+							 str_eq(mark_service(root, mark), service)));
 	}
 	steps_release(&steps);
 	return found;

@@ -86,7 +86,7 @@ const char *mark_service(const struct node *root, const struct node *mark)
 	const char *name = node_text(mark, "service");
 	struct names services = {0};
 
-	if (name != NULL)
+	if (name != NULL || node_get(mark, "service") != NULL)
 		return name;
 	declared_services(root, &services);
 	name = services.count == 1 ? services.rows[0] : NULL;

@@ -267,6 +267,21 @@ static json_t *runbook_json(const struct planner *p)
 	return out;
 }
 
+/* Those that parameters name in marks. */
+static void marked_services(const json_t *steps, struct names *out)
+{
+	const json_t *step, *mark;
+	size_t i, k;
+
+	json_array_foreach(steps, i, step) {
+		json_array_foreach(json_object_get(step, "marks"), k, mark) {
+			const char *service = json_str(mark, "service", NULL);
+			if (service != NULL && !names_have(out, service))
+				names_add(out, service);
+		}
+	}
+}
+
 /* Of the runbook, then of those it nests. */
 static json_t *services_json(const struct planner *p)
 {
@@ -275,6 +290,7 @@ static json_t *services_json(const struct planner *p)
 
 	for (size_t i = 0; i < p->documents.count; i++)
 		runbook_services(p->documents.rows[i]->root, true, &services);
+	marked_services(p->steps, &services);
 	for (size_t i = 0; i < services.count; i++)
 		json_array_append_new(out, service_json(p->workspace, services.rows[i]));
 	names_release(&services);

@@ -88,6 +88,21 @@ static json_t *together(const json_t *conditions)
 			  : json_pack("{s:O}", "all", conditions);
 }
 
+/* A mark whose parameter only the run will know has no service: nobody could say whose clock runs. */
+static enum err_code check_marks(struct writer *w, const json_t *step)
+{
+	const json_t *mark;
+	size_t i;
+
+	json_array_foreach(json_object_get(step, "marks"), i, mark)
+		if (json_str(mark, "service", NULL) == NULL)
+			return err_set(w->err, ERR_USAGE,
+				"step \"%s\" marks a service that is not known when the plan is made: give its parameter a "
+				"value",
+				json_str(step, "id", ""));
+	return ERR_NONE;
+}
+
 /* Takes over step and condition (may be NULL: only those of the groups around it). */
 static enum err_code add_step(struct writer *w, const struct spot *spot, json_t *step, json_t *condition)
 {
@@ -112,6 +127,7 @@ static enum err_code add_step(struct writer *w, const struct spot *spot, json_t 
 	if (when != NULL)
 		json_put(step, "when", when);
 	json_array_append_new(w->planner->steps, step);
+	TRY(check_marks(w, step));
 	if (json_array_size(w->planner->steps) > STEPS_MAX)
 		return err_set(w->err, ERR_LIMIT,
 			"more than %d steps when nested runbooks and for_each are written out", STEPS_MAX);

@@ -92,14 +92,17 @@ static json_t *choices_json(const struct spot *spot, const struct node *choices)
 }
 
 /* Also says whether one of them is "verified". */
-static json_t *marks_json(const struct node *root, const struct node *marks, bool *verified)
+static json_t *marks_json(const struct frame *frame, const struct node *marks, bool *verified)
 {
 	json_t *list = json_array();
 
 	*verified = false;
 	for (const struct node *m = marks != NULL ? marks->first : NULL; m != NULL; m = m->next) {
 		json_t *row = json_object();
-		json_put_str(row, "service", mark_service(root, m));
+		const struct node *param = node_get(node_get(m, "service"), "param");
+		json_put_str(row, "service",
+			param != NULL ? json_str(frame->params, param->text, NULL)
+				      : mark_service(frame->document->root, m));
 		json_put_str(row, "reached", node_text(m, "reached"));
 		*verified = *verified || str_eq(node_text(m, "reached"), "verified");
 		json_array_append_new(list, row);
@@ -250,7 +253,7 @@ static void put_marks(
 	const struct node *marks = plan_is_turn(spot, row) ? NULL : node_get(row->node, "marks");
 	bool verified;
 
-	json_put(into, "marks", marks_json(spot->frame->document->root, marks, &verified));
+	json_put(into, "marks", marks_json(spot->frame, marks, &verified));
 	json_put_str(into, "time",
 		or_else(node_text(row->node, "time"), verified ? "verification" : time));
 }

@@ -85,6 +85,16 @@ static void check_name(struct check *c, const struct key *key, const struct node
 		wrong(c, node, "a name of letters, digits, - _ and . (at most 64)");
 }
 
+static void check_service(struct check *c, const struct key *key, const struct node *node)
+{
+	const struct node *param = node_get(node, "param");
+
+	if (node->kind != NODE_MAP)
+		check_name(c, key, node);
+	else if (node->count != 1 || param == NULL || !is_scalar(param))
+		wrong(c, node, "the name of a service, or {param: NAME}");
+}
+
 static void check_int(struct check *c, const struct key *key, const struct node *node)
 {
 	const bool limited = key->min != 0 || key->max != 0;
@@ -480,6 +490,7 @@ static void check_uses(struct check *c, const struct key *key, const struct node
 static check_fn *const checks[VALUE_TYPES] = {
 	[VALUE_TEXT] = check_text,
 	[VALUE_NAME] = check_name,
+	[VALUE_SERVICE] = check_service,
 	[VALUE_INT] = check_int,
 	[VALUE_BOOL] = check_bool,
 	[VALUE_DURATION] = check_duration,

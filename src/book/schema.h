@@ -9,6 +9,7 @@
 enum value_type {
 	VALUE_TEXT,
 	VALUE_NAME,     /* letters, digits, _ - . ; at most 64 */
+	VALUE_SERVICE,  /* a name, or {param: NAME} */
 	VALUE_INT,      /* min, max */
 	VALUE_BOOL,
 	VALUE_DURATION,

@@ -26,6 +26,9 @@ static json_t *words(const char *const *list)
 static const char *const fixed[VALUE_TYPES] = {
 	[VALUE_TEXT] = "{\"type\": [\"string\", \"number\", \"boolean\"]}",
 	[VALUE_NAME] = "{\"type\": [\"string\", \"integer\"], \"pattern\": \"" NAME_PATTERN "\"}",
+	[VALUE_SERVICE] = "{\"anyOf\": [{\"type\": [\"string\", \"integer\"], \"pattern\": \"" NAME_PATTERN
+			  "\"}, {\"type\": \"object\", \"properties\": {\"param\": {\"type\": \"string\"}}, "
+			  "\"required\": [\"param\"], \"additionalProperties\": false}]}",
 	[VALUE_BOOL] = "{\"type\": \"boolean\"}",
 	[VALUE_DURATION] = "{\"anyOf\": [{\"const\": 0}, {\"type\": \"string\", \"pattern\": "
 			   "\"" DURATION_PATTERN "\"}]}",
@@ -164,6 +167,7 @@ json_t *schema_json(const char *kind)
 static const char *const type_words[VALUE_TYPES] = {
 	[VALUE_TEXT] = "text",
 	[VALUE_NAME] = "name",
+	[VALUE_SERVICE] = "name, or {param: …}",
 	[VALUE_INT] = "whole number",
 	[VALUE_BOOL] = "true or false",
 	[VALUE_DURATION] = "duration",

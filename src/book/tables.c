@@ -222,7 +222,8 @@ static const struct key choice_keys[] = {
 static const struct shape choice = {.name = "a choice", .keys = choice_keys};
 
 static const struct key mark_keys[] = {
-	{.name = "service", .type = VALUE_NAME, .help = "may be left out in a runbook of one service"},
+	{.name = "service", .type = VALUE_SERVICE,
+		.help = "may be left out in a runbook of one service; {param: NAME} of a parameter of type service"},
 	{.name = "reached", .type = VALUE_CHOICE, .required = true, .choices = reached_words,
 		.help = "restored: its data is back; verified: users are served again, its clock stops; "
 			"normal: all is as before"},

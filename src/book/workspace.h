@@ -97,7 +97,7 @@ struct document *workspace_runbook(const struct workspace *workspace, const char
 const struct provider *target_provider(const struct workspace *workspace, const char *target);
 /* The services a runbook serves: service, then services; then those only its marks name. */
 void runbook_services(const struct node *root, bool with_marks, struct names *out);
-/* The service a mark is for; NULL when it cannot be told. */
+/* The service a mark is for; NULL when it cannot be told, also when a parameter tells it. */
 const char *mark_service(const struct node *root, const struct node *mark);
 
 /* Milliseconds of a duration; fallback when absent or wrong. */

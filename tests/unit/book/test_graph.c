@@ -669,6 +669,36 @@ static void services_and_what_they_depend_on(void **state)
 	fixture_release(&f);
 }
 
+/* One runbook recovers what it is told: its marks are for that service. */
+static void marks_for_a_service_that_is_given(void **state)
+{
+	struct fixture f;
+	struct err err = {0};
+	json_t *p = NULL;
+
+	(void)state;
+	waves_init(&f);
+	put_file(f.dir, "start.yaml",
+		"runbook: Start\nversion: 3\nparams: {what: {type: service}}\nsteps: [{id: go, run: log(params.what), marks: [{service: {param: what}, "
+		"reached: verified}]}]\n");
+	put_file(f.dir, "services.yaml",
+		"services:\n  web: {tier: 1, objectives: {rto: 1m, rpo: 0}, recover: start, recover_params: {what: web}}\n"
+		"  mail: {tier: 2, objectives: {rto: 1m, rpo: 0}, recover: start, recover_params: {what: mail}}\n  db: {objectives: {rto: 1m, rpo: 0}}\n");
+	ok(plan_for(&f, "mail,web", false, NULL, &p, &err));
+	expect_none(&f.problems);
+	has(p, "web/go", "marks", "[{'service': 'web', 'reached': 'verified'}]");
+	has(p, "mail/go", "marks", "[{'service': 'mail', 'reached': 'verified'}]");
+	has(p, "mail/go", "time", "'verification'");
+	json_decref(p);
+	/* a service that only a parameter names is part of the plan, too */
+	p = plan_of(&f, NULL, "  - {id: w, runbook: start, params: {what: db}}\n", NULL);
+	assert_string_equal(json_str(json_array_get(json_object_get(p, "services"), 0), "name", ""), "db");
+	json_decref(p);
+	refused_plan(&f, NULL, "  - {id: a, run: log(1)}\n  - {id: w, runbook: start, params: {what: {output: a.x}}}\n", ERR_USAGE,
+		"\"w/go\" marks a service that is not known");
+	fixture_release(&f);
+}
+
 /* ------------------------------------------------------------------ for screens */
 
 static void the_outline(void **state)
@@ -753,6 +783,7 @@ int main(void)
 		cmocka_unit_test(secrets_are_typed_not_given),
 		cmocka_unit_test(the_outline),
 		cmocka_unit_test(services_in_waves),
+		cmocka_unit_test(marks_for_a_service_that_is_given),
 		cmocka_unit_test(services_and_what_they_depend_on),
 		cmocka_unit_test(three_hundred_steps_in_forty_branches),
 	};

@@ -100,6 +100,10 @@ static const struct spoil spoils[] = {
 	{"other.yaml", NULL, HEAD "  - {id: g, invariant: [{id: i, every: 1s, run: log(1)}], steps: [{id: a, wait: 1s}]}\n  - {id: b, needs: [i], wait: 1s}\n", "unknown-step",
 		NULL, 5, 21, "is an invariant"},
 
+	{"other.yaml", NULL, PARAMS "  - {id: a, wait: 1s, marks: [{service: {param: m}, reached: normal}]}\n", "unknown-reference", NULL, 5, 49, "no parameter \"m\""},
+	{"other.yaml", NULL, PARAMS "  - {id: a, wait: 1s, marks: [{service: {param: n}, reached: normal}]}\n", "wrong-value", NULL, 5, 49, "type: service"},
+	{"other.yaml", NULL, PARAMS "  - {id: a, wait: 1s, marks: [{service: {parm: n}, reached: normal}]}\n", "wrong-value", NULL, 5, 41, "or {param: NAME}"},
+
 	/* conditions */
 	{"other.yaml", NULL, PARAMS "  - {id: a, wait: 1s, when: {param: n, eqals: 2}}\n", "condition", NULL, 5, 40, "did you mean \"equals\"?"},
 	{"other.yaml", NULL, PARAMS "  - {id: a, wait: 1s, when: {param: m, equals: 2}}\n", "unknown-reference", NULL, 5, 37, "no parameter \"m\""},

@@ -259,6 +259,8 @@ static void schema_and_loader_agree(void **state)
 		{"runbook", STEPS "  - {id: g, invariant: [{id: i, every: 5s, run: x}], steps: [{id: a, wait: 1s}]}\n", true},
 		{"runbook", STEPS "  - {id: g, invariant: [{id: i, run: x}], steps: [{id: a, wait: 1s}]}\n", false},
 		{"runbook", "runbook: x\nversion: 1\nparallel: 4\noutputs: {a: b.c}\nparams: {p: {type: strings, default: [a, b]}, q: {type: secret}}\nsteps: [{id: a, wait: 1s}]\n", true},
+		{"runbook", STEPS "  - {id: a, run: x, marks: [{service: {param: p}, reached: normal}]}\n", true},
+		{"runbook", STEPS "  - {id: a, run: x, marks: [{service: [p], reached: normal}]}\n", false},
 		{"services", "services: {a: {recover: b, recover_params: {c: 1}}}\n", true},
 		{"services", "services: {a: {recover_params: {c: 1}}}\n", false},
 	};
