@@ -28,6 +28,7 @@ static const struct {
 	{ "Expected replicas to be", ERR_CONFLICT, WORLD_UNCHANGED },
 	{ "x509:", ERR_AUTH, WORLD_UNCHANGED },
 	{ "connection refused", ERR_UNREACHABLE, WORLD_UNCHANGED },
+	{ "was refused - did you specify", ERR_UNREACHABLE, WORLD_UNCHANGED },
 	{ "no such host", ERR_UNREACHABLE, WORLD_UNCHANGED },
 	{ "no route to host", ERR_UNREACHABLE, WORLD_UNCHANGED },
 	{ "TLS handshake timeout", ERR_TIMEOUT, WORLD_UNCHANGED },

@@ -105,6 +105,29 @@ def controller():
                     f.write(str(now))
 
 
+def field(number, value):
+    """One length-delimited field of a protocol buffer."""
+    data = value.encode() if isinstance(value, str) else value
+    size, out = len(data), bytes([number << 3 | 2])
+    while size > 127:
+        out, size = out + bytes([size & 127 | 128]), size >> 7
+    return out + bytes([size]) + data
+
+
+def openapi():
+    """As much of the OpenAPI document (gnostic's OpenAPIv2.proto) as kubectl 1.20 looks at before a dry run: that PATCH
+    of each kind takes the parameter dryRun."""
+    parameter = field(8, field(1, field(2, field(3, field(2, "query") + field(4, "dryRun")))))
+    paths = b""
+    for version_, rows in GROUPS.items():
+        group, _, bare = version_.rpartition("/")
+        for plural, kind in rows:
+            gvk = field(13, field(1, "x-kubernetes-group-version-kind") +
+                        field(2, field(2, f"group: '{group}'\nversion: {bare}\nkind: {kind}\n")))
+            paths += field(2, field(1, f"/{plural}/{{name}}") + field(2, field(8, parameter + gvk)))
+    return field(1, "2.0") + field(8, paths)
+
+
 class Api(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -118,6 +141,14 @@ class Api(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+    def raw(self, kind, data):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+        return True
 
     def no(self, code, reason, message, **details):
         self.say(code, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message,
@@ -162,6 +193,8 @@ class Api(http.server.BaseHTTPRequestHandler):
     def discovery(self, path):
         if path == "/version":
             self.say(200, {"major": "1", "minor": "30", "gitVersion": "v1.30.0-lab", "platform": "lab"})
+        elif path == "/openapi/v2":
+            self.raw("application/octet-stream", openapi())
         elif path == "/api":
             self.say(200, {"kind": "APIVersions", "versions": ["v1"]})
         elif path == "/apis":
