@@ -70,7 +70,7 @@ _drillbook() {
 			play) mapfile -t COMPREPLY < <(compgen -f -X "!*.cast" -- "$current"); return ;;
 			providers) words=$("${_drillbook_call[@]}" providers 2>/dev/null | awk -F: '/^[a-z]/ {print $1}') ;;
 			journal) words="check rebuild" ;;
-			schema) words="drillbook services targets drills runbook" ;;
+			schema) words="drillbook services targets drills runbook server client policy" ;;
 			secret) words="check give" ;;
 			server) words="start run stop status" ;;
 			esac

@@ -253,7 +253,7 @@ static int schema(const struct args *args, struct err *err)
 	if (json != NULL)
 		return print_json(json);
 	err_set(err, ERR_NOT_FOUND,
-		"no schema \"%s\": drillbook, services, targets, drills or runbook",
+		"no schema \"%s\": drillbook, services, targets, drills or runbook; server, client or policy",
 		args->words[0]);
 	return -1;
 }

@@ -271,6 +271,34 @@ static void configuration_files(void **state)
 	run(argv);
 }
 
+/* What is installed as an example is one. */
+static void the_examples_can_be_read(void **state)
+{
+	static const char *const kinds[] = {"server", "policy"};
+	char dir[] = "/tmp/drillbook-keys-XXXXXX";
+	struct err err = {0};
+	struct buf text;
+	json_t *out, *schema;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		char *source = xasprintf(TEST_SOURCE "/etc/drillbook/%s.yaml", kinds[i]);
+		ok(file_read(source, 65536, &text, &err));
+		char *path = put_config(dir, text.data, 0644);
+		ok(config_load(path, kinds[i], &out, &err));
+		schema = schema_json(kinds[i]);
+		assert_non_null(schema);
+		json_decref(schema);
+		json_decref(out);
+		buf_release(&text);
+		free(path);
+		free(source);
+	}
+	const char *const argv[] = {"rm", "-rf", dir, NULL};
+	run(argv);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +307,7 @@ int main(void)
 		cmocka_unit_test(a_repository_that_would_verify_itself),
 		cmocka_unit_test(outside_of_git),
 		cmocka_unit_test(configuration_files),
+		cmocka_unit_test(the_examples_can_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
