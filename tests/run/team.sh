@@ -80,6 +80,37 @@ equal "the note is the approver's" "$(uid bert) $tag-bert" \
 equal "the answer is the operator's" "$(uid anna)" \
 	"$(outputs "$run" ring "next(e['uid'] for e in events if e['kind'] == 'step.answered')")"
 
+# ------------------------------------------------------------------ somebody of the group who means no good
+as dora python3 - "$socket" <<'PY'
+import array, os, socket, sys
+def connect():
+    s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(sys.argv[1]); return s
+s = connect()
+try: # no end of line: cut off long before it costs anything
+    for _ in range(64): s.sendall(b"x" * 65536)
+    sys.exit("4 MiB without an end of line were taken")
+except OSError: pass
+s = connect()
+s.sendall(b'{"do":"hello","proto":1,"id":0}\n' + b"\0\xff[[[[" * 100 + b"\n")
+fd = os.open("/dev/zero", os.O_RDONLY)
+s = connect()
+for _ in range(40): # descriptors nobody asked for
+    try: s.sendmsg([b'{"do":"whoami","secrets":true,"id":1}\n'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd] * 8))])
+    except OSError: break
+many = []
+try:
+    for _ in range(1000):
+        c = connect(); c.sendall(b'{"do":"whoami","id":1}\n')
+        if not c.recv(1): break
+        many.append(c)
+except OSError: pass
+sys.exit(0 if 100 < len(many) < 500 else "%d connections of one person" % len(many))
+PY
+equal "long lines, garbage, descriptors and connections are cut short" 0 $?
+says "and others are served meanwhile" 0 "roles:" book carl whoami
+files() { (($(ls "/proc/$server_pid/fd" | wc -l) < 60)); }
+check "nothing of it stays open" until_ok 5000 files
+
 # ------------------------------------------------------------------ the record
 says "the observer sees past runs" 0 "mark" book carl history
 says "and reads a report" 0 "by $tag-anna" book carl report 1
