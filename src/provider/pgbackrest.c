@@ -49,7 +49,9 @@ static const struct field backup_params[] = {
 		.name = "stored_bytes", .type = FIELD_INT, .unit = "bytes",                    \
 		.help = "what it added to the repository"                                      \
 	}
-static const struct field backup_results[] = { REST_POINT_RESULTS, TOOK_RESULT, FIELD_END };
+static const struct field backup_results[] = {
+	REST_POINT_RESULTS, MADE_POINT_TIME, TOOK_RESULT, FIELD_END
+};
 static const struct field check_params[] = {
 	{ .name = "from",
 		.type = FIELD_STRING,
@@ -57,7 +59,8 @@ static const struct field check_params[] = {
 			"whole stanza" },
 	FIELD_END
 };
-static const struct field check_results[] = { REST_POINT_RESULTS, TOOK_RESULT, CHECK_RESULTS,
+static const struct field check_results[] = { REST_POINT_RESULTS, POINT_TIME, TOOK_RESULT,
+	CHECK_RESULTS,
 	{ .name = "backups", .type = FIELD_INT, .help = "how many the stanza has" }, FIELD_END };
 
 static const struct operation operations[] = {

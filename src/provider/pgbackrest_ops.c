@@ -91,6 +91,8 @@ static json_t *find_own(const struct call *call, const json_t *info)
 			str_eq(json_str(point, "label", NULL), call_key(call)))
 			found = json_incref(point);
 	json_decref(points);
+	if (found != NULL)
+		point_made(found);
 	return found;
 }
 

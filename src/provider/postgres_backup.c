@@ -122,6 +122,19 @@ static enum err_code describe(struct call *call, const char *path, const char *i
 	return code;
 }
 
+void point_made(json_t *point)
+{
+	static const struct {
+		const char *from, *to;
+	} names[] = { { "time_ms", "recovery_point_ms" },
+		{ "time_basis", "recovery_point_basis" } };
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		json_put(point, names[i].to, json_incref(json_object_get(point, names[i].from)));
+		json_object_del(point, names[i].from);
+	}
+}
+
 /* ------------------------------------------------------------------ backup.points */
 
 static int newest_first(const void *a, const void *b)
@@ -401,6 +414,7 @@ RUN(postgres_backup)
 		err->world = path_exists(path) ? WORLD_CHANGED : WORLD_UNCHANGED;
 	} else {
 		code = describe(call, path, id, NULL, result, err);
+		point_made(result);
 		if (code != ERR_NONE)
 			err->world = WORLD_CHANGED;
 	}
@@ -424,6 +438,7 @@ VERIFY(postgres_backup_verify)
 		json_t *result = json_object();
 		code = describe(call, path, json_str(call_before(call), "id", ""), NULL, result,
 			err);
+		point_made(result);
 		json_put(evidence, "result", result);
 	}
 	free(part);

@@ -19,6 +19,8 @@ enum err_code base_points(struct call *call, json_t **out, json_t **incomplete, 
  * and, when before_ms is not 0, was finished by then.  NOT_FOUND.  Borrowed from points. */
 enum err_code point_choose(const json_t *points, const char *from, int64_t before_ms,
 	const json_t **out, struct err *err) MUST_CHECK;
+/* The point as the result of the call that made it: its time is the recovery point. */
+void point_made(json_t *point);
 /* Newest first by time_ms. */
 void points_sort(json_t *points);
 /* Result of backup.points: points, count, newest_ms, age_ms. */

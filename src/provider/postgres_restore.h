@@ -75,11 +75,6 @@ enum err_code private_end_earlier(const struct node *node, struct err *err) MUST
 #define POINT_RESULTS                                                                          \
 	{ .name = "id", .type = FIELD_STRING, .help = "name of the recovery point" },          \
 		{ .name = "path", .type = FIELD_STRING, .help = "its directory" },             \
-		{ .name = "time_ms",                                                           \
-			.type = FIELD_INT,                                                     \
-			.unit = "ms",                                                          \
-			.help = "everything committed before is in it" },                      \
-		{ .name = "time_basis", .type = FIELD_STRING, .help = "how that is known" },   \
 		{ .name = "stop_ms",                                                           \
 			.type = FIELD_INT,                                                     \
 			.unit = "ms",                                                          \
@@ -96,6 +91,24 @@ enum err_code private_end_earlier(const struct node *node, struct err *err) MUST
 		{ .name = "files", .type = FIELD_INT, .help = "in its manifest" },             \
 	{                                                                                      \
 		.name = "bytes", .type = FIELD_INT, .unit = "bytes", .help = "of its files"    \
+	}
+/* The point's time: of one that was looked at, and of one that was just made. */
+#define POINT_TIME                                                                             \
+	{ .name = "time_ms",                                                                   \
+		.type = FIELD_INT,                                                             \
+		.unit = "ms",                                                                  \
+		.help = "everything committed before is in it" },                              \
+	{                                                                                      \
+		.name = "time_basis", .type = FIELD_STRING, .help = "how that is known"        \
+	}
+#define MADE_POINT_TIME                                                                        \
+	{ .name = "recovery_point_ms",                                                         \
+		.type = FIELD_INT,                                                             \
+		.unit = "ms",                                                                  \
+		.help = "everything committed before is in it" },                              \
+	{                                                                                      \
+		.name = "recovery_point_basis", .type = FIELD_STRING,                          \
+		.help = "how that is known"                                                    \
 	}
 #define CHECK_RESULTS                                                                          \
 	{ .name = "ok",                                                                        \

@@ -19,14 +19,16 @@ const struct field base_backup_params[] = {
 		.help = "bytes per second, from 32KiB; 0 = as fast as it goes" },
 	FIELD_END
 };
-const struct field base_backup_results[] = { POINT_RESULTS, TOOK_RESULT, FIELD_END };
+const struct field base_backup_results[] = {
+	POINT_RESULTS, MADE_POINT_TIME, TOOK_RESULT, FIELD_END
+};
 const struct field base_check_params[] = {
 	{ .name = "from",
 		.type = FIELD_STRING,
 		.help = "id of a recovery point; default: the newest" },
 	FIELD_END
 };
-const struct field base_check_results[] = { POINT_RESULTS, TOOK_RESULT,
+const struct field base_check_results[] = { POINT_RESULTS, POINT_TIME, TOOK_RESULT,
 	CHECK_RESULTS,
 	{ .name = "wal_until_lsn",
 		.type = FIELD_STRING,
