@@ -10,6 +10,8 @@
 #   call TARGET OP [ARGS] [PHASE] [BEFORE]   the answer is in $ANSWER, what was logged in $T/log/call
 #   is WHAT JQ-EXPRESSION               the expression is true of $ANSWER
 #   check WHAT COMMAND…                 the command succeeds
+#   dark TARGET OP [ARGS]               a call from a network in which 192.0.2.9 never answers (a firewall that drops) and
+#                                       every other address is unreachable; status 1: not possible here
 #   killed TARGET OP ARGS VERDICT_BEFORE VERDICT_AFTER   kill -9 at both sides of the effect, then verify
 set -u -o pipefail
 umask 077
@@ -102,6 +104,15 @@ call() {
 		note "a sanitizer found something in $2" 1 "$(<log/call)"
 	fi
 	return 0
+}
+dark() {
+	local lit=$WORKER
+	unshare -Urn true 2>/dev/null && type -P ip >/dev/null || return 1
+	printf '#!/bin/sh\nexec unshare -Urn sh -c '\''ip link add d0 type dummy && ip addr add 192.0.2.1/24 dev d0 && ip link set d0 up && exec "%s" "$@"'\'' sh "$@"\n' \
+		"$lit" >dark-worker && chmod 700 dark-worker
+	WORKER=$T/dark-worker
+	call "$@"
+	WORKER=$lit
 }
 note() { # note WHAT STATUS [DETAIL]
 	if (($2 == 0)); then

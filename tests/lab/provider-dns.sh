@@ -167,6 +167,10 @@ call knot dns.get '{"name": "x.sub.lab.test"}'
 is "get: a delegated name: not authoritative" '.error.code == "REFUSED" and (.error.text | test("not authoritative"))'
 call deadknot dns.get '{"name": "app.lab.test"}'
 is "get: nobody there: unreachable" '.error.code == "UNREACHABLE"'
+target dropped "$(rfc key '{"server": "192.0.2.9", "query_timeout": "400ms"}')"
+if dark dropped dns.point "$(point app '{"to": ["192.0.2.66"]}')"; then
+	is "point: dropped by a firewall: timeout, unchanged" '.error.code == "TIMEOUT" and .error.world == "unchanged"'
+fi
 call mute dns.get '{"name": "app.lab.test"}'
 is "get: silence: timeout" '.error.code == "TIMEOUT"'
 call knot dns.get '{"name": "app..lab.test"}'

@@ -46,8 +46,8 @@ sed -i "/^skip-name-resolve/r tls" a/my.cnf
 start a mariadbd --defaults-file=a/my.cnf; run_node b
 until_ok 20000 sql a 'select 1' || { cat log/*; exit 1; }
 sql a "create user drillbook@'127.0.0.1' identified by '$(sed 's/\\/\\\\/g' <<<"$PASSWORD")';
-	grant select, insert, update, delete, create, drop, lock tables, reload, process, binlog monitor, replica monitor, replication slave admin,
-		read_only admin, connection admin, binlog admin on *.* to drillbook@'127.0.0.1';
+	grant select, insert, update, create, lock tables, reload, process, binlog monitor, replica monitor, replication slave admin,
+		read_only admin, connection admin on *.* to drillbook@'127.0.0.1';
 	create user repl@'127.0.0.1' identified by '$REPLPASS'; grant replication slave on *.* to repl@'127.0.0.1';
 	create user weak@'127.0.0.1' identified by '$APPPASS'; grant replica monitor, select on *.* to weak@'127.0.0.1';
 	create database shop; create user app@'127.0.0.1' identified by '$APPPASS'; grant all on shop.* to app@'127.0.0.1';
@@ -114,6 +114,14 @@ call dead replication.status
 is "status: nobody there" '.error.code == "UNREACHABLE" and .error.world == "unchanged"'
 call dead replication.status '{"allow_down": true}'
 is "status: down when that is allowed" '.result.role == "down"'
+target dropped "$(spec "$A" password '{"host": "192.0.2.9"}')"; target noroute "$(spec "$A" password '{"host": "198.51.100.1"}')"
+began=$(now_ms)
+if dark dropped replication.status '{"allow_down": true}'; then
+	is "status: dropped by a firewall: a timeout, not down" '.error.code == "TIMEOUT" and .error.world == "unchanged"'
+	check "status: after connect_timeout" test $(($(now_ms) - began)) -lt 3500
+	dark noroute replication.status
+	is "status: no route" '.error.code == "UNREACHABLE"'
+fi
 call wrong replication.status
 is "status: a wrong password" '.error.code == "AUTH"'
 call nobase replication.status
@@ -148,8 +156,8 @@ call a data.query "$(jq -cn --arg n '\' '{query: "one", args: {seq: 1, note: $n}
 is "query: nor a backslash" '.ok and .result.count == 0'
 call a data.query '{"query": "many"}'
 is "query: 10,000 rows at most" '.result.count == 10000 and .result.truncated'
-for q in liar drops; do
-	call a data.query "{\"query\": \"$q\"}"
+for q in liar drops; do # by a user who may delete and drop
+	call shop data.query "{\"query\": \"$q\"}"
 	is "query: what is declared read cannot write ($q)" '.error.code == "PRECONDITION"'
 done
 began=$(now_ms)

@@ -49,6 +49,16 @@ call dead replication.status
 is "status: nobody there" '.error.code == "UNREACHABLE" and .error.world == "unchanged" and (.error.text | test("refused"))'
 call dead replication.status '{"allow_down": true}'
 is "status: down when that is allowed" '.result.role == "down" and .result.unknown == ["lag_bytes", "offset"]'
+target dropped "$(spec "$A" password '{"host": "192.0.2.9"}')"; target noroute "$(spec "$A" password '{"host": "198.51.100.1"}')"
+began=$(now_ms)
+if dark dropped replication.status '{"allow_down": true}'; then
+	is "status: dropped by a firewall: a timeout, not down" '.error.code == "TIMEOUT" and .error.world == "unchanged"'
+	check "status: after connect_timeout" test $(($(now_ms) - began)) -lt 3000
+	dark dropped failover.fence
+	is "fence: behind a firewall: no proof" '.error.code == "TIMEOUT" and (.error.text | test("cannot prove"))'
+	dark noroute replication.status
+	is "status: no route" '.error.code == "UNREACHABLE"'
+fi
 call wrong replication.status
 is "status: a wrong password" '.error.code == "AUTH" and (.error.text | test("WRONGPASS"))'
 call none replication.status

@@ -42,6 +42,14 @@ call echoes health.probe "{\"port\": $DEAD, \"raise\": false}"
 is "another port of the same host" '.result.state == "refused"'
 call nowhere health.probe '{"raise": false}'
 is "a name without address" '.result.state == "unreachable"'
+target dropped "$(tcp 80 | jq -c '.settings.host = "192.0.2.9"')"; target noroute "$(tcp 80 | jq -c '.settings.host = "198.51.100.1"')"
+began=$(now_ms)
+if dark dropped health.probe '{"raise": false}'; then
+	is "dropped by a firewall: silent" '.result.state == "silent" and .result.code == "TIMEOUT"'
+	check "dropped: after connect_timeout" test $(($(now_ms) - began)) -lt 2500
+	dark noroute health.probe '{"raise": false}'
+	is "no route: unreachable" '.result.state == "unreachable" and (.result.reason | test("unreachable"))'
+fi
 call mute health.probe '{"match": ".", "timeout": "300ms", "raise": false}'
 is "silent after connecting" '.result.state == "silent" and .result.code == "TIMEOUT" and .result.connect_us > 0'
 call mute health.probe '{"match": ".", "timeout": "300ms"}'

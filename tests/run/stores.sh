@@ -3,6 +3,16 @@
 
 approvals[failover]="--approve fence --approve traffic --confirm promote=drill"
 approvals[failback]="--approve reverse --approve switch"
+approvals[switchover]="--approve switch"
+planned() { # planned RUNBOOK SITE: nothing may be lost
+	local mark; mark=$(now_ms)
+	drill "$1" --param counted_after="$mark"
+	equal "the exit status of the $1" 0 "$drill_status"
+	check "site $2 takes the orders" writable_at "$2"
+	measured_rightly "$mark"
+	equal "orders lost on the way" 0 "$count_lost"
+	check "orders are acknowledged" until_ok 5000 acknowledged_after "$(now_ms)" 10
+}
 failed_step() { book report last --format json | python3 -c '
 import json, sys
 print(" ".join(s["id"] for s in json.load(sys.stdin)["steps"] if s["state"] == "failed"))'; }
@@ -12,6 +22,7 @@ settled() { local a; a=$(witness_log | grep -c ' ok$'); ((a > 20)) && [[ $(lab o
 store_test() { # store_test redis|mariadb
 	stage "$1" "$1"
 	check "site b has the orders" until_ok 10000 settled
+	if [[ -e $root/runbooks/$1/switchover.yaml ]]; then planned switchover b; planned switchover a; fi
 	drill failover
 	equal "the failover's exit status" 0 "$drill_status"
 	measured_rightly
@@ -19,15 +30,7 @@ store_test() { # store_test redis|mariadb
 	check "orders are acknowledged" until_ok 5000 acknowledged_after "$(now_ms)" 10
 	lab start a >/dev/null 2>&1
 	check "a fenced site that is started by mistake takes no writes" writable_at b
-	if [[ -e $root/runbooks/$1/failback.yaml ]]; then
-		mark=$(now_ms)
-		drill failback --param counted_after="$mark"
-		equal "the failback's exit status" 0 "$drill_status"
-		check "site a takes the orders" writable_at a
-		measured_rightly "$mark"
-		equal "orders lost on the way back" 0 "$count_lost"
-		check "orders are acknowledged" until_ok 5000 acknowledged_after "$(now_ms)" 10
-	fi
+	if [[ -e $root/runbooks/$1/failback.yaml ]]; then planned failback a; fi
 	lab down
 
 	stage "$1" "$1"
