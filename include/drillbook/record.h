@@ -175,6 +175,8 @@ struct step {
 	int64_t iteration_attempt; /* the attempt with which the iteration began */
 	struct wall started, ended; /* of the last attempt; ns 0 = not */
 	struct wall first_started;
+	struct wall passed;     /* when it was last ok or skipped; taking it back later does not change that; ns 0 = never */
+	bool passed_over;       /* … and which: skipped */
 	struct mono started_mono;
 	char started_boot[40];
 	const char *phase;      /* of the running attempt: "check" "run" "verify" "undo" */

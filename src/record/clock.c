@@ -75,21 +75,21 @@ static const struct step *marking_step(const struct run *run, const struct servi
 	if (best != NULL)
 		return best;
 	for (size_t i = 0; i < run->step_count; i++)
-		if (run->steps[i].ended.ns != 0 && run->steps[i].ended.ns <= service->verified.ns &&
-			run->steps[i].state == STEP_OK &&
-			(best == NULL || run->steps[i].ended.ns >= best->ended.ns))
+		if (run->steps[i].passed.ns != 0 && run->steps[i].passed.ns <= service->verified.ns &&
+			!run->steps[i].passed_over &&
+			(best == NULL || run->steps[i].passed.ns >= best->passed.ns))
 			best = &run->steps[i];
 	return best;
 }
 
-/* The need that was done last, which is what this step waited for. */
+/* The need that was passed last, which is what this step waited for. */
 static const struct step *waited_for(const struct run *run, const struct step *step)
 {
 	const struct step *last = NULL;
 
 	for (size_t i = 0; i < step->needs_count; i++) {
 		const struct step *need = &run->steps[step->needs_index[i]];
-		if (need->ended.ns != 0 && (last == NULL || need->ended.ns > last->ended.ns))
+		if (need->passed.ns != 0 && (last == NULL || need->passed.ns > last->passed.ns))
 			last = need;
 	}
 	return last;
@@ -109,8 +109,8 @@ static void walk_back(struct cutter *cutter, const struct run *run, const struct
 			upto = piece(cutter, upto, span->from, span->kind, step->id);
 		}
 		step = waited_for(run, step);
-		if (step != NULL && step->ended.ns < upto.ns)
-			upto = piece(cutter, upto, step->ended, TIME_IDLE, NULL);
+		if (step != NULL && step->passed.ns < upto.ns)
+			upto = piece(cutter, upto, step->passed, TIME_IDLE, NULL);
 	}
 	if (upto.ns > cutter->from.ns)
 		piece(cutter, upto, cutter->from, TIME_IDLE, NULL);

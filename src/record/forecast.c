@@ -190,7 +190,8 @@ static void look(struct forecast *forecast, const struct run *run, struct wall n
 	for (size_t i = 0; i < run->step_count; i++) {
 		const struct step *step = &run->steps[i];
 		if (step->state == STEP_OK || step->state == STEP_SKIPPED ||
-			step->kind == KIND_WATCH) { /* which nobody waits for */
+			(step->undoing && step->passed.ns != 0) || /* what it left is taken away */
+			step->kind == KIND_WATCH) { /* nobody waits for it */
 			forecast->player.doing[i] = DOING_NOTHING;
 		} else if (step->state == STEP_PENDING && run_step_ask(run, i) == NULL) {
 			forecast->player.doing[i] = DOING_LATER;
@@ -238,7 +239,7 @@ static void weigh_by_finished(struct forecast *forecast, const struct run *run)
 		const struct step *step = &run->steps[i];
 		if (step->state != STEP_OK || forecast->draws.basis[i] == BASIS_WAIT)
 			continue;
-		took += ms_between(pass_began(step), step->ended);
+		took += ms_between(pass_began(step), step->passed);
 		for (size_t k = 0; k < draws; k++)
 			weights[k] += drawn(forecast, k, i);
 	}

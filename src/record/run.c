@@ -480,6 +480,10 @@ static enum err_code step_finished(struct fold *fold)
 		return err_set(fold->err, ERR_PROTOCOL, "unknown outcome \"%s\"", word);
 	step->state = (enum step_state)state;
 	step->ended = fold->event->wall;
+	if ((state == STEP_OK || state == STEP_SKIPPED) && !step->undoing) {
+		step->passed = step->ended;
+		step->passed_over = state == STEP_SKIPPED;
+	}
 	step->phase = "";
 	if (error != NULL || state != STEP_SKIPPED) { /* what was skipped after a failure keeps its error */
 		step->error_code = json_str(error, "code", NULL);

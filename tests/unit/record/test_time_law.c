@@ -20,7 +20,7 @@ static uint32_t dice(uint32_t sides)
 /* ------------------------------------------------------------------ a run and what is known of it */
 
 enum { STEPS_MAX = 16, SERVICES_MAX = 4, SPANS_MAX = 64, ROUNDS = 6000 };
-enum doing { LATER, PREVIEWED, RUNS, ASKED, FAILED, ASKED_FAILED, DONE };
+enum doing { LATER, PREVIEWED, RUNS, ASKED, FAILED, ASKED_FAILED, DONE, TAKEN_BACK };
 
 struct truth {
 	int64_t from, to; /* ns */
@@ -200,6 +200,27 @@ static void after_failure(struct play *play, uint32_t i)
 	}
 }
 
+/* What a step left behind is taken away, or the whole step taken back, often after the service is back. */
+static void take_back(struct play *play, uint32_t i)
+{
+	struct actor_step *step = &play->steps[i];
+
+	TELL(play, EVENT_STEP_STARTED, "{'step':'s%u','attempt':%d,'iteration':0,'undo':true,'debris':%s}", i, ++step->attempt,
+		dice(2) ? "true" : "false");
+	step->doing = TAKEN_BACK;
+	enter_span(play, i, step->own);
+}
+
+static void taken_back(struct play *play, uint32_t i)
+{
+	struct actor_step *step = &play->steps[i];
+
+	TELL(play, EVENT_STEP_FINISHED, "{'step':'s%u','attempt':%d,'outcome':'%s'}", i, step->attempt,
+		dice(2) ? "undone" : step->ok ? "ok" : "skipped");
+	leave_span(play, i);
+	step->doing = DONE; /* what it made possible stays begun */
+}
+
 static void act_on(struct play *play, uint32_t i)
 {
 	switch (play->steps[i].doing) {
@@ -231,6 +252,11 @@ static void act_on(struct play *play, uint32_t i)
 			finish(play, i, "skipped");
 		break;
 	case DONE:
+		if (play->steps[i].attempt > 0 && dice(8) == 0)
+			take_back(play, i);
+		break;
+	case TAKEN_BACK:
+		taken_back(play, i);
 		break;
 	}
 }
@@ -302,6 +328,8 @@ static enum time_kind kind_at(const struct play *play, const size_t *chain, size
 		const struct actor_step *step = &play->steps[chain[c]];
 		if (step->span_count == 0 || step->spans[0].from > from)
 			continue; /* it had not begun: one before it in the chain */
+		if (c > 0 && from >= step->ended)
+			return TIME_IDLE; /* between two steps of the chain, whatever is taken back meanwhile */
 		for (size_t i = 0; i < step->span_count; i++)
 			if (step->spans[i].from <= from && (step->spans[i].to == 0 || to <= step->spans[i].to))
 				return step->spans[i].kind;
