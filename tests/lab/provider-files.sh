@@ -66,8 +66,11 @@ cat >replicator <<SCRIPT
 while :; do rsync -a --delete "$SRC/" "$T/copy/"; sleep 0.2; done
 SCRIPT
 start replicator sh replicator
+size=0
 for name in near far; do
 	call $name replication.canary '{"wait": "20s"}'
+	check "$name: no two markers in a row have one size" test "$(stat -c %s "$SRC/.drillbook-marker")" != $size
+	size=$(stat -c %s "$SRC/.drillbook-marker")
 	is "$name: the canary arrives, and when" '.ok and .effect == "change" and .result.lag_ms >= 0 and .result.lag_ms < 20000 and (.result.basis | test("canary"))'
 done
 killed near replication.canary '{"wait": "20s"}'
