@@ -286,14 +286,23 @@ void conn_accept(struct server *server)
 		.fd = fd,
 		.pid = peer.pid,
 		.actor = { .uid = (int64_t)peer.uid } };
-	snprintf(conn->actor.name, sizeof(conn->actor.name), "%s",
-		person_of(server, (int64_t)peer.uid)->name);
+	/* while it is certain that the number is still this process's */
 	conn->read_only = server->zygote.running && descends(peer.pid, server->zygote.pid);
 	server->conns = conn;
-	/* only who may start a run has a plan to send */
-	const bool starts = (person_roles(server, (int64_t)peer.uid) & ROLE_OPERATOR) != 0;
-	wire_init(&conn->wire, fd, starts ? WIRE_CLIENT_LINE_MAX : LOOKER_LINE_MAX);
+	wire_init(&conn->wire, fd, LOOKER_LINE_MAX);
 	uv_poll_init(&server->loop, &conn->poll, fd);
 	conn->poll.data = conn;
+	person_meet(conn);
+}
+
+void conn_begin(struct conn *conn)
+{
+	snprintf(conn->actor.name, sizeof(conn->actor.name), "%s",
+		person_of(conn->server, conn->actor.uid)->name);
+	/* only who may start a run has a plan to send */
+	if (person_roles(conn->server, conn->actor.uid) & ROLE_OPERATOR) {
+		wire_release(&conn->wire);
+		wire_init(&conn->wire, conn->fd, WIRE_CLIENT_LINE_MAX);
+	}
 	uv_poll_start(&conn->poll, UV_READABLE, conn_ready);
 }

@@ -67,8 +67,9 @@ struct person {
 	int64_t uid;
 	char name[64];	/* login name, or the uid when there is none */
 	bool known;	/* the system has a user of that uid */
-	json_t *groups; /* names and numbers */
+	json_t *groups; /* names and numbers; NULL = never looked up */
 	struct mono looked;
+	bool looking; /* on a thread, now */
 };
 
 /* A file of the server's own configuration. */
@@ -396,7 +397,10 @@ void settings_release(struct settings *settings);
 
 /* people.c */
 bool team_server(const struct server *server);
-/* By uid, looked up anew every few seconds; borrowed until the next call. */
+/* Begins the connection (conn_begin) when it is known who is at the other end; at once where that is. */
+void person_meet(struct conn *conn);
+void people_watch(struct server *server); /* keeps a team server's knowledge fresh */
+/* By uid; never NULL; borrowed until the loop turns. */
 const struct person *person_of(struct server *server, int64_t uid);
 /* Whether a list names the person: "anna", "@dba", "1001", "@1001". */
 bool person_in(const struct person *person, const json_t *list);
@@ -458,6 +462,7 @@ void conns_push_run(
 void conns_push_all(struct server *server, json_t *message);
 void conn_pump(struct conn *conn);
 void conn_close(struct conn *conn);
+void conn_begin(struct conn *conn); /* listens to it; called once, by person_meet or later */
 struct conn *conn_find(struct server *server, int64_t id);
 void people_changed(struct server *server, int64_t run);
 

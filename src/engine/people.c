@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LOOK_AGAIN_MS = 10000, GROUPS_MAX = 1024, ENTRY_MAX = 16384, PEOPLE_MAX = 1000 };
+enum { LOOK_AGAIN_MS = 5000, GROUPS_MAX = 1024, ENTRY_MAX = 16384, PEOPLE_MAX = 1000 };
 
 static const struct {
 	const char *name;
@@ -29,6 +29,17 @@ static const struct {
 
 /* ------------------------------------------------------------------ names and groups */
 
+/* One look-up.  Name services may ask a directory over the network: on a team server this happens on a
+ * thread of its own, and touches nothing but this. */
+struct look_up {
+	uv_work_t work;
+	struct server *server;
+	int64_t uid, conn; /* the connection that waits for it; 0 = none */
+	char name[64];
+	bool known, failed;
+	json_t *groups;
+};
+
 static void add_group(json_t *groups, gid_t gid)
 {
 	char entry[ENTRY_MAX], number[24];
@@ -40,48 +51,153 @@ static void add_group(json_t *groups, gid_t gid)
 	json_array_append_new(groups, json_string(number));
 }
 
-static void look_up(struct person *person)
+static void look_up(struct look_up *look)
 {
 	char entry[ENTRY_MAX];
 	struct passwd user, *found = NULL;
 	gid_t gids[GROUPS_MAX];
 	int count = GROUPS_MAX;
 
-	json_decref(person->groups);
-	person->groups = json_array();
-	person->looked = mono_now();
-	snprintf(person->name, sizeof(person->name), "%lld", (long long)person->uid);
-	person->known =
-		getpwuid_r((uid_t)person->uid, &user, entry, sizeof(entry), &found) == 0 &&
-		found != NULL;
-	if (!person->known)
+	look->groups = json_array();
+	snprintf(look->name, sizeof(look->name), "%lld", (long long)look->uid);
+	const int why = getpwuid_r((uid_t)look->uid, &user, entry, sizeof(entry), &found);
+	look->known = found != NULL;
+	look->failed = found == NULL && why != 0 && why != ENOENT && why != ESRCH;
+	if (!look->known)
 		return;
-	snprintf(person->name, sizeof(person->name), "%s", user.pw_name);
+	snprintf(look->name, sizeof(look->name), "%s", user.pw_name);
 	if (getgrouplist(user.pw_name, user.pw_gid, gids, &count) < 0)
 		count = 0; /* in more groups than anybody is: in none */
 	for (int i = 0; i < count; i++)
-		add_group(person->groups, gids[i]);
+		add_group(look->groups, gids[i]);
 }
 
-const struct person *person_of(struct server *server, int64_t uid)
+/* A directory that does not answer takes no role away from who had it. */
+static void take(struct person *person, struct look_up *look)
+{
+	person->looked = mono_now();
+	person->looking = false;
+	if (look->failed && person->groups != NULL) {
+		log_line(LOG_WARN, "uid %lld cannot be looked up: what was known of it holds",
+			(long long)look->uid);
+		json_decref(look->groups);
+		return;
+	}
+	json_decref(person->groups);
+	person->groups = look->groups;
+	person->known = look->known;
+	snprintf(person->name, sizeof(person->name), "%s", look->name);
+}
+
+static struct person *person_place(struct server *server, int64_t uid)
 {
 	struct person *person = server->people;
 	size_t count = 0;
 
 	for (; person != NULL && person->uid != uid; person = person->next)
 		count++;
-	if (person == NULL && count >= PEOPLE_MAX) { /* the oldest place is as good as any */
+	if (person != NULL)
+		return person;
+	if (count >= PEOPLE_MAX) { /* the newest place is as good as any */
 		person = server->people;
-		person->uid = uid;
-		person->looked = (struct mono){ 0 };
-	} else if (person == NULL) {
-		person = xmalloc(sizeof(*person));
-		*person = (struct person){ .next = server->people, .uid = uid };
-		server->people = person;
+		json_decref(person->groups);
+		*person = (struct person){ .next = person->next, .uid = uid };
+		return person;
 	}
-	if (person->looked.ns == 0 || mono_ms_since(person->looked) > LOOK_AGAIN_MS)
-		look_up(person);
+	person = xmalloc(sizeof(*person));
+	*person = (struct person){ .next = server->people, .uid = uid };
+	server->people = person;
 	return person;
+}
+
+const struct person *person_of(struct server *server, int64_t uid)
+{
+	struct person *person = person_place(server, uid);
+	struct look_up look = { .uid = uid };
+
+	/* a team server looks again in the background (people_watch) */
+	if (person->groups != NULL &&
+		(team_server(server) || mono_ms_since(person->looked) <= LOOK_AGAIN_MS))
+		return person;
+	look_up(&look);
+	take(person, &look);
+	return person;
+}
+
+static void on_thread(uv_work_t *work)
+{
+	look_up(work->data);
+}
+
+static void looked_up(uv_work_t *work, int status)
+{
+	struct look_up *look = work->data;
+	struct conn *conn = conn_find(look->server, look->conn);
+
+	if (status == 0)
+		take(person_place(look->server, look->uid), look);
+	else
+		json_decref(look->groups);
+	if (conn != NULL)
+		conn_begin(conn);
+	free(look);
+}
+
+static void look_up_later(struct server *server, int64_t uid, int64_t conn)
+{
+	struct look_up *look = xmalloc(sizeof(*look));
+
+	*look = (struct look_up){ .server = server, .uid = uid, .conn = conn };
+	look->work.data = look;
+	person_place(server, uid)->looking = true;
+	uv_queue_work(&server->loop, &look->work, on_thread, looked_up);
+}
+
+void person_meet(struct conn *conn)
+{
+	struct server *server = conn->server;
+
+	if (!team_server(server) || person_place(server, conn->actor.uid)->groups != NULL)
+		conn_begin(conn);
+	else
+		look_up_later(server, conn->actor.uid, conn->id);
+}
+
+static bool matters(const struct server *server, int64_t uid)
+{
+	for (const struct conn *conn = server->conns; conn != NULL; conn = conn->next)
+		if (conn->actor.uid == uid)
+			return true;
+	for (const struct live *live = server->lives; live != NULL; live = live->next)
+		if (live->run->started_by.uid == uid)
+			return true;
+	return false;
+}
+
+/* Who is connected, or has an open run, is looked up again every few seconds; who is not is forgotten
+ * and looked up when they come. */
+static void look_again(struct server *server, int64_t a, int64_t b)
+{
+	struct person **at = &server->people, *person;
+
+	while ((person = *at) != NULL) {
+		if (!person->looking && !matters(server, person->uid)) {
+			*at = person->next;
+			json_decref(person->groups);
+			free(person);
+			continue;
+		}
+		if (!person->looking && mono_ms_since(person->looked) > LOOK_AGAIN_MS)
+			look_up_later(server, person->uid, 0);
+		at = &person->next;
+	}
+	timer_start(server, LOOK_AGAIN_MS, look_again, a, b);
+}
+
+void people_watch(struct server *server)
+{
+	if (team_server(server))
+		timer_start(server, LOOK_AGAIN_MS, look_again, 0, 0);
 }
 
 bool person_in(const struct person *person, const json_t *list)

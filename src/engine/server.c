@@ -449,6 +449,7 @@ enum err_code server_run(const struct server_options *options, struct err *err)
 		uv_poll_init(&server->loop, &server->listener, server->listen_fd);
 		server->listener.data = server;
 		uv_poll_start(&server->listener, UV_READABLE, on_connection);
+		people_watch(server);
 		if (options->ready_fd >= 0 && write(options->ready_fd, "1", 1) == 1)
 			close(options->ready_fd);
 		if (options->on_ready != NULL)
