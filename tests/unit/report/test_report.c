@@ -162,6 +162,44 @@ static void deviations(void **state)
 	json_decref(doc);
 }
 
+/* The wall clock is set by an hour behind the last moment that somebody stated: the same report, but that it says so. */
+static void a_clock_that_was_set_is_told(void **state)
+{
+	struct facts facts;
+	struct story story = {.take = story_into_facts, .arg = &facts};
+	json_t *plain = document(COUNT_OF(example));
+	size_t last = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(example); i++)
+		if (example[i].kind == EVENT_CLOCK_SET)
+			last = i;
+	facts_init(&facts);
+	for (size_t i = 0; i < COUNT_OF(example); i++) {
+		story.ms = example[i].ms;
+		story.who = example[i].who;
+		story.set_ms = i > last ? 3600000 : 0;
+		ok(story_tell(&story, example[i].kind, &err, "%s", example[i].payload));
+	}
+	json_t *doc = report_document(&facts);
+	facts_release(&facts);
+	assert_true(last + 3 < COUNT_OF(example));
+	is(plain, "times.clock_stepped", "false");
+	is(doc, "times.clock_stepped", "true");
+	is(doc, "times.clock_shift_ms", "3600000");
+	char *text = markdown(doc);
+	assert_non_null(strstr(text, "The wall clock was set during the run"));
+	free(text);
+	json_put_flag(json_object_get(doc, "times"), "clock_stepped", false);
+	json_put_int(json_object_get(doc, "times"), "clock_shift_ms", 0);
+	char *one = json_line(plain), *two = json_line(doc);
+	assert_string_equal(one, two);
+	free(one);
+	free(two);
+	json_decref(plain);
+	json_decref(doc);
+}
+
 static void a_captured_undo_is_found_done(void **state)
 {
 	struct facts facts;
@@ -548,7 +586,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_document), cmocka_unit_test(the_ledger_of_operations),
-		cmocka_unit_test(deviations), cmocka_unit_test(a_captured_undo_is_found_done),
+		cmocka_unit_test(deviations), cmocka_unit_test(a_clock_that_was_set_is_told), cmocka_unit_test(a_captured_undo_is_found_done),
 		cmocka_unit_test(an_open_run_stands_as_of_its_last_event), cmocka_unit_test(the_expected_page),
 		cmocka_unit_test(neither_clock_nor_locale), cmocka_unit_test(integers_only),
 		cmocka_unit_test(what_was_erased_leaves_a_report), cmocka_unit_test(where_evidence_starts),
