@@ -16,6 +16,7 @@ struct terraform_said {
 	int64_t total; /* changes that are to come, for the progress; 0 = not known */
 	int64_t began, made, broke;
 	int64_t added, changed, destroyed;
+	bool held;	 /* somebody has the state's lock */
 	char error[400]; /* the first error; "" = none */
 	json_t *outputs; /* owned; NULL until there are some */
 };

@@ -27,6 +27,8 @@ static void take_diagnostic(struct terraform_said *said, const json_t *line)
 	call_log(said->call, "%s", json_str(line, "@message", ""));
 	if (detail[0] != '\0')
 		call_log(said->call, "%s", detail);
+	/* who holds the state; without it the lock could not be taken for another reason */
+	said->held = said->held || strstr(detail, "Lock Info:") != NULL;
 	if (str_eq(json_str(d, "severity", ""), "error") && said->error[0] == '\0')
 		snprintf(said->error, sizeof(said->error), "%s%s%.*s",
 			json_str(d, "summary", "an error without words"), first > 0 ? ": " : "",
@@ -151,11 +153,10 @@ enum err_code terraform_failed(struct call *call, const char *what,
 	/* both leave everything as it was: the first is found by us as a rule, the second is
 	 * somebody else at work */
 	const bool stale = strstr(said->error, "stale") != NULL;
-	const bool locked = strstr(said->error, "state lock") != NULL;
 	return err_set(err,
-		stale	 ? ERR_CONFLICT
-		: locked ? ERR_HELD
-			 : ERR_FAILED,
+		stale	     ? ERR_CONFLICT
+		: said->held ? ERR_HELD
+			     : ERR_FAILED,
 		"%s %s: %s", program, what, said->error);
 }
 
@@ -203,7 +204,7 @@ enum err_code terraform_json(
 
 enum err_code terraform_serial(struct call *call, json_t **serial, struct err *err)
 {
-	static const char *const pull[] = { "state", "pull", NULL };
+	static const char *const pull[] = { "state", "pull", "-no-color", NULL };
 	struct buf out = { 0 };
 	json_t *state = NULL;
 	int status;

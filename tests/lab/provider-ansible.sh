@@ -67,6 +67,7 @@ target site "$(ssh_site hosts.ini)"
 target lost "$(ssh_site lost.ini)"
 target stranger "$(ssh_site hosts.ini "{\"private_key\": \"$T/ssh/stranger\"}")"
 target unknown "$(ssh_site hosts.ini "{\"known_hosts\": \"$T/ssh/wrong\"}")"
+target impatient "$(ssh_site hosts.ini '{"connect_timeout": "1s"}')"
 target here "$(here_site)"
 target undeclared "$(jq -c 'del(.settings.effect)' <<<"$(here_site)")"
 target vault "$(jq -c --arg f "$T/vault" '. + {secrets: {vault_password: {file: $f}}}' <<<"$(here_site)")"
@@ -150,11 +151,11 @@ play wrongvault vault.yml
 is "a wrong password" '.error.code == "FAILED" and .error.world == "unchanged" and (.error.text | test("ecrypt"))'
 
 # too long; frozen
-TIMEOUT_MS=6000 go here slow.yml
+TIMEOUT_MS=4000 go here slow.yml
 is "longer than the deadline: timeout, unknown, at which task" '.error.code == "TIMEOUT" and .error.world == "unknown"'
 kill "$(<begun)" 2>/dev/null
 kill -STOP "${PIDS[sshd]}"
-TIMEOUT_MS=15000 go site site.yml
+TIMEOUT_MS=15000 go impatient site.yml
 is "a frozen sshd: never done, nothing changed or unknown" '(.ok | not) and (.error.code == "UNREACHABLE" or .error.code == "TIMEOUT")'
 kill -CONT "${PIDS[sshd]}"
 call site "" '{}' probe

@@ -141,6 +141,21 @@ apply slow verify "$slow"
 is "killed in the middle: the state shows nothing, and that proves nothing" '.verdict == "cannot_tell" and (.evidence.reason | test("begun"))'
 kill "$(<ws/slow/begun)" # what the program had started outlived it
 
+# a disk that is full when the state is locked, and when it is written
+printf '#!/bin/bash\n[[ $1 != apply ]] || ulimit -f "$(<%s/room)"\nexec %s "$@"\n' "$T" "$(type -P "$program")" >tf-full
+chmod +x tf-full
+mkdir ws/full; echo 'resource "terraform_data" "one" { input = join("", [for i in range(500) : "padding"]) }' >ws/full/main.tf
+target full "$(tf "$T/tf-full" full)"
+plan full
+echo 0 >room; apply full
+is "a full disk, no lock: failed (nobody holds it), unchanged" '.error.code == "FAILED" and .error.world == "unchanged" and (.error.text | test("lock info"))'
+apply full verify "$(before_of)"
+is "and verify says so" '.verdict == "not_done"'
+echo 1 >room; apply full
+is "a full disk: failed, unknown, in its words" '.error.code == "FAILED" and .error.world == "unknown" and (.error.text | test("state|file too large"; "i"))'
+apply full verify "$(before_of)"
+is "the state is half written: verify cannot look, and that is an error and no answer" '.error.code == "FAILED" and (has("verdict") | not) and (.error.text | test("state") and (contains("\u001b") | not))'
+
 # what cannot be
 target none "$(tf drillbook-no-such-terraform half)"
 call none provision.plan
