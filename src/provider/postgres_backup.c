@@ -275,6 +275,10 @@ enum err_code point_choose(const json_t *points, const char *from, int64_t befor
 		return err_set(err, ERR_NOT_FOUND, "there is no backup \"%s\"", from);
 	if (json_array_size(points) == 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no backup at all");
+	if (before_ms == 0)
+		return err_set(err, ERR_NOT_FOUND, "none of the %zu backups can be used: %s",
+			json_array_size(points),
+			json_str(json_array_get(points, 0), "problem", "?"));
 	return err_set(err, ERR_NOT_FOUND,
 		"none of the %zu backups is whole and was finished before that time",
 		json_array_size(points));

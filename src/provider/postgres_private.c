@@ -267,10 +267,13 @@ enum err_code private_start(struct private_server *server, struct call *call,
 		return err_errno(err, "cannot make a directory below /tmp");
 	server->endpoint = (struct pg_endpoint){ .host = server->dir, .port = PORT };
 	enum err_code code = write_config(server, call_json(call, "config"), err);
-	if (code == ERR_NONE)
+	const bool configured = code == ERR_NONE;
+	if (configured)
 		code = run_pg_ctl(server, call, err);
 	if (code == ERR_NONE)
 		code = wait_recovered(server, call, err);
+	if (code != ERR_NONE) /* its recovery may have begun */
+		err->world = configured ? WORLD_CHANGED : WORLD_UNCHANGED;
 	if (code != ERR_NONE && private_stop(server, &ignored) != ERR_NONE)
 		call_log(call, "the server in %s is left running: %s", data_dir, ignored.text);
 	return code;

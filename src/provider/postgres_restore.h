@@ -55,8 +55,8 @@ struct private_server {
 	struct pg_endpoint endpoint;
 };
 
-/* Starts it and waits until recovery is over.  On failure nothing is left running, and the text has the
- * server's own last word. */
+/* Starts it and waits until recovery is over.  On failure nothing is left running, the text has the
+ * server's own last word, and err->world says whether it had been started. */
 enum err_code private_start(struct private_server *server, struct call *call, const char *data_dir,
 	struct err *err) MUST_CHECK;
 /* Ends it whatever the call's deadline says. */

@@ -110,6 +110,9 @@ enum err_code pg_tool(struct call *call, const char *version, struct tool *tool,
 		tool->arg = &speaker;
 		code = tool_run(tool, err);
 	}
+	if (code == ERR_NOT_FOUND)
+		err_set(err, code, "%s of PostgreSQL %s is not here: install it or set bin_dir",
+			argv[0], version[0] != '\0' ? version : "(any version)");
 	tool->argv = argv;
 	tool->env = NULL;
 	tool->secret = NULL;

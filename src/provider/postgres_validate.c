@@ -212,13 +212,9 @@ RUN(restore_validate)
 	struct private_server server;
 	struct err late = { 0 };
 
-	enum err_code code = private_start(&server, call, call_string(call, "to"), err);
-	if (code != ERR_NONE) {
-		err->world = WORLD_CHANGED; /* its recovery may have begun */
-		return code;
-	}
+	TRY(private_start(&server, call, call_string(call, "to"), err));
 	json_put_int(result, "recovery_ms", mono_ms_since(start));
-	code = ask(&server, call, result, err);
+	enum err_code code = ask(&server, call, result, err);
 	const enum err_code stopped = private_stop(&server, &late);
 	if (code == ERR_NONE && stopped != ERR_NONE) {
 		*err = late;

@@ -313,6 +313,10 @@ is "verify: one byte is found, and named" '.error.code == "FAILED" and (.error.t
 call a restore.start "$(to try "{\"from\": \"$FROM_B\"}")"
 is "restore: from a damaged backup nothing is made" '.error.code == "FAILED" and .error.world == "unchanged"'
 check "restore: not even half" test ! -e try -a ! -e try.restoring
+echo 9.1 >"backups/$FROM_B/PG_VERSION"
+PATH=/usr/bin:/bin call a backup.verify "{\"from\": \"$FROM_B\"}"
+is "verify: of a version whose programs are not here" '.error.code == "FAILED" and (.error.text | test("of PostgreSQL 9.1 is not here"))'
+echo 15 >"backups/$FROM_B/PG_VERSION"
 rm "backups/$FROM_B/backup_manifest"
 call a backup.points
 is "points: one without its manifest is not usable" ".result.points | map(select(.id == \"$FROM_B\"))[0].problem | test(\"manifest\")"
