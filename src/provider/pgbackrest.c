@@ -8,11 +8,10 @@
 #include "pgbackrest.h"
 #include "postgres_settings.h"
 
-static const struct field settings[] = {
-	{ .name = "stanza",
-		.type = FIELD_STRING,
-		.required = true,
-		.help = "name of the cluster in pgBackRest" },
+static const struct field settings[] = { { .name = "stanza",
+						 .type = FIELD_STRING,
+						 .required = true,
+						 .help = "name of the cluster in pgBackRest" },
 	{ .name = "config",
 		.type = FIELD_PATH,
 		.help = "pgbackrest.conf, which holds the repository and its credentials; "
@@ -22,11 +21,8 @@ static const struct field settings[] = {
 		.fallback = "0",
 		.max = 256,
 		.help = "number of the repository; 0 = all of them, the first for a restore" },
-	{ .name = "program",
-		.type = FIELD_PATH,
-		.help = "pgbackrest; default: from PATH" },
-	PG_CONNECTION_SETTINGS, FIELD_END
-};
+	{ .name = "program", .type = FIELD_PATH, .help = "pgbackrest; default: from PATH" },
+	PG_CONNECTION_SETTINGS, FIELD_END };
 
 static const struct field backup_params[] = {
 	{ .name = "type",
@@ -49,9 +45,8 @@ static const struct field backup_params[] = {
 		.name = "stored_bytes", .type = FIELD_INT, .unit = "bytes",                    \
 		.help = "what it added to the repository"                                      \
 	}
-static const struct field backup_results[] = {
-	REST_POINT_RESULTS, MADE_POINT_TIME, TOOK_RESULT, FIELD_END
-};
+static const struct field backup_results[] = { REST_POINT_RESULTS, MADE_POINT_TIME, TOOK_RESULT,
+	FIELD_END };
 static const struct field check_params[] = {
 	{ .name = "from",
 		.type = FIELD_STRING,
@@ -61,7 +56,8 @@ static const struct field check_params[] = {
 };
 static const struct field check_results[] = { REST_POINT_RESULTS, POINT_TIME, TOOK_RESULT,
 	CHECK_RESULTS,
-	{ .name = "backups", .type = FIELD_INT, .help = "how many the stanza has" }, FIELD_END };
+	{ .name = "backups", .type = FIELD_INT, .help = "how many the stanza has" },
+	FIELD_END };
 
 static const struct operation operations[] = {
 	{ .capability = "backup",
@@ -125,13 +121,15 @@ static const struct operation operations[] = {
 		.idempotent = true,
 		.timeout_ms = 600000,
 		.cancel_help = "between files; done again it goes on",
-		.help = "remove a restored cluster that restore.start made in a new directory" },
+		.help = "remove a restored cluster that restore.start made in a new "
+			"directory" },
 	OPERATION_END
 };
 
 const struct provider pgbackrest_provider = {
 	.name = "pgbackrest",
-	.summary = "pgBackRest 2.41 and later: backups of PostgreSQL, points in time, restore tests",
+	.summary = "pgBackRest 2.41 and later: backups of PostgreSQL, points in time, restore "
+		   "tests",
 	.source = "https://pgbackrest.org/command.html",
 	.settings = settings,
 	.declares_actions = true,

@@ -1,8 +1,8 @@
 /* pgbackrest_ops.c: what the table in pgbackrest.c names.
  *
- * A backup carries the key of its call as an annotation, so that it is found again whoever asks.  A
- * restore is pgBackRest's only as far as the files go: their place, the recovery settings, the guard
- * and the private server are those of base backups (postgres_restore.h). */
+ * A backup carries the key of its call as an annotation, so that it is found again whoever
+ * asks.  A restore is pgBackRest's only as far as the files go: their place, the recovery
+ * settings, the guard and the private server are those of base backups (postgres_restore.h). */
 #include "internal.h"
 
 #ifdef HAVE_LIBPQ
@@ -26,17 +26,17 @@ RUN(pgbackrest_points)
 
 	TRY(rest_info(call, &info, err));
 	points_report(rest_points(call, info), result);
-	json_put_str(result, "status",
-		json_str(json_object_get(info, "status"), "message", NULL));
+	json_put_str(
+		result, "status", json_str(json_object_get(info, "status"), "message", NULL));
 	json_put(result, "retention", rest_retention(call));
 	/* what of the WAL is there; a gap in between is for backup.verify to find */
 	json_t *archives = json_array();
 	json_array_foreach(json_object_get(info, "archive"), i, row)
 		if (json_str(row, "max", NULL) != NULL)
 			json_array_append_new(archives,
-				json_pack("{s:s,s:s,s:s,s:I}", "id", json_str(row, "id", ""), "min",
-					json_str(row, "min", ""), "max", json_str(row, "max", ""),
-					"repo",
+				json_pack("{s:s,s:s,s:s,s:I}", "id", json_str(row, "id", ""),
+					"min", json_str(row, "min", ""), "max",
+					json_str(row, "max", ""), "repo",
 					(json_int_t)json_int(json_object_get(row, "database"),
 						"repo-key", 0)));
 	json_put(result, "archives", archives);
@@ -79,7 +79,8 @@ PREPARE(pgbackrest_backup_prepare)
 		    : ERR_NONE;
 }
 
-/* The backup that carries this call's key and was not there before; NULL when there is none.  Owned. */
+/* The backup that carries this call's key and was not there before; NULL when there is none.
+ * Owned. */
 static json_t *find_own(const struct call *call, const json_t *info)
 {
 	const int64_t newest = json_int(call_before(call), "newest_ms", 0);
@@ -133,10 +134,11 @@ RUN(pgbackrest_backup)
 			     : point != NULL  ? WORLD_CHANGED
 					      : WORLD_UNCHANGED;
 	} else if (seen != ERR_NONE || point == NULL) {
-		code = seen != ERR_NONE ? err_set(err, why.code, "%s", why.text)
-					: err_set(err, ERR_FAILED,
-						  "pgBackRest says that it is done, but the backup "
-						  "is not in its list");
+		code = seen != ERR_NONE
+			       ? err_set(err, why.code, "%s", why.text)
+			       : err_set(err, ERR_FAILED,
+					 "pgBackRest says that it is done, but the backup "
+					 "is not in its list");
 		err->world = WORLD_UNKNOWN;
 	}
 	if (point != NULL)
@@ -169,8 +171,8 @@ VERIFY(pgbackrest_backup_verify)
  *   stanza: demo
  *       status: error
  *         archiveId: 15-1, total WAL checked: 2, total valid WAL: 1
- *         backup: 20261125-150420F, status: invalid, total files checked: 964, total valid files: 963
- * A stanza that is whole may be passed over in silence. */
+ *         backup: 20261125-150420F, status: invalid, total files checked: 964, total valid
+ * files: 963 A stanza that is whole may be passed over in silence. */
 struct findings {
 	struct call *call;
 	const char *only; /* of this backup and its WAL; NULL = of all */
@@ -197,8 +199,8 @@ static bool is_bad(const char *line)
 	return strstr(line, "ERROR:") != NULL || strstr(line, " WARN:") != NULL;
 }
 
-/* True for a line that is about another backup than the one asked for: it names it.  A backup that the
- * one asked for is built on is not another. */
+/* True for a line that is about another backup than the one asked for: it names it.  A backup
+ * that the one asked for is built on is not another. */
 static bool is_about_another(const struct findings *findings, const char *line)
 {
 	const char *only = findings->only;
@@ -211,8 +213,8 @@ static bool is_about_another(const struct findings *findings, const char *line)
 	else if ((at = strchr(line, '\'')) != NULL)
 		at++;
 	/* "20261125-150420F_20261125-160000I" is built on its first 16 characters */
-	return at != NULL && strlen(at) > 16 && isdigit((unsigned char)at[0]) &&
-	       at[8] == '-' && !str_starts(at, only) && strncmp(at, only, 16) != 0;
+	return at != NULL && strlen(at) > 16 && isdigit((unsigned char)at[0]) && at[8] == '-' &&
+	       !str_starts(at, only) && strncmp(at, only, 16) != 0;
 }
 
 static void on_finding(void *arg, int fd, const char *line)
@@ -255,7 +257,8 @@ static enum err_code run_verify(struct findings *findings, struct err *err)
 			json_string_value(json_array_get(findings->list, 0)),
 			findings->count > 1 ? ", and more" : "");
 	if (code == ERR_NONE && findings->error && findings->only == NULL)
-		return err_set(err, ERR_FAILED, "pgBackRest says that stanza \"%s\" is in error",
+		return err_set(err, ERR_FAILED,
+			"pgBackRest says that stanza \"%s\" is in error",
 			setting_string(findings->call, "stanza"));
 	if (code == ERR_NONE && !findings->completed)
 		return err_set(err, ERR_FAILED, "pgBackRest did not say that it was through");
@@ -304,8 +307,8 @@ static enum err_code list_points(struct call *call, json_t **out, struct err *er
 	return ERR_NONE;
 }
 
-/* Only the files: the recovery settings are ours (--type=none writes none).  Into a directory that is
- * not there yet, so neither --delta nor --force is ever given. */
+/* Only the files: the recovery settings are ours (--type=none writes none).  Into a directory
+ * that is not there yet, so neither --delta nor --force is ever given. */
 static enum err_code copy(
 	struct call *call, const json_t *point, const char *dir, struct err *err)
 {
@@ -341,7 +344,8 @@ static enum err_code restore_command(
 			return err_set(err, ERR_UNSUPPORTED,
 				"\"%s\" has characters that a command would take for its own",
 				words[i]);
-	*out = xasprintf("\"%s\" \"--stanza=%s\"%s%s%s \"--pg1-path=%s\" archive-get %%f \"%%p\"",
+	*out = xasprintf(
+		"\"%s\" \"--stanza=%s\"%s%s%s \"--pg1-path=%s\" archive-get %%f \"%%p\"",
 		program != NULL ? program : "pgbackrest", stanza,
 		config != NULL ? " \"--config=" : "", config != NULL ? config : "",
 		config != NULL ? "\"" : "", dir);
@@ -386,8 +390,8 @@ static void check_server(struct call *call, const json_t *info, json_t *checks)
 	if (code != ERR_NONE)
 		pg_check_row(checks, "server", false, "%.200s", why.text);
 	else
-		pg_check_row(checks, "server", str_eq(system, stanza), "system %s, the stanza is of %s",
-			system, stanza);
+		pg_check_row(checks, "server", str_eq(system, stanza),
+			"system %s, the stanza is of %s", system, stanza);
 out:
 	free(stanza);
 	json_decref(facts);
@@ -407,8 +411,8 @@ static void check_stanza(struct call *call, json_t *checks)
 	const json_t *status = json_object_get(info, "status");
 	const int64_t code = json_int(status, "code", -1);
 	points_report(rest_points(call, info), report);
-	pg_check_row(checks, "stanza", code == 0 || code == 2, "%s: %s", setting_string(call, "stanza"),
-		json_str(status, "message", ""));
+	pg_check_row(checks, "stanza", code == 0 || code == 2, "%s: %s",
+		setting_string(call, "stanza"), json_str(status, "message", ""));
 	if (json_object_get(report, "age_ms") != NULL)
 		format_duration(age, sizeof(age), json_int(report, "age_ms", 0));
 	pg_check_row(checks, "backups", age[0] != '\0', "%" PRId64 "%s%s",
@@ -434,8 +438,8 @@ RUN(pgbackrest_probe)
 	}
 	pg_check_row(checks, "version",
 		major > oldest[0] || (major == oldest[0] && minor >= oldest[1]),
-		"pgBackRest %" PRId64 ".%" PRId64 ", wanted is %" PRId64 ".%" PRId64, major, minor,
-		oldest[0], oldest[1]);
+		"pgBackRest %" PRId64 ".%" PRId64 ", wanted is %" PRId64 ".%" PRId64, major,
+		minor, oldest[0], oldest[1]);
 	retention = rest_retention(call);
 	const char *config = rest_config(call);
 	pg_check_row(checks, "configuration", retention != NULL, "%s%s",

@@ -210,7 +210,8 @@ static void say_nothing(void *arg, int fd, const char *line)
 enum err_code rest_version(struct call *call, int64_t *major, int64_t *minor, struct err *err)
 {
 	const char *program = setting_string(call, "program");
-	const char *const argv[] = { program != NULL ? program : "pgbackrest", "version", NULL };
+	const char *const argv[] = { program != NULL ? program : "pgbackrest", "version",
+		NULL };
 	struct tool tool = {
 		.call = call, .argv = argv, .timeout_ms = INFO_MS, .on_line = say_nothing
 	};
@@ -218,8 +219,8 @@ enum err_code rest_version(struct call *call, int64_t *major, int64_t *minor, st
 
 	enum err_code code = tool_must(&tool, err);
 	if (code == ERR_NONE && sscanf(tool.out.data, "pgBackRest %d.%d", &one, &two) != 2)
-		code = err_set(err, ERR_PROTOCOL, "\"%s version\" does not say its version",
-			argv[0]);
+		code = err_set(
+			err, ERR_PROTOCOL, "\"%s version\" does not say its version", argv[0]);
 	tool_release(&tool);
 	*major = one;
 	*minor = two;
@@ -232,9 +233,9 @@ enum err_code rest_info(struct call *call, json_t **out, struct err *err)
 {
 	static const char *const words[] = { "--output=json", "--log-level-console=off",
 		"--log-level-stderr=error", "info", NULL };
-	struct tool tool = { .timeout_ms = INFO_MS,
-		.max_output_bytes = INFO_MAX,
-		.on_line = say_nothing };
+	struct tool tool = {
+		.timeout_ms = INFO_MS, .max_output_bytes = INFO_MAX, .on_line = say_nothing
+	};
 	json_t *list = NULL;
 
 	*out = NULL;
@@ -298,8 +299,8 @@ static json_t *point_of(const json_t *info, const json_t *backup)
 	json_put_int(point, "bytes", json_int(size, "size", 0));
 	json_put_int(point, "stored_bytes",
 		json_int(json_object_get(size, "repository"), "delta", 0));
-	json_put_int(point, "repo",
-		json_int(json_object_get(backup, "database"), "repo-key", 0));
+	json_put_int(
+		point, "repo", json_int(json_object_get(backup, "database"), "repo-key", 0));
 	json_put_str(point, "version", json_str(db, "version", NULL));
 	system = xasprintf("%" PRId64, json_int(db, "system-id", 0));
 	json_put_str(point, "system_id", system);
@@ -307,15 +308,14 @@ static json_t *point_of(const json_t *info, const json_t *backup)
 	snprintf(timeline, sizeof(timeline), "%.8s", json_str(archive, "start", ""));
 	json_put_int(point, "timeline", strtoll(timeline, NULL, 16));
 	if (json_flag(backup, "error", false))
-		json_put_str(point, "problem",
-			"page checksums were wrong already when it was made");
+		json_put_str(
+			point, "problem", "page checksums were wrong already when it was made");
 	/* absent is absent */
 	const char *key;
 	json_t *value;
 	void *next;
-	json_object_foreach_safe(point, next, key, value)
-		if (json_is_null(value))
-			json_object_del(point, key);
+	json_object_foreach_safe(point, next, key, value) if (json_is_null(value))
+		json_object_del(point, key);
 	return point;
 }
 
@@ -325,8 +325,7 @@ json_t *rest_points(const struct call *call, const json_t *info)
 	json_t *points = json_array(), *backup;
 	size_t i;
 
-	json_array_foreach(json_object_get(info, "backup"), i, backup)
-	{
+	json_array_foreach(json_object_get(info, "backup"), i, backup) {
 		json_t *point = point_of(info, backup);
 		if (repo == 0 || json_int(point, "repo", 0) == repo)
 			json_array_append(points, point);

@@ -11,8 +11,7 @@
 #include "postgres_settings.h"
 #include "statement.h"
 
-static const struct field settings[] = {
-	PG_CONNECTION_SETTINGS,
+static const struct field settings[] = { PG_CONNECTION_SETTINGS,
 	{ .name = "acked",
 		.type = FIELD_PATH,
 		.help = "log of a client that writes numbered rows, for data.compare" },
@@ -39,8 +38,7 @@ static const struct field settings[] = {
 		.type = FIELD_STRING,
 		.help = "PostgreSQL's restore_command for a restored cluster; default: cp from "
 			"wal_archive" },
-	FIELD_END
-};
+	FIELD_END };
 
 #define IDENTITY_RESULTS                                                                       \
 	{ .name = "timeline", .type = FIELD_INT, .help = "of the WAL it writes or follows" },  \
@@ -431,9 +429,11 @@ static const struct operation operations[] = {
 		.verify = postgres_switchover_verify,
 		.idempotent = true,
 		.timeout_ms = 600000,
-		.cancel_help = "before the promotion the old primary is started again; after it "
-			       "not at all",
-		.help = "planned and without loss: stop this primary, promote a standby that has "
+		.cancel_help =
+			"before the promotion the old primary is started again; after it "
+			"not at all",
+		.help = "planned and without loss: stop this primary, promote a standby that "
+			"has "
 			"everything, follow it" },
 	{ .capability = "failover",
 		.verb = "fence",
@@ -594,7 +594,8 @@ static const struct operation operations[] = {
 		.idempotent = true,
 		.timeout_ms = 600000,
 		.cancel_help = "between files; done again it goes on",
-		.help = "remove a restored cluster that restore.start made in a new directory" },
+		.help = "remove a restored cluster that restore.start made in a new "
+			"directory" },
 	{ .capability = "health",
 		.verb = "probe",
 		.effect = EFFECT_READ,

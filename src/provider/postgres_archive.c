@@ -1,7 +1,8 @@
 /* postgres_archive.c: the archive of WAL files: how far it reaches behind a backup without a
  * gap, and backup.archive, which brings the WAL under way into it.
  *
- * A WAL file's name is its timeline, and its number in two halves, of 8 hexadecimal digits each. */
+ * A WAL file's name is its timeline, and its number in two halves, of 8 hexadecimal digits
+ * each. */
 #include "internal.h"
 
 #ifdef HAVE_LIBPQ
@@ -139,8 +140,8 @@ void archive_describe(const struct wal_archive *archive, int64_t segment_bytes, 
 		last = file;
 		next++;
 	}
-	json_put_str(point, "wal_until_lsn",
-		lsn_format(last != NULL ? next * bytes : lsn, text));
+	json_put_str(
+		point, "wal_until_lsn", lsn_format(last != NULL ? next * bytes : lsn, text));
 	if (last == NULL)
 		return;
 	path = path_join(archive->dir, last->name);
@@ -152,7 +153,8 @@ void archive_describe(const struct wal_archive *archive, int64_t segment_bytes, 
 
 /* ------------------------------------------------------------------ backup.archive */
 
-/* The archiver's own word; the name of a history file is shorter or longer than a WAL file's. */
+/* The archiver's own word; the name of a history file is shorter or longer than a WAL file's.
+ */
 #define ARCHIVED                                                                               \
 	"select case when length(last_archived_wal) = 24 then last_archived_wal end as last,"  \
 	" failed_count as failed, last_failed_wal as failed_file from pg_stat_archiver"
@@ -171,8 +173,8 @@ PREPARE(postgres_archive_prepare)
 	pg_close(&pg);
 	TRY(code);
 	if (json_flag(before, "in_recovery", false))
-		return err_set(err, ERR_PRECONDITION, "\"%s\" is a standby: it archives nothing",
-			call_target(call));
+		return err_set(err, ERR_PRECONDITION,
+			"\"%s\" is a standby: it archives nothing", call_target(call));
 	if (str_eq(json_str(before, "mode", "off"), "off"))
 		return err_set(err, ERR_PRECONDITION, "\"%s\": archive_mode is off",
 			call_target(call));
@@ -188,7 +190,8 @@ static enum err_code wait_archived(struct pg *pg, json_t *result, struct err *er
 
 	while ((code = pg_row(pg, ARCHIVED, 0, NULL, row, err)) == ERR_NONE) {
 		const char *last = json_str(row, "last", "");
-		/* the timeline does not count: an archive is filled in the order of the numbers */
+		/* the timeline does not count: an archive is filled in the order of the numbers
+		 */
 		if (strlen(last) == NAME_DIGITS && strcmp(last + 8, wanted + 8) >= 0)
 			break;
 		if (failed >= 0 && json_int(row, "failed", 0) > failed)
@@ -214,7 +217,8 @@ RUN(postgres_archive)
 
 	TRY(pg_open(&pg, call, NULL, err));
 	enum err_code code = pg_row(&pg,
-		"select lsn::text as lsn, pg_walfile_name(lsn) as file from pg_switch_wal() as lsn",
+		"select lsn::text as lsn, pg_walfile_name(lsn) as file from pg_switch_wal() as "
+		"lsn",
 		0, NULL, result, err);
 	if (code == ERR_NONE) {
 		code = wait_archived(&pg, result, err);

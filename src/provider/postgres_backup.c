@@ -57,7 +57,8 @@ static enum err_code take_manifest(const char *path, json_t *point, struct err *
 	json_t *first = json_array_get(ranges, 0);
 	json_t *last = json_array_get(ranges, json_array_size(ranges) - 1);
 
-	json_array_foreach(files, i, file) bytes += json_int(file, "Size", 0);
+	json_array_foreach(files, i, file)
+		bytes += json_int(file, "Size", 0);
 	json_put_int(point, "bytes", bytes);
 	json_put_int(point, "files", (int64_t)json_array_size(files));
 	if (first == NULL || json_array_size(files) == 0) {
@@ -130,7 +131,8 @@ void point_made(json_t *point)
 		{ "time_basis", "recovery_point_basis" } };
 
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		json_put(point, names[i].to, json_incref(json_object_get(point, names[i].from)));
+		json_put(
+			point, names[i].to, json_incref(json_object_get(point, names[i].from)));
 		json_object_del(point, names[i].from);
 	}
 }
@@ -202,8 +204,7 @@ enum err_code base_points(struct call *call, json_t **out, json_t **incomplete, 
 			code = err_set(err, ERR_LIMIT, "more than %d backups in \"%s\"",
 				POINTS_MAX, path);
 		else
-			code = add_entry(
-				call, path, e->d_name, archive, points, parts, err);
+			code = add_entry(call, path, e->d_name, archive, points, parts, err);
 	}
 	if (dir != NULL)
 		closedir(dir);
@@ -225,8 +226,7 @@ void points_report(json_t *points, json_t *result)
 	json_put_int(result, "count", (int64_t)json_array_size(points));
 	json_put(result, "newest_ms", json_null());
 	json_put(result, "age_ms", json_null());
-	json_array_foreach(points, i, point)
-	{
+	json_array_foreach(points, i, point) {
 		if (json_object_get(point, "problem") != NULL)
 			continue;
 		const int64_t at = json_int(point, "time_ms", 0);
@@ -255,15 +255,14 @@ enum err_code point_choose(const json_t *points, const char *from, int64_t befor
 	json_t *point;
 	size_t i;
 
-	json_array_foreach((json_t *)points, i, point)
-	{
+	json_array_foreach((json_t *)points, i, point) {
 		const char *problem = json_str(point, "problem", NULL);
 		if (from != NULL && !str_eq(from, json_str(point, "id", NULL)) &&
 			!str_eq(from, json_str(point, "path", NULL)))
 			continue;
 		if (from != NULL && problem != NULL)
-			return err_set(err, ERR_FAILED, "backup \"%s\" cannot be used: %s", from,
-				problem);
+			return err_set(err, ERR_FAILED, "backup \"%s\" cannot be used: %s",
+				from, problem);
 		if (problem != NULL ||
 			(before_ms != 0 && json_int(point, "stop_ms", 0) > before_ms &&
 				from == NULL))
@@ -359,8 +358,8 @@ static enum err_code own_conninfo(struct call *call, struct buf *buf, struct err
 	char port[24];
 
 	snprintf(port, sizeof(port), "%" PRId64, setting_int(call, "port"));
-	TRY(conninfo_add(buf, "host",
-		host != NULL ? host : setting_string(call, "socket_dir"), err));
+	TRY(conninfo_add(
+		buf, "host", host != NULL ? host : setting_string(call, "socket_dir"), err));
 	TRY(conninfo_add(buf, "port", port, err));
 	TRY(conninfo_add(buf, "user", setting_string(call, "user"), err));
 	TRY(conninfo_add(buf, "sslmode", setting_string(call, "sslmode"), err));
@@ -412,7 +411,8 @@ RUN(postgres_backup)
 	if (code == ERR_NONE)
 		code = tree_sync_dir(dir, err);
 	if (code != ERR_NONE) {
-		/* pg_basebackup does that itself, except when it is ended; nobody uses half a backup */
+		/* pg_basebackup does that itself, except when it is ended; nobody uses half a
+		 * backup */
 		if (tree_remove(NULL, part, NULL, &ignored) != ERR_NONE)
 			call_log(call, "%s is left behind: %s", part, ignored.text);
 		err->world = path_exists(path) ? WORLD_CHANGED : WORLD_UNCHANGED;
@@ -440,8 +440,8 @@ VERIFY(postgres_backup_verify)
 	*verdict = there ? VERDICT_DONE : VERDICT_NOT_DONE;
 	if (there) {
 		json_t *result = json_object();
-		code = describe(call, path, json_str(call_before(call), "id", ""), NULL, result,
-			err);
+		code = describe(
+			call, path, json_str(call_before(call), "id", ""), NULL, result, err);
 		point_made(result);
 		json_put(evidence, "result", result);
 	}
@@ -473,8 +473,8 @@ static void take_errors(const struct tool *tool, json_t *result)
 	json_put_int(result, "error_count", count);
 }
 
-enum err_code base_verify(struct call *call, const char *path, const char *name,
-	json_t *result, struct err *err)
+enum err_code base_verify(
+	struct call *call, const char *path, const char *name, json_t *result, struct err *err)
 {
 	const char *const argv[] = { "pg_verifybackup", path, NULL };
 	struct tool tool = { .argv = argv, .max_output_bytes = 4 << 20 };
@@ -487,8 +487,8 @@ enum err_code base_verify(struct call *call, const char *path, const char *name,
 		take_errors(&tool, result);
 	const int64_t count = json_int(result, "error_count", 0);
 	if (code == ERR_NONE && (tool.exit_status != 0 || count > 0)) {
-		const char *first = json_string_value(
-			json_array_get(json_object_get(result, "errors"), 0));
+		const char *first =
+			json_string_value(json_array_get(json_object_get(result, "errors"), 0));
 		if (first == NULL)
 			code = pg_tool_failed(&tool, err);
 		else
@@ -553,7 +553,8 @@ void base_probe(struct call *call, json_t *checks)
 	else if (usable)
 		pg_check_row(checks, "wal_archive", missing == NULL, "%s%s",
 			missing == NULL ? "without a gap from the newest backup to " : "lacks ",
-			missing == NULL ? json_str(newest, "wal_until_lsn", "its end") : missing);
+			missing == NULL ? json_str(newest, "wal_until_lsn", "its end")
+					: missing);
 out:
 	json_decref(incomplete);
 	json_decref(points);

@@ -36,8 +36,8 @@ bool private_is_ours(const struct node *node)
 static const char *const at_least[] = { "max_connections", "max_worker_processes",
 	"max_wal_senders", "max_prepared_transactions", "max_locks_per_transaction" };
 
-static enum err_code put(
-	const struct private_server *server, const char *name, const char *text, struct err *err)
+static enum err_code put(const struct private_server *server, const char *name,
+	const char *text, struct err *err)
 {
 	char *path = path_join(server->dir, name);
 	enum err_code code = file_replace(path, text, strlen(text), 0600, err);
@@ -61,8 +61,7 @@ static enum err_code write_config(
 	for (size_t i = 0; code == ERR_NONE && i < COUNT_OF(at_least); i++)
 		code = buf_addf(&buf, err, "%s = %s\n", at_least[i],
 			json_str(control, at_least[i], "100"));
-	json_object_foreach((json_t *)extra, key, value)
-	{
+	json_object_foreach((json_t *)extra, key, value) {
 		const char *text = json_string_value(value);
 		if (code == ERR_NONE && (text == NULL || strpbrk(text, "'\\\n") != NULL))
 			code = err_set(err, ERR_USAGE,
@@ -81,7 +80,8 @@ static enum err_code write_config(
 	return code;
 }
 
-/* pg_ctl gives them to a shell; the directory's name has nothing in it that a shell would see. */
+/* pg_ctl gives them to a shell; the directory's name has nothing in it that a shell would see.
+ */
 static char *options_of(const struct private_server *server)
 {
 	return xasprintf(
@@ -182,7 +182,8 @@ static enum err_code look(
 	enum err_code code = pg_open(&pg, call, &server->endpoint, &why);
 	if (code == ERR_NONE) {
 		code = pg_row(&pg,
-			"select pg_is_in_recovery() as r, pg_last_wal_replay_lsn()::text as lsn",
+			"select pg_is_in_recovery() as r, pg_last_wal_replay_lsn()::text as "
+			"lsn",
 			0, NULL, row, &why);
 		pg_close(&pg);
 	}
@@ -215,7 +216,8 @@ static enum err_code wait_recovered(
 		if (over)
 			return ERR_NONE;
 		if (call_sleep(call, POLL_MS, err) != ERR_NONE)
-			return err_context(err, "the restored cluster in \"%s\" is still recovering",
+			return err_context(err,
+				"the restored cluster in \"%s\" is still recovering",
 				server->node.data_dir);
 	}
 }
@@ -254,8 +256,8 @@ enum err_code private_end_earlier(const struct node *node, struct err *err)
 	return ERR_NONE;
 }
 
-enum err_code private_start(struct private_server *server, struct call *call,
-	const char *data_dir, struct err *err)
+enum err_code private_start(
+	struct private_server *server, struct call *call, const char *data_dir, struct err *err)
 {
 	struct err ignored = { 0 };
 

@@ -96,10 +96,10 @@ bool node_is_contained(struct pg *source, const json_t *control, int64_t source_
 	       branch > last;
 }
 
-/* True for a standby that ended while it followed the source's own timeline, such as one that an
- * earlier attempt has started: it only wants to be started.  pg_rewind would recover it alone,
- * which writes a checkpoint of its own where the source's next records belong, and then find
- * "no rewind required". */
+/* True for a standby that ended while it followed the source's own timeline, such as one that
+ * an earlier attempt has started: it only wants to be started.  pg_rewind would recover it
+ * alone, which writes a checkpoint of its own where the source's next records belong, and then
+ * find "no rewind required". */
 static bool is_follower(const json_t *control, int64_t source_timeline)
 {
 	return str_eq(json_str(control, "state", ""), "in archive recovery") &&
@@ -138,8 +138,8 @@ static enum err_code choose_way(const struct node *node, struct pg *source,
 {
 	const char *way = "rewind";
 	int64_t timeline = json_int(before, "timeline", 0);
-	bool contained = node_is_contained(source, control, timeline) ||
-			 is_follower(control, timeline);
+	bool contained =
+		node_is_contained(source, control, timeline) || is_follower(control, timeline);
 
 	if (contained && !kept_has(node, KEPT_REWINDING))
 		way = "rejoin";

@@ -44,7 +44,8 @@ enum err_code restore_marker(struct call *call, const char *dir, json_t **out, s
 	*out = NULL;
 	if (!node_has(&node, RESTORE_MARKER))
 		return err_set(err, ERR_PRECONDITION,
-			"\"%s\" was not made by restore.start (it has no " RESTORE_MARKER ")", dir);
+			"\"%s\" was not made by restore.start (it has no " RESTORE_MARKER ")",
+			dir);
 	TRY(node_read(&node, RESTORE_MARKER, &text, err));
 	enum err_code code = json_parse(text, strlen(text), out, err);
 	free(text);
@@ -143,8 +144,8 @@ static enum err_code take_target(
 			json_pack("{s:s,s:s}", "setting", targets[i].setting, "value", value));
 		free(value);
 		if (second)
-			return err_set(err, ERR_USAGE,
-				"restore.start takes one target, not several");
+			return err_set(
+				err, ERR_USAGE, "restore.start takes one target, not several");
 	}
 	return ERR_NONE;
 }
@@ -171,8 +172,8 @@ static enum err_code check_point(
 	return ERR_NONE;
 }
 
-static enum err_code choose(const struct restorer *restorer, struct call *call, json_t *before,
-	struct err *err)
+static enum err_code choose(
+	const struct restorer *restorer, struct call *call, json_t *before, struct err *err)
 {
 	json_t *points = NULL;
 	const json_t *point = NULL;
@@ -231,7 +232,8 @@ static enum err_code check_place(struct call *call, json_t *before, struct err *
 	}
 	if (!call_bool(call, "overwrite"))
 		return err_set(err, ERR_PRECONDITION,
-			"\"%s\" is not empty: restore to a new directory, or set overwrite = true "
+			"\"%s\" is not empty: restore to a new directory, or set overwrite = "
+			"true "
 			"to put the restored cluster in its place",
 			to);
 	if (!node_has(&node, "PG_VERSION"))
@@ -240,8 +242,8 @@ static enum err_code check_place(struct call *call, json_t *before, struct err *
 			"touched",
 			to);
 	if (node_postmaster(&node, NULL) != 0)
-		return err_set(
-			err, ERR_PRECONDITION, "a PostgreSQL runs in \"%s\": stop it first", to);
+		return err_set(err, ERR_PRECONDITION,
+			"a PostgreSQL runs in \"%s\": stop it first", to);
 	return ERR_NONE;
 }
 
@@ -264,8 +266,8 @@ static enum err_code hold(const char *to, int *fd, struct err *err)
 	return code;
 }
 
-enum err_code restore_prepare(const struct restorer *restorer, struct call *call,
-	json_t *before, struct err *err)
+enum err_code restore_prepare(
+	const struct restorer *restorer, struct call *call, json_t *before, struct err *err)
 {
 	const char *to = call_string(call, "to");
 	char *part = beside(to, RESTORING), *lock = beside(to, RESTORING ".lock");
@@ -274,7 +276,8 @@ enum err_code restore_prepare(const struct restorer *restorer, struct call *call
 	/* one that nobody has locked is not ours to take away */
 	if (code == ERR_NONE && path_exists(part) && !path_exists(lock))
 		code = err_set(err, ERR_CONFLICT,
-			"\"%s\" is there and not from a restore that was cut off: look at it and "
+			"\"%s\" is there and not from a restore that was cut off: look at it "
+			"and "
 			"remove it",
 			part);
 	if (code == ERR_NONE)
@@ -478,7 +481,8 @@ static enum err_code base_restore_command(
 		return ERR_NONE;
 	if (strpbrk(archive, "%\"'`$\\\n") != NULL)
 		return err_set(err, ERR_UNSUPPORTED,
-			"wal_archive \"%s\" has characters that a command would take for its own: "
+			"wal_archive \"%s\" has characters that a command would take for its "
+			"own: "
 			"set restore_command",
 			archive);
 	*out = xasprintf("cp \"%s/%%f\" \"%%p\"", archive);
@@ -495,8 +499,8 @@ static enum err_code base_copy(
 	struct call *call, const json_t *point, const char *dir, struct err *err)
 {
 	json_t *found = json_object();
-	enum err_code code = tree_copy(call, json_str(point, "path", ""), dir,
-		json_int(point, "bytes", 0), err);
+	enum err_code code = tree_copy(
+		call, json_str(point, "path", ""), dir, json_int(point, "bytes", 0), err);
 
 	if (code == ERR_NONE)
 		code = base_verify(call, dir, json_str(point, "id", ""), found, err);
@@ -504,9 +508,9 @@ static enum err_code base_copy(
 	return code;
 }
 
-static const struct restorer base_restorer = { .points = base_list,
-	.copy = base_copy,
-	.restore_command = base_restore_command };
+static const struct restorer base_restorer = {
+	.points = base_list, .copy = base_copy, .restore_command = base_restore_command
+};
 
 PREPARE(postgres_restore_prepare)
 {
@@ -548,7 +552,8 @@ PREPARE(restore_cleanup_prepare)
 			path);
 	if (code == ERR_NONE && node_postmaster(&node, NULL) != 0 && !private_is_ours(&node))
 		code = err_set(err, ERR_PRECONDITION,
-			"a PostgreSQL runs in \"%s\": stop it first, if it is not in use", path);
+			"a PostgreSQL runs in \"%s\": stop it first, if it is not in use",
+			path);
 	if (code == ERR_NONE) {
 		json_put_int(before, "inode", json_int(marker, "inode", 0));
 		json_put_int(before, "device", json_int(marker, "device", 0));

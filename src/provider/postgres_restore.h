@@ -1,4 +1,5 @@
-/* postgres_restore.h: bringing back a cluster from a recovery point, for base backups and pgBackRest.
+/* postgres_restore.h: bringing back a cluster from a recovery point, for base backups and
+ * pgBackRest.
  *
  * restore.start makes a directory that PostgreSQL can start from and that says so itself: the
  * file drillbook.restore in it has the key of the call, what it was made from, and which
@@ -12,23 +13,25 @@
 
 #define RESTORE_MARKER "drillbook.restore"
 
-/* What is different between the ways to restore; every function may use the parameters of restore.start. */
+/* What is different between the ways to restore; every function may use the parameters of
+ * restore.start. */
 struct restorer {
 	/* newest first; owned */
 	enum err_code (*points)(struct call *call, json_t **out, struct err *err);
-	/* Makes the new directory dir from the point.  What it leaves on failure is taken away by the caller. */
+	/* Makes the new directory dir from the point.  What it leaves on failure is taken away
+	 * by the caller. */
 	enum err_code (*copy)(
 		struct call *call, const json_t *point, const char *dir, struct err *err);
-	/* For a cluster that will live in dir; owned; NULL when there is no archive of WAL.  UNSUPPORTED when
-	 * what the target says cannot be written as a command. */
+	/* For a cluster that will live in dir; owned; NULL when there is no archive of WAL.
+	 * UNSUPPORTED when what the target says cannot be written as a command. */
 	enum err_code (*restore_command)(
 		struct call *call, const char *dir, char **out, struct err *err);
 };
 
-enum err_code restore_prepare(
-	const struct restorer *restorer, struct call *call, json_t *before, struct err *err) MUST_CHECK;
-enum err_code restore_run(
-	const struct restorer *restorer, struct call *call, json_t *result, struct err *err) MUST_CHECK;
+enum err_code restore_prepare(const struct restorer *restorer, struct call *call,
+	json_t *before, struct err *err) MUST_CHECK;
+enum err_code restore_run(const struct restorer *restorer, struct call *call, json_t *result,
+	struct err *err) MUST_CHECK;
 
 /* The same for every way. */
 VERIFY(restore_verify);
@@ -41,32 +44,35 @@ VERIFY(restore_validate_verify);
 
 /* ------------------------------------------------------------------ the marker */
 
-/* Of a restored directory; PRECONDITION when it has none or it is another directory's.  Owned. */
-enum err_code restore_marker(struct call *call, const char *dir, json_t **out, struct err *err) MUST_CHECK;
+/* Of a restored directory; PRECONDITION when it has none or it is another directory's.  Owned.
+ */
+enum err_code restore_marker(
+	struct call *call, const char *dir, json_t **out, struct err *err) MUST_CHECK;
 enum err_code restore_put_marker(const char *dir, json_t *marker, struct err *err) MUST_CHECK;
 
-/* ------------------------------------------------------------------ the private server (postgres_private.c) */
+/* ------------------------------------------------------------------ the private server */
 
-/* A server on a restored directory that nobody but us can reach: no TCP, a socket in a directory
- * of our own, a configuration of ours; it archives nothing and follows nobody. */
+/* A server on a restored directory that nobody but us can reach: no TCP, a socket in a
+ * directory of our own, a configuration of ours; it archives nothing and follows nobody. */
 struct private_server {
 	struct node node;
 	char dir[64]; /* socket, configuration, log; removed with it */
 	struct pg_endpoint endpoint;
 };
 
-/* Starts it and waits until recovery is over.  On failure nothing is left running, the text has the
- * server's own last word, and err->world says whether it had been started. */
-enum err_code private_start(struct private_server *server, struct call *call, const char *data_dir,
-	struct err *err) MUST_CHECK;
+/* Starts it and waits until recovery is over.  On failure nothing is left running, the text has
+ * the server's own last word, and err->world says whether it had been started. */
+enum err_code private_start(struct private_server *server, struct call *call,
+	const char *data_dir, struct err *err) MUST_CHECK;
 /* Ends it whatever the call's deadline says. */
 enum err_code private_stop(struct private_server *server, struct err *err);
-/* The postmaster that works in the directory is one of ours, left by an attempt that was cut off. */
+/* The postmaster that works in the directory is one of ours, left by an attempt that was cut
+ * off. */
 bool private_is_ours(const struct node *node);
 /* Ends it, and removes its directory; ERR_NONE when there is none. */
 enum err_code private_end_earlier(const struct node *node, struct err *err) MUST_CHECK;
 
-/* ------------------------------------------------------------------ tables (postgres_restore_fields.c) */
+/* ------------------------------------------------------------------ tables */
 
 #define TOOK_RESULT                                                                            \
 	{                                                                                      \
@@ -122,7 +128,8 @@ enum err_code private_end_earlier(const struct node *node, struct err *err) MUST
 	}
 
 extern const struct field base_backup_params[], base_backup_results[], base_check_params[],
-	base_check_results[], archive_results[], points_results[], restore_params[], restore_results[], cleanup_params[],
-	cleanup_results[], validate_params[], validate_results[];
+	base_check_results[], archive_results[], points_results[], restore_params[],
+	restore_results[], cleanup_params[], cleanup_results[], validate_params[],
+	validate_results[];
 
 #endif

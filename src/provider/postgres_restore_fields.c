@@ -1,5 +1,5 @@
-/* postgres_restore_fields.c: parameters and results of backups and restores; most of them are shared by base
- * backups and pgBackRest. */
+/* postgres_restore_fields.c: parameters and results of backups and restores; most of them are
+ * shared by base backups and pgBackRest. */
 #include "internal.h"
 
 #ifdef HAVE_LIBPQ
@@ -19,9 +19,8 @@ const struct field base_backup_params[] = {
 		.help = "bytes per second, from 32KiB; 0 = as fast as it goes" },
 	FIELD_END
 };
-const struct field base_backup_results[] = {
-	POINT_RESULTS, MADE_POINT_TIME, TOOK_RESULT, FIELD_END
-};
+const struct field base_backup_results[] = { POINT_RESULTS, MADE_POINT_TIME, TOOK_RESULT,
+	FIELD_END };
 const struct field base_check_params[] = {
 	{ .name = "from",
 		.type = FIELD_STRING,
@@ -64,7 +63,9 @@ const struct field points_results[] = {
 	{ .name = "retention",
 		.type = FIELD_MAP,
 		.help = "pgBackRest: how many are kept, as configured" },
-	{ .name = "status", .type = FIELD_STRING, .help = "pgBackRest: its word on the stanza" },
+	{ .name = "status",
+		.type = FIELD_STRING,
+		.help = "pgBackRest: its word on the stanza" },
 	{ .name = "archives",
 		.type = FIELD_ANY,
 		.help = "pgBackRest: id, min and max of the WAL files it has" },
@@ -136,22 +137,19 @@ const struct field restore_results[] = {
 	TOOK_RESULT, FIELD_END
 };
 
-const struct field cleanup_params[] = {
-	{ .name = "to",
-		.type = FIELD_PATH,
-		.required = true,
-		.help = "directory that restore.start made" },
-	FIELD_END
-};
+const struct field cleanup_params[] = { { .name = "to",
+						.type = FIELD_PATH,
+						.required = true,
+						.help = "directory that restore.start made" },
+	FIELD_END };
 const struct field cleanup_results[] = {
 	{ .name = "path", .type = FIELD_STRING, .help = "what is gone" }, TOOK_RESULT, FIELD_END
 };
 
-const struct field validate_params[] = {
-	{ .name = "to",
-		.type = FIELD_PATH,
-		.required = true,
-		.help = "directory that restore.start made" },
+const struct field validate_params[] = { { .name = "to",
+						 .type = FIELD_PATH,
+						 .required = true,
+						 .help = "directory that restore.start made" },
 	{ .name = "checks",
 		.type = FIELD_STRINGS,
 		.help = "queries of the target's queries:, effect: read, without parameters, "
@@ -166,8 +164,7 @@ const struct field validate_params[] = {
 		.fallback = "{}",
 		.help = "settings of PostgreSQL the private server needs, such as "
 			"shared_preload_libraries" },
-	FIELD_END
-};
+	FIELD_END };
 const struct field validate_results[] = {
 	{ .name = "ok", .type = FIELD_BOOL, .help = "recovered, and every check holds" },
 	{ .name = "recovery_point_ms",
@@ -187,9 +184,7 @@ const struct field validate_results[] = {
 		.help = "of the heartbeat row" },
 	{ .name = "rows", .type = FIELD_MAP, .help = "table to number of rows" },
 	{ .name = "checks", .type = FIELD_MAP, .help = "check to its first cell" },
-	{ .name = "pages",
-		.type = FIELD_STRING,
-		.help = "checked, damaged, or no checksums" },
+	{ .name = "pages", .type = FIELD_STRING, .help = "checked, damaged, or no checksums" },
 	{ .name = "from", .type = FIELD_STRING, .help = "id of the recovery point" },
 	{ .name = "timeline", .type = FIELD_INT, .help = "that the restored cluster opened" },
 	{ .name = "system_id", .type = FIELD_STRING, .help = "the cluster's identity" },

@@ -115,7 +115,8 @@ static enum err_code primary_status(struct pg *pg, json_t *result, struct err *e
 	return ERR_NONE;
 }
 
-/* A clock of the data itself where there is one; an idle stream that is through is not behind. */
+/* A clock of the data itself where there is one; an idle stream that is through is not behind.
+ */
 static void standby_lag(json_t *result)
 {
 	const json_t *beat = json_object_get(result, "heartbeat_age_ms"),
@@ -371,15 +372,16 @@ static enum err_code mark(
 	return code;
 }
 
-/* In *found whether the marker with this key can be read, of that time or later unless at is NULL; a
- * table that is not there yet has none. */
+/* In *found whether the marker with this key can be read, of that time or later unless at is
+ * NULL; a table that is not there yet has none. */
 static enum err_code marked(struct pg *pg, const char *table, const char *key, const char *at,
 	bool *found, struct err *err)
 {
 	const char *const values[] = { call_target(pg->call), key, at };
-	char *sql = xasprintf("select count(*) > 0 as found from %s where target = $1 and key = $2"
-			      " and ($3::timestamptz is null or at >= $3::timestamptz)",
-		table);
+	char *sql =
+		xasprintf("select count(*) > 0 as found from %s where target = $1 and key = $2"
+			  " and ($3::timestamptz is null or at >= $3::timestamptz)",
+			table);
 	json_t *row = json_object();
 
 	enum err_code code = pg_row(pg, sql, 3, values, row, err);
@@ -408,8 +410,7 @@ RUN(postgres_canary)
 	start = mono_now();
 	pg_close(&primary);
 	while (code == ERR_NONE && !found) {
-		code = marked(
-			&standby, table, key, json_str(marker, "at", NULL), &found, err);
+		code = marked(&standby, table, key, json_str(marker, "at", NULL), &found, err);
 		if (code == ERR_NONE && !found)
 			code = call_sleep(call, CANARY_POLL_MS, err);
 		if (code != ERR_NONE) {

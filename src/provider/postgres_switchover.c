@@ -1,10 +1,10 @@
-/* postgres_switchover.c: failover.switchover: the roles of a primary on this host and one of its
- * standbys are exchanged, and no transaction is lost.
+/* postgres_switchover.c: failover.switchover: the roles of a primary on this host and one of
+ * its standbys are exchanged, and no transaction is lost.
  *
- * The primary is stopped (its last record goes to the standby), the standby is promoted when it has
- * replayed that record, and the old primary follows it.  Until the promotion is asked for, what
- * goes wrong is answered by starting the old primary again; from then on the way is forward.  The
- * world itself says how far an attempt came, and the next one goes on from there:
+ * The primary is stopped (its last record goes to the standby), the standby is promoted when it
+ * has replayed that record, and the old primary follows it.  Until the promotion is asked for,
+ * what goes wrong is answered by starting the old primary again; from then on the way is
+ * forward.  The world itself says how far an attempt came, and the next one goes on from there:
  *
  *   whole     the node runs as the primary, the other is its standby
  *   stopped   the node was shut down cleanly, the other is still in recovery
@@ -61,9 +61,10 @@ static enum err_code check_standby(struct call *call, const json_t *other, struc
 		what = "its replay is paused";
 	else if (!str_eq(json_str(other, "delay", "0"), "0"))
 		what = "it holds back what it receives (recovery_min_apply_delay)";
-	return what == NULL ? ERR_NONE
-			    : err_set(err, ERR_PRECONDITION, "the standby %s cannot take over: %s",
-				      source_of(call).host, what);
+	return what == NULL
+		       ? ERR_NONE
+		       : err_set(err, ERR_PRECONDITION, "the standby %s cannot take over: %s",
+				 source_of(call).host, what);
 }
 
 /* The primary as it runs: is the other one its standby, and near? */
@@ -83,12 +84,13 @@ static enum err_code check_whole(
 			call_target(call));
 	if (!json_flag(other, "in_recovery", false))
 		return err_set(err, ERR_PRECONDITION,
-			"%s is a primary itself: there are two, fence one", source_of(call).host);
+			"%s is a primary itself: there are two, fence one",
+			source_of(call).host);
 	if (!str_eq(json_str(other, "receiver", ""), "streaming") ||
 		json_int(other, "timeline", 0) != json_int(before, "timeline", -1))
 		return err_set(err, ERR_PRECONDITION,
-			"the standby does not stream from \"%s\" (receiver: %s, timeline %" PRId64
-			")",
+			"the standby does not stream from \"%s\" (receiver: %s, timeline "
+			"%" PRId64 ")",
 			call_target(call), json_str(other, "receiver", "none"),
 			json_int(other, "timeline", 0));
 	if (!lsn_parse(json_str(before, "lsn", NULL), &ours) ||
@@ -148,8 +150,8 @@ PREPARE(postgres_switchover_prepare)
 				: check_interrupted(&node, other, before, err);
 	if (code == ERR_NONE && json_flag(other, "in_recovery", false))
 		code = check_standby(call, other, err);
-	if (code == ERR_NONE && !str_eq(json_str(other, "system_id", ""),
-					json_str(before, "system_id", NULL)))
+	if (code == ERR_NONE &&
+		!str_eq(json_str(other, "system_id", ""), json_str(before, "system_id", NULL)))
 		code = err_set(err, ERR_PRECONDITION,
 			"%s is another cluster (system %s, \"%s\" is %s)", source_of(call).host,
 			json_str(other, "system_id", ""), call_target(call),
@@ -179,7 +181,8 @@ static enum err_code wait_for_all(struct pg *pg, const char *until, struct err *
 				replayed >= wanted))
 			break;
 		if (!json_flag(row, "in_recovery", false))
-			code = err_set(err, ERR_CONFLICT, "the standby was promoted by somebody");
+			code = err_set(
+				err, ERR_CONFLICT, "the standby was promoted by somebody");
 		else if (mono_ms_since(start) >= limit)
 			code = err_set(err, ERR_PRECONDITION,
 				"the standby has replayed %s and not %s in %" PRId64 " ms",
@@ -198,8 +201,7 @@ static enum err_code take_back(const struct node *node, struct mono since, struc
 	struct err why = { 0 };
 
 	if (node_start(node, &why) != ERR_NONE)
-		err_context(err,
-			"\"%s\" was stopped and could not be started again (%.200s)",
+		err_context(err, "\"%s\" was stopped and could not be started again (%.200s)",
 			call_target(node->call), why.text);
 	else
 		err_context(err,
@@ -280,7 +282,8 @@ RUN(postgres_switchover)
 		code = node_follow(
 			&node, "rejoin", json_int(other, "timeline", 0), result, err);
 	if (code != ERR_NONE) {
-		err_context(err, "the standby is the primary now, but \"%s\" does not follow it",
+		err_context(err,
+			"the standby is the primary now, but \"%s\" does not follow it",
 			call_target(call));
 		err->world = WORLD_CHANGED;
 		goto out;

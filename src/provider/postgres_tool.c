@@ -55,7 +55,8 @@ struct speaker {
 	bool silent;
 };
 
-/* "12345/67890 kB (18%)" of pg_rewind and pg_basebackup is progress; everything else is output. */
+/* "12345/67890 kB (18%)" of pg_rewind and pg_basebackup is progress; everything else is output.
+ */
 static void on_line(void *arg, int fd, const char *line)
 {
 	const struct speaker *speaker = arg;
@@ -76,7 +77,8 @@ static void on_line(void *arg, int fd, const char *line)
 /* Without libpq's variables, which would change where a program connects to, and in English,
  * because its words are read.  The password goes over on a descriptor that libpq takes for a
  * password file. */
-enum err_code pg_tool(struct call *call, const char *version, struct tool *tool, struct err *err)
+enum err_code pg_tool(
+	struct call *call, const char *version, struct tool *tool, struct err *err)
 {
 	const char *const *argv = tool->argv;
 	const char *args[ARGS_MAX], *given = setting_string(call, "passfile");
@@ -86,7 +88,8 @@ enum err_code pg_tool(struct call *call, const char *version, struct tool *tool,
 				    : xstrdup("PGPASSFILE={secret}");
 	struct speaker speaker = { .call = call, .name = argv[0], .silent = tool->quiet };
 	const bool secret = given == NULL && call_secret(call, "password", NULL) != NULL;
-	/* what outlives us keeps the world's time zone; the others' words about time are read */
+	/* what outlives us keeps the world's time zone; the others' words about time are read
+	 */
 	const char *const env[] = { "LC_ALL=C", "PG*", "LC_*", "LANG*",
 		tool->keep ? "DRILLBOOK_KEEP=1" : "TZ=UTC",
 		given != NULL || secret ? entry : NULL, NULL };
@@ -226,8 +229,8 @@ enum err_code node_control(const struct node *node, json_t *into, struct err *er
 		str_eq(json_str(into, "wal_log_hints", ""), "on") ||
 			!str_eq(json_str(into, "checksums", "0"), "0"));
 	json_put_int(into, "checkpoint_ms", time_ms_of(json_str(into, "checkpoint_time", "")));
-	json_put_int(into, "segment_bytes",
-		strtoll(json_str(into, "segment_bytes", "0"), NULL, 10));
+	json_put_int(
+		into, "segment_bytes", strtoll(json_str(into, "segment_bytes", "0"), NULL, 10));
 	json_put_int(into, "timeline", strtoll(json_str(into, "timeline", "0"), NULL, 10));
 	json_put_int(into, "recovery_timeline",
 		strtoll(json_str(into, "recovery_timeline", "0"), NULL, 10));
@@ -269,8 +272,9 @@ static enum err_code start_by_command(
 	size_t count = 0, i;
 	json_t *word;
 
-	json_array_foreach((json_t *)command, i, word) if (count < ARGS_MAX - 1) argv[count++] =
-		json_string_value(word);
+	json_array_foreach((json_t *)command, i, word)
+		if (count < ARGS_MAX - 1)
+			argv[count++] = json_string_value(word);
 	argv[count] = NULL;
 	if (count == 0)
 		return err_set(err, ERR_USAGE, "\"%s\": start_command is empty",

@@ -108,8 +108,8 @@ static enum err_code copy_entry(
 			"backup by hand",
 			name);
 	if (depth >= DEPTH_MAX)
-		return err_set(err, ERR_LIMIT, "\"%s\" is more than %d levels down", name,
-			DEPTH_MAX);
+		return err_set(
+			err, ERR_LIMIT, "\"%s\" is more than %d levels down", name, DEPTH_MAX);
 	if (mkdirat(to, name, st.st_mode & 0777) != 0)
 		return err_errno(err, "cannot make \"%s\"", name);
 	int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -178,7 +178,8 @@ static enum err_code remove_entry(
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? ERR_NONE : err_errno(err, "cannot look at \"%s\"", name);
+		return errno == ENOENT ? ERR_NONE
+				       : err_errno(err, "cannot look at \"%s\"", name);
 	if (S_ISDIR(st.st_mode))
 		return remove_dir(call, dir, name, device, NULL, depth + 1, err);
 	if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
@@ -199,7 +200,8 @@ static enum err_code remove_dir(struct call *call, int parent, const char *name,
 	if (fstat(fd, &st) != 0 || (device != 0 && st.st_dev != device) || depth > DEPTH_MAX) {
 		close(fd);
 		return err_set(err, ERR_REFUSED,
-			"\"%s\" is on another file system or too deep: remove it by hand", name);
+			"\"%s\" is on another file system or too deep: remove it by hand",
+			name);
 	}
 	if ((dir = fdopendir(fd)) == NULL) {
 		close(fd);
@@ -211,8 +213,7 @@ static enum err_code remove_dir(struct call *call, int parent, const char *name,
 		if (call != NULL)
 			code = call_sleep(call, 0, err);
 		if (code == ERR_NONE)
-			code = remove_entry(
-				call, dirfd(dir), e->d_name, st.st_dev, depth, err);
+			code = remove_entry(call, dirfd(dir), e->d_name, st.st_dev, depth, err);
 	}
 	if (code == ERR_NONE && last != NULL && unlinkat(dirfd(dir), last, 0) != 0 &&
 		errno != ENOENT)

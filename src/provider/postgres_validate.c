@@ -1,8 +1,8 @@
 /* postgres_validate.c: restore.validate: does the restored cluster live, and is what should be
  * in it there?
  *
- * It goes through its recovery in a private server, is asked, is stopped cleanly, and its pages are
- * read.  The answer is kept in its marker, so that an attempt that was cut off behind it is
+ * It goes through its recovery in a private server, is asked, is stopped cleanly, and its pages
+ * are read.  The answer is kept in its marker, so that an attempt that was cut off behind it is
  * known to be done. */
 #include "internal.h"
 
@@ -23,13 +23,13 @@ static enum err_code count_rows(
 	size_t i;
 
 	json_put(result, "rows", rows);
-	json_array_foreach((json_t *)tables, i, table)
-	{
+	json_array_foreach((json_t *)tables, i, table) {
 		const char *name = json_string_value(table);
 		json_t *row = json_object();
 		if (!pg_is_plain_name(name))
 			code = err_set(err, ERR_USAGE,
-				"tables: \"%s\" must be a plain name such as shop.orders", name);
+				"tables: \"%s\" must be a plain name such as shop.orders",
+				name);
 		char *sql = xasprintf("select count(*) as n from %s", name);
 		if (code == ERR_NONE)
 			code = pg_row(pg, sql, 0, NULL, row, err);
@@ -43,8 +43,7 @@ static enum err_code count_rows(
 }
 
 /* Declared queries, effect: read, without parameters; each must hold. */
-static enum err_code run_check(
-	struct pg *pg, const char *name, json_t *values, struct err *err)
+static enum err_code run_check(struct pg *pg, const char *name, json_t *values, struct err *err)
 {
 	const json_t *row = call_declared(pg->call, "queries", name);
 	const char *sql = json_str(row, "sql", NULL);
@@ -56,11 +55,13 @@ static enum err_code run_check(
 	if (!str_eq(json_str(row, "effect", ""), "read") ||
 		json_array_size(json_object_get(row, "params")) > 0)
 		return err_set(err, ERR_FORBIDDEN,
-			"check \"%s\" must be declared effect: read and take no parameters", name);
+			"check \"%s\" must be declared effect: read and take no parameters",
+			name);
 	enum err_code code = pg_run(pg, sql, 0, NULL, &res, err);
 	if (code != ERR_NONE)
 		return err_context(err, "check \"%s\"", name);
-	json_t *cell = PQntuples(res) > 0 && PQnfields(res) > 0 ? pg_cell(res, 0, 0) : json_null();
+	json_t *cell =
+		PQntuples(res) > 0 && PQnfields(res) > 0 ? pg_cell(res, 0, 0) : json_null();
 	PQclear(res);
 	json_put(values, name, cell);
 	if (json_is_true(cell) || json_integer_value(cell) > 0)
@@ -96,8 +97,8 @@ static enum err_code take_point(struct pg *pg, json_t *result, struct err *err)
 
 	if (code == ERR_NONE && table != NULL) {
 		if (!pg_is_plain_name(table))
-			return err_set(err, ERR_USAGE, "heartbeat \"%s\" must be a plain name",
-				table);
+			return err_set(
+				err, ERR_USAGE, "heartbeat \"%s\" must be a plain name", table);
 		char *sql = xasprintf("select round(extract(epoch from max(at)) * 1000)::int8"
 				      " as heartbeat_at_ms from %s",
 			table);
@@ -184,7 +185,8 @@ PREPARE(restore_validate_prepare)
 	json_put_flag(before, "recovered", !node_has(&node, "recovery.signal"));
 	if (node_postmaster(&node, NULL) != 0 && !private_is_ours(&node))
 		return err_set(err, ERR_PRECONDITION,
-			"a PostgreSQL runs in \"%s\": it is in use, ask it itself", node.data_dir);
+			"a PostgreSQL runs in \"%s\": it is in use, ask it itself",
+			node.data_dir);
 	return ERR_NONE;
 }
 
@@ -222,8 +224,7 @@ RUN(restore_validate)
 	}
 	if (code == ERR_NONE && call_bool(call, "pages"))
 		code = read_pages(&server.node, result, err);
-	json_put_str(
-		result, "from", json_str(json_object_get(before, "point"), "id", NULL));
+	json_put_str(result, "from", json_str(json_object_get(before, "point"), "id", NULL));
 	pg_name_unknown(result);
 	json_put_flag(result, "ok", code == ERR_NONE);
 	json_put_int(result, "took_ms", mono_ms_since(start));

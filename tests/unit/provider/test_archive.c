@@ -14,7 +14,8 @@
 enum { SEGMENT = 16 << 20 };
 
 /* The point at end_lsn on that timeline, after a look at an archive of these files.  Owned. */
-static json_t *look(const char *const *files, const char *end_lsn, int64_t timeline, int64_t segment)
+static json_t *look(
+	const char *const *files, const char *end_lsn, int64_t timeline, int64_t segment)
 {
 	char dir[] = "/tmp/drillbook-archive-XXXXXX";
 	json_t *settings = json_object(), *target, *point = json_object();
@@ -99,7 +100,8 @@ static void test_carry(void **state)
 	check(large, "0/F8000100", 1, 64 << 20, "0/F8000100", "00000001000000000000003E");
 }
 
-/* After a promotion the same number may be there twice; what lies on an older timeline is not ours. */
+/* After a promotion the same number may be there twice; what lies on an older timeline is not
+ * ours. */
 static void test_timelines(void **state)
 {
 	static const char *const both[] = { "000000010000000000000003",
