@@ -64,6 +64,10 @@ const struct field copies_restore_params[] = {
 };
 const struct field copies_restore_results[] = {
 	{ .name = "path", .type = FIELD_STRING, .help = "the new directory" },
+	{ .name = "detail",
+		.type = FIELD_MAP,
+		.help = "what the backup knows of its server: version, and its position (gtid; "
+			"replication_id and offset)" },
 	{ .name = "bytes", .type = FIELD_INT, .unit = "bytes", .help = "restored" },
 	{ .name = "recovery_point_ms",
 		.type = FIELD_INT,
@@ -400,6 +404,7 @@ enum err_code copies_restore(
 		err->world = WORLD_UNCHANGED;
 	} else {
 		json_put_str(result, "path", to);
+		json_put(result, "detail", json_incref(json_object_get(description, "detail")));
 		json_put_int(result, "took_ms", mono_ms_since(start));
 	}
 	json_decref(description);

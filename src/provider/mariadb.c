@@ -255,6 +255,11 @@ static const struct field reverse_params[] = {
 		.min = 1,
 		.max = 65535,
 		.help = "its port" },
+	{ .name = "gtid",
+		.type = FIELD_STRING,
+		.help = "the position to follow from: of the backup, for a server that was "
+			"built "
+			"from one; default: its own" },
 	FIELD_END
 };
 static const struct field reverse_results[] = { KEPT_RESULT, TOOK_RESULT, FIELD_END };

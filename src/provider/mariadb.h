@@ -110,8 +110,8 @@ enum err_code maria_ask_old(
 	struct call *call, struct maria_old *old, struct err *err) MUST_CHECK;
 /* Follows source by GTID from its own current position, and starts; setting replication_user.
  */
-enum err_code maria_follow(
-	struct maria *m, const struct net_endpoint *source, struct err *err) MUST_CHECK;
+enum err_code maria_follow(struct maria *m, const struct net_endpoint *source, const char *from,
+	struct err *err) MUST_CHECK;
 /* Until it follows that server and has applied position wanted. */
 enum err_code maria_wait_following(struct maria *m, const struct net_endpoint *source,
 	const char *wanted, struct err *err) MUST_CHECK;

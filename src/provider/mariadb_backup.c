@@ -20,7 +20,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POLL_MS = 50, GRACE_MS = 10000, OPTION_MAX = 2048, NO_PROGRAM = 127 };
+enum {
+	POLL_MS = 50,
+	GRACE_MS = 10000,
+	OPTION_MAX = 2048,
+	NO_PROGRAM = 127,
+	INFO_MAX = 64 << 10
+};
 
 /* ------------------------------------------------------------------ backup.start */
 
@@ -108,6 +114,34 @@ static enum err_code make_backup(struct call *call, const char *part, struct err
 	return code;
 }
 
+/* "binlog.000002\t342\t0-1-21": what the copy is as of, written by mariadb-backup. */
+static void put_position(const char *part, json_t *detail)
+{
+	static const char *const names[] = { "mariadb_backup_binlog_info",
+		"xtrabackup_binlog_info" };
+	struct err ignored = { 0 };
+	struct gtid_list list;
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		char *path = path_join(part, names[i]);
+		struct buf text;
+
+		buf_init(&text, INFO_MAX);
+		if (path_exists(path) &&
+			file_read(path, INFO_MAX, &text, &ignored) == ERR_NONE) {
+			char *gtid = strrchr(text.data, '\t');
+
+			if (gtid != NULL) {
+				gtid[1 + strcspn(gtid + 1, "\n")] = '\0';
+				if (gtid_parse(gtid + 1, &list))
+					json_put_str(detail, "gtid", gtid + 1);
+			}
+		}
+		buf_release(&text);
+		free(path);
+	}
+}
+
 RUN(mariadb_backup)
 {
 	const struct mono start = mono_now();
@@ -124,9 +158,10 @@ RUN(mariadb_backup)
 		code = maria_look_at(call, NULL, 0, &node, err);
 	if (code == ERR_NONE) {
 		json_put_str(detail, "version", node.version);
-		json_put_str(detail, "gtid_at_least", node.current_pos);
 		code = make_backup(call, part, err);
 	}
+	if (code == ERR_NONE)
+		put_position(part, detail);
 	if (code == ERR_NONE)
 		code = copies_backup_end(call, "mariadb", part, point_ms,
 			"this host's clock when the copying began: everything committed before "

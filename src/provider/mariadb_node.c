@@ -321,7 +321,8 @@ enum err_code maria_wait_position(
 	}
 }
 
-enum err_code maria_follow(struct maria *m, const struct net_endpoint *source, struct err *err)
+enum err_code maria_follow(
+	struct maria *m, const struct net_endpoint *source, const char *from, struct err *err)
 {
 	const char *user = setting_string(m->call, "replication_user");
 	const bool own = user == NULL;
@@ -333,7 +334,8 @@ enum err_code maria_follow(struct maria *m, const struct net_endpoint *source, s
 	if (own)
 		user = setting_string(m->call, "user");
 	TRY(maria_look(m, &node, err));
-	char *position = maria_quote(m, node.current_pos), *host = maria_quote(m, source->host),
+	char *position = maria_quote(m, from != NULL ? from : node.current_pos),
+	     *host = maria_quote(m, source->host),
 	     *who = maria_quote(m, user != NULL ? user : ""),
 	     *secret = maria_quote(m, password != NULL ? password : "");
 	char *set = xasprintf("set global gtid_slave_pos = %s", position);

@@ -279,7 +279,7 @@ static enum err_code switch_roles(struct call *call, struct maria *old, struct m
 		return err_context(
 			err, "\"%s\" is read-only, and the replica", call_target(call));
 	}
-	enum err_code code = maria_follow(old, to, err);
+	enum err_code code = maria_follow(old, to, NULL, err);
 	if (code == ERR_NONE) {
 		old->finish = false;
 		code = maria_wait_following(old, to, position, err);
@@ -352,9 +352,19 @@ static enum err_code source_place(struct call *call, struct net_endpoint *out, s
 static enum err_code check_history(struct call *call, const struct maria_node *old,
 	const struct maria_node *source, json_t *before, struct err *err)
 {
+	const char *from =
+		call_has(call, "gtid") ? call_string(call, "gtid") : old->current_pos;
 	struct gtid_list pos, state;
 
-	if (!gtid_parse(old->current_pos, &pos) || !gtid_parse(source->binlog_state, &state))
+	/* Whoever was a primary has a binary log.  Data without one comes from elsewhere: what
+	 * its tables then say of a position is what some other server once had applied. */
+	if (old->binlog_pos[0] == '\0' && !call_has(call, "gtid"))
+		return err_set(err, ERR_PRECONDITION,
+			"\"%s\" has no binary log of its own: when its data comes from a "
+			"backup, give "
+			"the backup's position as gtid",
+			call_target(call));
+	if (!gtid_parse(from, &pos) || !gtid_parse(source->binlog_state, &state))
 		return err_set(err, ERR_PROTOCOL, "a GTID position cannot be read");
 	const uint64_t errant = gtid_errant(&pos, &state);
 	json_put_int(before, "errant_transactions", (int64_t)errant);
@@ -365,7 +375,7 @@ static enum err_code check_history(struct call *call, const struct maria_node *o
 		" transactions that the new primary never had, "
 		"and cannot follow it; keep its data for comparison, and build it anew from a "
 		"backup of the new primary",
-		call_target(call), old->current_pos, errant);
+		call_target(call), from, errant);
 }
 
 PREPARE(mariadb_reverse_prepare)
@@ -406,7 +416,7 @@ RUN(mariadb_reverse)
 	if (code == ERR_NONE) {
 		code = maria_keep_read_only(call, true, &kept, err);
 		if (code == ERR_NONE)
-			code = maria_follow(&m, &at, err);
+			code = maria_follow(&m, &at, call_string(call, "gtid"), err);
 		m.finish = false;
 		if (code == ERR_NONE)
 			code = maria_wait_following(&m, &at, wanted, err);

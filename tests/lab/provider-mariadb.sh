@@ -360,4 +360,17 @@ is "reverse: what it has of its own is told and not hidden" '.error.code == "PRE
 call plain failover.precheck
 is "precheck: a primary that came back is no replica" '.error.code == "PRECONDITION"'
 stop b
+# built anew from a backup of the new primary, as the error says
+call a backup.start "$(jq -cn --arg t "$T/backups/three" '{to: $t}')"
+call b restore.start "$(jq -cn --arg f "$T/backups/three" --arg t "$T/b/new" '{from: $f, to: $t}')"
+is "rebuild: the backup knows its position" '.ok and (.result.detail.gtid | test("^0-1-[0-9]+$"))'
+gtid=$(jq -r .result.detail.gtid <<<"$ANSWER")
+sed -i "s|^datadir = .*|datadir = $T/b/new|" b/my.cnf; rm -f b/conf.d/fence.cnf; writes "$A" 113; run_node b
+to_a="{\"source_host\": \"127.0.0.1\", \"source_port\": $A}"
+call b failover.reverse "$to_a"
+is "rebuild: without a position it does not begin at the beginning" '.error.code == "PRECONDITION" and (.error.text | test("gtid"))'
+call b failover.reverse "$(jq -c --arg g "$gtid" '. + {gtid: $g}' <<<"$to_a")"
+is "rebuild: it follows from the backup's position" '.ok'
+check "rebuild: and has what was written since" test "$(sql b 'select count(*) from shop.orders where seq in (111, 113)')" = 2
+stop b
 check "no password in any log" fails grep -rqF -e "$PASSWORD" -e "$REPLPASS" -e "${PASSWORD%\"*}" log
