@@ -127,6 +127,7 @@ static enum err_code run_tool(struct saying *s, struct words *words, struct err 
 	env[count++] = xstrdup("BORG_DISPLAY_PASSPHRASE=no");
 	env[count++] = xstrdup("BORG_RELOCATED_REPO_ACCESS_IS_OK=no");
 	env[count++] = xstrdup("BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=no");
+	env[count++] = xstrdup("BORG_EXIT_CODES=legacy"); /* 1 and 2 also from later versions */
 	env[count++] = xstrdup("BORG_*");
 	env[count++] = xstrdup("TZ=UTC");
 	env[count++] = xstrdup("LC_ALL=C.UTF-8");
@@ -211,6 +212,17 @@ static void take_archive(const json_t *archive, json_t *points)
 	json_array_append_new(points, point);
 }
 
+/* It becomes part of a pattern and of names. */
+static enum err_code check_prefix(struct call *call, struct err *err)
+{
+	const char *prefix = setting_string(call, "prefix");
+
+	if (prefix == NULL || (prefix[0] != '-' && strpbrk(prefix, "*?[]{}:/ ") == NULL))
+		return ERR_NONE;
+	return err_set(err, ERR_USAGE,
+		"setting \"prefix\" must not begin with - nor hold any of *?[]{}:/ and blanks");
+}
+
 static enum err_code list(struct call *call, json_t *points, struct err *err)
 {
 	struct saying s = { .call = call,
@@ -224,10 +236,18 @@ static enum err_code list(struct call *call, json_t *points, struct err *err)
 	words_add(&words, "--bypass-lock");
 	words_add(&words, "--json");
 	words_pair(&words, "--format", "{comment}{hostname}");
-	if (setting_has(call, "prefix"))
-		words_pair(&words, "--prefix", setting_string(call, "prefix"));
+	if (setting_has(call, "prefix")) {
+		char *pattern = xasprintf("%s*", setting_string(call, "prefix"));
+
+		words_pair(&words, "--glob-archives", pattern);
+		free(pattern);
+	}
 	add_place(&words, call, NULL);
-	enum err_code code = run_tool(&s, &words, err);
+	enum err_code code = check_prefix(call, err);
+	if (code == ERR_NONE)
+		code = run_tool(&s, &words, err);
+	else
+		words_release(&words);
 	if (code == ERR_NONE && s.tool.exit_status != 0)
 		code = failed(&s, err);
 	if (code == ERR_NONE)

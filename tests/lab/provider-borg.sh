@@ -61,6 +61,13 @@ echo changed >"$SRC/orders/1.txt"
 call repo backup.start "$backup"
 is "a second point: what it holds and added" '.ok and .effect == "change" and .result.files == 22 and .result.bytes > 300000 and .result.added_bytes < 300000 and .result.unknown == []'
 second=$(jq -r .result.id <<<"$ANSWER"); tree=$(jq -r '.result.trees[]' <<<"$ANSWER")
+target shop "$(jq -c '.settings.prefix = "shop-"' <<<"${TARGETS[repo]}")"
+target glob "$(jq -c '.settings.prefix = "shop*"' <<<"${TARGETS[repo]}")"
+call shop backup.start "$backup"
+call shop backup.points
+is "prefix: its own archives only, named so" '.result.count == 1 and (.result.points[0].name | startswith("shop-2"))'
+call glob backup.points
+is "a prefix that is a pattern: refused" '.error.code == "USAGE"'
 chmod 000 "$SRC/orders/2.txt"
 call repo backup.start "$(jq -c '.digest = false' <<<"$backup")"
 is "a file that cannot be read: failed, though a point was made" '.error.code == "FAILED" and .error.world == "changed" and (.error.text | test("2.txt"))'

@@ -174,7 +174,10 @@ before=$(jq -c .before <<<"$ANSWER")
 request halfway restore.start "$half" run "$before" >request.json
 start worker bash -c "exec '$WORKER' --call <request.json >/dev/null"
 check "a restore is half done" until_ok 5000 test -e out/half.part-test-1.reached
-left=$(pgrep -P "${PIDS[worker]}"); stop worker KILL 2>/dev/null; kill -KILL "$left"
+left=$(pgrep -P "${PIDS[worker]}")
+check "restic has the password neither in its words nor in its environment" fails grep -aq 'right password' "/proc/$left/cmdline" "/proc/$left/environ"
+check "but was told where it is" grep -aq 'RESTIC_PASSWORD_FILE=/proc/self/fd/' "/proc/$left/environ"
+stop worker KILL 2>/dev/null; kill -KILL "$left"
 rm out/half.part-test-1.reached
 call repo restore.start "$half" verify "$before"
 is "killed in the middle: not done" '.verdict == "not_done"'
