@@ -1,5 +1,5 @@
 /* adopt.c: what has changed in the book of an open run since it started, and taking that over. */
-#include "cli.h"
+#include "remote.h"
 
 #include "drillbook/record.h"
 #include "drillbook/report.h"
@@ -38,6 +38,7 @@ static enum err_code send(const struct args *args, int64_t run, json_t *plan, st
 		body = json_object();
 		json_put_int(body, "run", run);
 		json_object_set(body, "plan", plan);
+		json_object_set(body, "params", json_object_get(plan, "params"));
 		json_put_str(body, "note", option_value(args, "note"));
 		code = client_ask(client, "adopt", body, NULL, err);
 	}
@@ -45,14 +46,43 @@ static enum err_code send(const struct args *args, int64_t run, json_t *plan, st
 	return code;
 }
 
+/* From the digests alone: the old bytes are in the journal of the team server. */
+static json_t *changed_paths(const struct run *run, const json_t *plan)
+{
+	json_t *out = json_array();
+	const json_t *row, *old;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(plan, "files"), i, row) {
+		const char *change = "added";
+		json_array_foreach(run->files, k, old)
+			if (str_eq(json_str(old, "path", NULL), json_str(row, "path", "")))
+				change = str_eq(json_str(old, "sha256", NULL), json_str(row, "sha256", ""))
+						 ? NULL
+						 : "changed";
+		if (change == NULL)
+			continue;
+		json_t *one = json_object();
+		json_put_str(one, "path", json_str(row, "path", ""));
+		json_put_str(one, "change", change);
+		json_array_append_new(out, one);
+	}
+	return out;
+}
+
 static enum err_code look(const struct args *args, int64_t number, struct run **run, json_t **plan,
 	json_t **changes, struct err *err)
 {
-	struct journal *journal;
+	struct journal *journal = NULL;
 	struct desk desk;
+	enum err_code code;
 
-	TRY(cli_journal(args, &journal, err));
-	enum err_code code = journal_run(journal, number, run, err);
+	if (args->server != NULL) {
+		code = remote_run(args, number, run, err);
+	} else {
+		TRY(cli_journal(args, &journal, err));
+		code = journal_run(journal, number, run, err);
+	}
 	if (code == ERR_NONE && (*run)->status != RUN_OPEN)
 		code = err_set(err, ERR_CONFLICT, "run %lld has ended", (long long)number);
 	if (code == ERR_NONE)
@@ -70,7 +100,9 @@ static enum err_code look(const struct args *args, int64_t number, struct run **
 			desk_print(&desk, 20);
 		desk_close(&desk);
 	}
-	if (code == ERR_NONE)
+	if (code == ERR_NONE && journal == NULL)
+		*changes = changed_paths(*run, *plan);
+	else if (code == ERR_NONE)
 		code = report_plan_changes(journal, *run, *plan, changes, err);
 	journal_close(journal);
 	return code;

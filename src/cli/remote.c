@@ -86,3 +86,33 @@ enum err_code remote_report(const struct args *args, int64_t run, enum report_fo
 	json_decref(answer);
 	return code;
 }
+
+enum err_code remote_run(
+	const struct args *args, int64_t number, struct run **out, struct err *err)
+{
+	struct client *client;
+	json_t *events = json_array();
+	const json_t *row;
+	struct run *run = run_new();
+	size_t i;
+
+	enum err_code code = cli_connect(&client, args, 0, err);
+	if (code == ERR_NONE) {
+		code = collect_events(client, number, events, err);
+		client_close(client);
+	}
+	json_array_foreach(events, i, row) {
+		struct event event = { 0 };
+		if (code == ERR_NONE)
+			code = event_from_json(row, &event, err);
+		if (code == ERR_NONE)
+			code = run_apply(run, &event, err);
+		event_release(&event);
+	}
+	if (code == ERR_NONE)
+		*out = run;
+	else
+		run_free(run);
+	json_decref(events);
+	return code;
+}

@@ -13,4 +13,8 @@ enum err_code remote_runs(const struct args *args, const struct journal_filter *
 enum err_code remote_report(const struct args *args, int64_t run, enum report_format format,
 	struct buf *out, struct err *err) MUST_CHECK;
 
+/* A run as its events make it; owned (run_free). */
+enum err_code remote_run(const struct args *args, int64_t number, struct run **out,
+	struct err *err) MUST_CHECK;
+
 #endif

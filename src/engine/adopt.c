@@ -63,15 +63,13 @@ static json_t *merged(const struct live *live, const json_t *plan, json_t *chang
 
 static enum err_code may_adopt(const struct live *live, const json_t *plan, struct err *err)
 {
-	if (examine_needed(live->server))
-		return err_set(err, ERR_UNSUPPORTED,
-			"this server looks at plans itself before a run starts: end the run and start the new book");
 	if (live->run->aborting || live->active > 0)
 		return err_set(err, ERR_CONFLICT,
 			live->run->aborting ? "the run is being ended"
 					    : "steps are running: pause the run and wait until they are done");
 	TRY(check_plan(plan, err));
-	return same_book(live, plan, err);
+	TRY(same_book(live, plan, err));
+	return locks_check(live->server, plan, live, err); /* it may act on more than before */
 }
 
 enum err_code live_adopt_plan(struct live *live, const json_t *plan, const char *reason,

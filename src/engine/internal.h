@@ -383,8 +383,9 @@ json_t *op_base(const struct live *live, size_t step, int64_t attempt, int64_t o
 	const char *key);
 
 /* locks.c */
-/* ERR_HELD, naming the run, when an open one acts on what this plan would act on. */
-enum err_code locks_check(struct server *server, const json_t *plan, struct err *err) MUST_CHECK;
+/* ERR_HELD, naming the run, when an open one other than `except` acts on what this plan would act on. */
+enum err_code locks_check(struct server *server, const json_t *plan, const struct live *except,
+	struct err *err) MUST_CHECK;
 
 /* evidence.c */
 /* Adds head, last and seal of a run; ERR_NOT_FOUND. */
@@ -468,7 +469,7 @@ void people_changed(struct server *server, int64_t run);
 
 /* request.c */
 void request_handle(struct conn *conn, const json_t *request);
-/* Goes on with a start; why is set when it could not be looked at. */
+/* Goes on with a start, or with a book that is adopted; why is set when it could not be looked at. */
 void start_examined(struct conn *conn, const json_t *body, int given_fd, const json_t *result,
 	const struct err *why);
 

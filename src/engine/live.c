@@ -406,7 +406,7 @@ enum err_code live_may_start(struct server *server, const json_t *plan, struct e
 			err, ERR_JOURNAL, "the journal cannot be written: no run starts");
 	TRY(check_plan(plan, err));
 	TRY(halt_check(server, plan, err));
-	return locks_check(server, plan, err);
+	return locks_check(server, plan, NULL, err);
 }
 
 enum err_code live_start(struct server *server, const json_t *plan, const struct actor *actor,

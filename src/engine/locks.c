@@ -94,7 +94,8 @@ static enum err_code check_services(
 	return ERR_NONE;
 }
 
-enum err_code locks_check(struct server *server, const json_t *plan, struct err *err)
+enum err_code locks_check(
+	struct server *server, const json_t *plan, const struct live *except, struct err *err)
 {
 	enum err_code code = ERR_NONE;
 
@@ -103,7 +104,7 @@ enum err_code locks_check(struct server *server, const json_t *plan, struct err 
 	json_t *mine = changed(plan);
 	for (const struct live *live = server->lives; live != NULL && code == ERR_NONE;
 		live = live->next) {
-		if (live->ending || !acts(live->run->mode))
+		if (live == except || live->ending || !acts(live->run->mode))
 			continue;
 		code = check_services(live, plan, err);
 		if (code == ERR_NONE)

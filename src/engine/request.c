@@ -595,6 +595,10 @@ static enum err_code do_adopt(struct request *r, struct err *err)
 
 	TRY(must_lead(r, false, err));
 	TRY(reason_of(r, &note, err));
+	if (examine_needed(r->server)) { /* a plan like any other: the server makes its own */
+		r->later = true;
+		return examine_begin(r->conn, r->body, -1, err);
+	}
 	r->durable = true;
 	return live_adopt_plan(r->live, json_object_get(r->body, "plan"), note, &r->conn->actor, err);
 }
@@ -708,6 +712,20 @@ static void request_init(struct request *r, struct conn *conn, const json_t *bod
 	json_object_set(r->answer, "id", json_object_get(body, "id"));
 }
 
+/* What was looked at is adopted by a run that is still there and still led by who asked. */
+static enum err_code adopt_examined(struct request *r, const json_t *plan, struct err *err)
+{
+	const char *note;
+
+	r->live = live_find(r->server, json_int(r->body, "run", 0));
+	if (r->live == NULL || r->live->ending)
+		return err_set(err, ERR_NOT_FOUND, "the run has ended meanwhile");
+	TRY(must_lead(r, false, err));
+	TRY(reason_of(r, &note, err));
+	r->durable = true;
+	return live_adopt_plan(r->live, plan, note, &r->conn->actor, err);
+}
+
 void start_examined(struct conn *conn, const json_t *body, int given_fd, const json_t *result,
 	const struct err *why)
 {
@@ -721,9 +739,12 @@ void start_examined(struct conn *conn, const json_t *body, int given_fd, const j
 		err = *why;
 	else if (conn_must(conn, ROLE_OPERATOR, &err) == ERR_NONE &&
 		 examined(conn, body, result, &plan, used, &err) == ERR_NONE) {
-		if (start(&r, plan, used, given_fd, &err) == ERR_NONE)
+		const enum err_code code = str_eq(json_str(body, "do", ""), "adopt")
+						   ? adopt_examined(&r, plan, &err)
+						   : start(&r, plan, used, given_fd, &err);
+		given_fd = -1; /* it was start's; nothing comes with adopt */
+		if (code == ERR_NONE)
 			err.code = ERR_NONE;
-		given_fd = -1;
 	}
 	if (given_fd >= 0)
 		close(given_fd);

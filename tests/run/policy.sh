@@ -142,6 +142,38 @@ git_as bert@example.org config gpg.ssh.program /bin/true; git_as bert@example.or
 git_as bert@example.org checkout -q mark.yaml
 says "the repository's own configuration changes nothing" 0 "done" live
 
+# ------------------------------------------------------------------ a book that is mended while its run is open
+git_as bert@example.org checkout -q -- . ; rm -f "$place/data/effects"
+cat >"$space/mend.yaml" <<END
+runbook: To be mended
+version: 1
+service: shop
+steps:
+  - {id: ask, manual: Go on?}
+  - id: mark
+    uses: {action.run: prod}
+    run: action.run("prod", {name = "mark"})
+END
+chmod a+r "$space/mend.yaml"
+policy <<<"allow: [{environments: [lab, production], who: [$tag-anna]}]"
+book anna run mend --mode drill --detach >/dev/null || bad "the run to be mended does not start"
+run=$(ask carl '{"do":"runs","open":true}' | value "r['runs'][0]['run']")
+says "nothing has changed yet" 0 "nothing has changed since run $run started" book anna adopt "$run"
+sed -i 's/prod/tools/g' "$space/mend.yaml"
+says "what has changed is said" 0 "changed mend.yaml" book anna adopt "$run"
+equal "a plan that was tampered with is made anew here, too" CONFLICT \
+	"$(ask anna "{\"do\":\"adopt\",\"run\":$run,\"note\":\"x\",\"plan\":$(book anna plan mend --json | python3 -c '
+import json, sys
+p = json.load(sys.stdin); p["files"][0]["text"] += "#"; print(json.dumps(p))')}" | code)"
+book anna act "$run" pause >/dev/null && book anna answer "$run" done >/dev/null || bad "it does not pause"
+policy <<<"allow: [{environments: [production]}]"
+says "the policy looks at what would be adopted" 1 'environment "lab"' book anna adopt "$run" --note "the lab will do"
+policy <<<"allow: [{environments: [lab, production], who: [$tag-anna]}]"
+says "the mended book is adopted" 0 "adopted for the steps" book anna adopt "$run" --note "the lab will do"
+book anna act "$run" continue >/dev/null
+says "and runs" 0 "done" book anna attach "$run" --plain --approve mark
+equal "as mended" lab "$(cat "$place/data/effects")"
+
 # ------------------------------------------------------------------ a personal server has one, too
 mkdir -p "$place/home-$tag-egon/.config/drillbook"
 echo "allow: [{modes: [probe]}]" >"$place/home-$tag-egon/.config/drillbook/policy.yaml"
