@@ -120,6 +120,12 @@ call dead workload.scale '{"resource": "deployment/web", "replicas": 3}' run '{"
 is "unreachable, unchanged" '.error.code == "UNREACHABLE" and .error.world == "unchanged"'
 TIMEOUT_MS=1500 call mute workload.get '{"resource": "deployment/web"}'
 is "silence: timeout" '.error.code == "TIMEOUT"'
+target dropped "$(jq -c '.settings.server = "https://192.0.2.9:6443"' <<<"$(kube 1 all)")"; target noroute "$(jq -c '.settings.server = "https://198.51.100.1:6443"' <<<"$(kube 1 all)")"
+if TIMEOUT_MS=2000 dark dropped workload.scale '{"resource": "deployment/web", "replicas": 3}' run '{"replicas": 2}'; then
+	is "dropped by a firewall: timeout" '.error.code == "TIMEOUT"'
+	TIMEOUT_MS=5000 dark noroute workload.scale '{"resource": "deployment/web", "replicas": 3}' run '{"replicas": 2}'
+	is "no route: unreachable, unchanged" '.error.code == "UNREACHABLE" and .error.world == "unchanged"'
+fi
 kill -STOP "${PIDS[api]}"
 TIMEOUT_MS=1500 call kube workload.scale '{"resource": "deployment/web", "replicas": 3}' run '{"replicas": 2}'
 is "frozen: timeout; never done" '.error.code == "TIMEOUT" and (.ok | not)'

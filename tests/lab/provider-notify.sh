@@ -100,6 +100,12 @@ call deadmail notify.open "$opened"
 is "no mail server: unreachable, unchanged" '.error.code == "UNREACHABLE" and .error.world == "unchanged"'
 TIMEOUT_MS=700 call mutemail notify.open "$opened"
 is "a silent one: timeout, unchanged, for nothing was sent" '.error.code == "TIMEOUT" and .error.world == "unchanged"'
+target droppedmail "$(jq -c '.settings.server = "192.0.2.9:25"' <<<"$(mail 1 starttls password)")"; printf 'https://192.0.2.9/hook/secretpath0123' >droppedurl; target droppedhook "$(hook droppedurl)"
+if dark droppedmail notify.open "$opened"; then
+	is "mail: dropped by a firewall: timeout, unchanged" '.error.code == "TIMEOUT" and .error.world == "unchanged"'
+	dark droppedhook notify.open "$opened"
+	is "webhook: dropped by a firewall: timeout, unchanged; the URL is a secret" '.error.code == "TIMEOUT" and .error.world == "unchanged" and (.error.text | test("secretpath") | not)'
+fi
 touch mail/full
 call mail notify.open "$opened"
 is "a message that is refused: its words, unchanged" '.error.code == "REFUSED" and .error.world == "unchanged" and (.error.text | test("552"))'

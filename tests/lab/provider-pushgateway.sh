@@ -90,6 +90,10 @@ call liar metric.push "{$group, \"metrics\": $values}" run '{"there": false}'
 is "a gateway that takes it and does not hold it: no success" '.error.code == "CONFLICT" and .error.world == "unknown" and (.error.text | test("0 of its 3"))'
 call strict metric.query "{$group}"
 is "http without allow_http" '.error.code == "FORBIDDEN"'
+target dropped "$(gate "http://192.0.2.9")"
+if dark dropped metric.push "{$group, \"metrics\": $values}" run '{"there": false}'; then
+	is "dropped by a firewall: timeout, unchanged" '.error.code == "TIMEOUT" and .error.world == "unchanged"'
+fi
 kill -STOP "${PIDS[gateway]}"
 TIMEOUT_MS=600 call gate metric.push "{$group, \"metrics\": $values}" run '{"there": false}'
 is "frozen in the middle: timeout, unknown" '.error.code == "TIMEOUT" and .error.world == "unknown"'
