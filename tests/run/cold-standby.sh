@@ -6,6 +6,7 @@ type -P terraform tofu >/dev/null || { trap - EXIT; echo "neither terraform nor 
 approvals[backup]=""
 approvals[rebuild]="--approve open"
 stage cold-standby cold
+for name in standby standby-host oncall; do check "doctor $name" book doctor "$name"; done
 site_b=$(dirname "$(env_of SQLITE_B)")
 backups=$(env_of SQLITE_BACKUPS)
 

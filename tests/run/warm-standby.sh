@@ -7,6 +7,7 @@ shop() { curl -s -m 2 "http://127.0.0.1:$(env_of SHOP_PORT)/"; }
 servers() { as_lab cat "$DRILLBOOK_LAB/data/kube/ready-web"; }
 
 stage warm-standby warm
+for name in cluster-b balancer; do check "doctor $name" book doctor "$name"; done
 equal "the shop, before" "site a, 4 servers, 100 percent" "$(shop)"
 equal "web servers at site b, before" 1 "$(servers)"
 drill failover
