@@ -10,9 +10,11 @@ struct tui_options {
 	struct client *client;      /* connected; borrowed */
 	int64_t run;                /* the run to open; 0 = Home */
 	json_t *home;               /* workspace_summary, for Home; borrowed; may be NULL */
-	/* Starts a runbook: {"runbook", "mode", "params": {}, "note", "impact"}; gives the new run's number.  Must not print. */
+	/* Starts a runbook: {"runbook", "mode", "params": {}, "note", "from", "impact"}; gives the new run's number.  Must not print. */
 	enum err_code (*start)(void *arg, const json_t *what, int64_t *run, struct err *err);
 	void *start_arg;
+	/* Asks on the terminal, which has been given back, for the secrets an open run waits for.  NULL = cannot. */
+	enum err_code (*secrets)(void *arg, int64_t run, struct err *err);
 	const char *suggest;        /* runbook under the cursor when Home opens; may be NULL */
 	const char *suggest_mode;   /* mode Enter starts it in: "drill" unless said otherwise */
 	/* What the server does not know: reports and comparisons from the journal, runbooks from the workspace.  `what` and
@@ -53,6 +55,7 @@ struct plain_options {
 	/* as in tui_options; may be NULL */
 	enum err_code (*start)(void *arg, const json_t *what, int64_t *run, struct err *err);
 	void *start_arg;
+	enum err_code (*secrets)(void *arg, int64_t run, struct err *err);
 	enum err_code (*look)(void *arg, const char *what, const json_t *about, json_t **out, struct err *err);
 	void *look_arg;
 	const char *record;

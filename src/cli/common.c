@@ -421,6 +421,7 @@ int cli_follow(const struct args *args, struct client *client, int64_t run, stru
 			.run = run,
 			.start = cli_start,
 			.start_arg = &looker,
+			.secrets = cli_secrets,
 			.look = cli_look,
 			.look_arg = &looker,
 			.record = option_value(args, "record"),

@@ -1,5 +1,6 @@
 /* screen.c: everything a screen needs besides its server: the workspace, settings, keys. */
 #include "screen.h"
+#include "recording.h"
 #include "secret.h"
 
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static json_t *as_options(const struct args *args, const json_t *what)
 	}
 	json_put(options, "param", list);
 	json_put_str(options, "note", json_str(what, "note", NULL));
+	json_put_str(options, "from", json_str(what, "from", NULL)); /* of a simulation */
 	json_put_str(options, "impact", json_str(what, "impact", NULL));
 	return options;
 }
@@ -38,7 +40,15 @@ static enum err_code start_with(
 	TRY(desk_trusted(&looker->desk, err));
 	TRY(cli_plan(&looker->desk, args, json_str(what, "runbook", ""),
 		json_str(what, "mode", "drill"), &plan, err));
-	enum err_code code = cli_start_request(args, plan, &request, err);
+	enum err_code code = ERR_NONE;
+	if (str_eq(json_str(what, "mode", ""), "simulate")) {
+		json_t *recording = NULL;
+		code = recording_make(args, &recording, err);
+		if (code == ERR_NONE)
+			json_put(plan, "recording", recording);
+	}
+	if (code == ERR_NONE)
+		code = cli_start_request(args, plan, &request, err);
 	if (code == ERR_NONE)
 		code = cli_ask_start(looker->client, plan, false, request, &answer, err);
 	else
@@ -63,6 +73,13 @@ enum err_code cli_start(void *arg, const json_t *what, int64_t *run, struct err 
 	const enum err_code code = start_with(looker, &args, what, run, err);
 	json_decref(args.options);
 	return code;
+}
+
+enum err_code cli_secrets(void *arg, int64_t run, struct err *err)
+{
+	struct looker *looker = arg;
+
+	return cli_give_secrets(looker->client, run, true, err);
 }
 
 void looker_forget(struct looker *looker)
@@ -113,6 +130,7 @@ enum err_code cli_screen(const struct args *args, struct client *client, int64_t
 		.run = run,
 		.start = cli_start,
 		.start_arg = &looker,
+		.secrets = cli_secrets,
 		.suggest = suggest,
 		.suggest_mode = mode,
 		.look = cli_look,

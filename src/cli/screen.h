@@ -17,6 +17,7 @@ enum err_code looker_desk(struct looker *looker, struct err *err) MUST_CHECK;
 
 void looker_forget(struct looker *looker);
 enum err_code cli_start(void *arg, const json_t *what, int64_t *run, struct err *err);
+enum err_code cli_secrets(void *arg, int64_t run, struct err *err);
 enum err_code cli_look(
 	void *arg, const char *what, const json_t *about, json_t **out, struct err *err);
 /* Opens the screen on a run, or on Home (run 0).  suggest and

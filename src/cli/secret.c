@@ -235,21 +235,11 @@ enum err_code cli_ask_start(struct client *client, const json_t *plan, bool term
 
 /* ------------------------------------------------------------------ drillbook secret give */
 
-static int give(const struct args *args, struct err *err)
+enum err_code cli_give_secrets(struct client *client, int64_t run, bool terminal, struct err *err)
 {
-	struct client *client;
-	json_t *body, *answer = NULL;
-	int64_t run;
+	json_t *body = json_object(), *answer = NULL;
 	int fd = -1;
 
-	if (args->word_count < 2) {
-		err_set(err, ERR_USAGE, "secret give: of which run? drillbook secret give RUN");
-		return -1;
-	}
-	if (cli_run_number(args, args->words[1], &run, err) != ERR_NONE ||
-		cli_connect(&client, args, CLIENT_START_SERVER, err) != ERR_NONE)
-		return -1;
-	body = json_object();
 	json_put_int(body, "run", run);
 	enum err_code code = client_ask(client, "secrets", body, &answer, err);
 	const json_t *rows = json_object_get(answer, "secrets");
@@ -260,7 +250,7 @@ static int give(const struct args *args, struct err *err)
 		code = err_set(err, ERR_CONFLICT, "run %lld has its secrets", (long long)run);
 	if (code == ERR_NONE)
 		code = secrets_collect(
-			rows, isatty(0) ? SECRETS_FROM_TERMINAL : SECRETS_FROM_STDIN, &fd, err);
+			rows, terminal ? SECRETS_FROM_TERMINAL : SECRETS_FROM_STDIN, &fd, err);
 	if (code == ERR_NONE && fd < 0)
 		code = err_set(err, ERR_NOT_FOUND,
 			"none of the secrets of run %lld is in this environment",
@@ -274,6 +264,22 @@ static int give(const struct args *args, struct err *err)
 	if (fd >= 0)
 		close(fd);
 	json_decref(answer);
+	return code;
+}
+
+static int give(const struct args *args, struct err *err)
+{
+	struct client *client;
+	int64_t run;
+
+	if (args->word_count < 2) {
+		err_set(err, ERR_USAGE, "secret give: of which run? drillbook secret give RUN");
+		return -1;
+	}
+	if (cli_run_number(args, args->words[1], &run, err) != ERR_NONE ||
+		cli_connect(&client, args, CLIENT_START_SERVER, err) != ERR_NONE)
+		return -1;
+	const enum err_code code = cli_give_secrets(client, run, isatty(0), err);
 	client_close(client);
 	if (code == ERR_NONE)
 		printf("run %lld has what was given and goes on\n", (long long)run);

@@ -16,5 +16,8 @@ enum err_code secrets_collect(
  * stolen. */
 enum err_code cli_ask_start(struct client *client, const json_t *plan, bool terminal,
 	json_t *request, json_t **answer, struct err *err) MUST_CHECK;
+/* Gives an open run the secrets it waits for, typed or from the environment.  ERR_CONFLICT when it needs none. */
+enum err_code cli_give_secrets(
+	struct client *client, int64_t run, bool terminal, struct err *err) MUST_CHECK;
 
 #endif

@@ -471,3 +471,9 @@ void do_allow_drills(struct screen *screen, const char *argument)
 {
 	switch_drills(screen, "allow", argument);
 }
+
+void do_secrets(struct screen *screen, const char *argument)
+{
+	(void)argument;
+	screen->want |= WANT_SECRETS;
+}

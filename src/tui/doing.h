@@ -33,6 +33,7 @@ const char *not_editable(const struct screen *screen);
 const char *not_undoable(const struct screen *screen);
 const char *not_forceable(const struct screen *screen);
 const char *not_without_workspace(const struct screen *screen);
+const char *not_without_secrets(const struct screen *screen);
 
 /* argument: what stood behind the name in the palette, or NULL. */
 void do_leave(struct screen *screen, const char *argument);
@@ -108,6 +109,7 @@ void do_undo(struct screen *screen, const char *argument);
 void do_force(struct screen *screen, const char *argument);
 void do_stop_drills(struct screen *screen, const char *argument);
 void do_allow_drills(struct screen *screen, const char *argument);
+void do_secrets(struct screen *screen, const char *argument);
 /* To the next place (by > 0) or the one before; refuses when there is none. */
 void do_search_now(struct screen *screen, int by);
 

@@ -58,6 +58,7 @@ static void add_common(struct form *form, const char *mode)
 	if (!known) /* a mode this screen has no words for */
 		add_choice(field, mode);
 	add(form, "note", "string", "", "why this run is made; goes into the record");
+	add(form, "from", "string", "", "simulate only: the number of the run it is answered from");
 	add(form, "impact", "moment", "",
 		"when the incident began, if it is known: 2026-11-18T14:02:31Z, or 12m for so long ago");
 }

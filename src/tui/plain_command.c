@@ -164,6 +164,16 @@ static enum err_code do_lead(struct plain *plain, const char *rest, struct err *
 	return ERR_NONE;
 }
 
+static enum err_code do_secrets(struct plain *plain, const char *rest, struct err *err)
+{
+	(void)rest;
+	if (plain->options->secrets == NULL)
+		return err_set(err, ERR_UNSUPPORTED, "drillbook secret give %" PRId64 " does it",
+			plain->options->run);
+	plain->asked_server = true;
+	return plain->options->secrets(plain->options->start_arg, plain->options->run, err);
+}
+
 static enum err_code do_leave(struct plain *plain, const char *rest, struct err *err)
 {
 	(void)rest;
@@ -315,6 +325,7 @@ static const struct command_row {
 	{ "stop", "STEP: stop a running step", do_stop },
 	{ "approve", "STEP: yes, it may go on", do_approve },
 	{ "reject", "STEP REASON: no", do_reject },
+	{ "secrets", "type the secrets the run waits for, unseen", do_secrets },
 	{ "impact", "TIME: when the incident began; 12m = so long ago", do_impact },
 	{ "abort", "REASON: end the run as it stands", do_abort },
 	{ "abort-undo", "REASON: take back what was done, then end the run", do_abort_undo },

@@ -1,5 +1,6 @@
 /* push.c: what the server says: events, progress, tails, people, answers; and what a frame
  * still has to ask it. */
+#include "keymap.h"
 #include "view.h"
 
 #include <stdlib.h>
@@ -84,6 +85,8 @@ static void event_push(struct screen *screen, const json_t *json)
 			screen->views, (screen->view_count + 1) * sizeof(*screen->views));
 		memset(screen->views, 0, screen->view_count * sizeof(*screen->views));
 		graph_make(&screen->graph, screen->run);
+	} else if (event.kind == EVENT_RUN_PAUSED && screen->caught_up) {
+		screen_ask_secrets(screen); /* it may have paused for want of them */
 	} else if (event.kind == EVENT_STEP_STARTED) {
 		new_attempt(screen, &event);
 	}
@@ -162,6 +165,8 @@ static void caught_up_push(struct screen *screen, const json_t *json)
 	if (json_int(json, "run", -1) != screen->run_id)
 		return;
 	screen->caught_up = true;
+	if (screen->run != NULL && screen->run->status == RUN_OPEN)
+		screen_ask_secrets(screen);
 	screen_follow(screen);
 }
 
@@ -307,6 +312,29 @@ static void call_about_others(struct screen *screen, const json_t *runs)
 	}
 }
 
+void screen_ask_secrets(struct screen *screen)
+{
+	json_t *body = json_object();
+
+	json_put_int(body, "run", screen->run_id);
+	screen_request(screen, TAG_SECRETS, "secrets", body);
+}
+
+static void secrets_answer(struct screen *screen, json_t *message)
+{
+	char text[160];
+	const json_t *row;
+	size_t i, typed = 0;
+
+	json_array_foreach(json_object_get(message, "secrets"), i, row)
+		typed += json_object_get(row, "typed") != NULL;
+	screen->secrets_needed = json_flag(message, "needed", false) ? typed : 0;
+	if (screen->secrets_needed > 0)
+		screen_say(screen, "%s",
+			text_with_keys(screen, "the run waits for secrets that are typed: {secrets}",
+				text, sizeof(text)));
+}
+
 static void runs_answer(struct screen *screen, json_t *message)
 {
 	call_about_others(screen, json_object_get(message, "runs"));
@@ -334,6 +362,7 @@ void screen_answered(struct screen *screen, enum tag tag, json_t *message)
 		[TAG_ATTACH] = attach_answer,
 		[TAG_OUTPUT] = output_answer,
 		[TAG_SEARCH] = search_answer,
+		[TAG_SECRETS] = secrets_answer,
 		[TAG_RUNS] = runs_answer,
 		[TAG_ACT] = nothing,
 		[TAG_ANSWER] = nothing };
@@ -349,6 +378,8 @@ void screen_answered(struct screen *screen, enum tag tag, json_t *message)
 		screen->out.asked = screen->out.empty = true;
 		return; /* no file yet, or erased: the pane says that there is none */
 	}
+	if (tag == TAG_SECRETS)
+		return; /* an older server, or no right to ask */
 	if (tag == TAG_SEARCH)
 		screen->out.looking = 0;
 	if (tag == TAG_RUNS) {

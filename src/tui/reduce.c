@@ -28,6 +28,7 @@ static void forget_run(struct screen *screen)
 	screen->views = NULL;
 	screen->view_count = 0;
 	screen->attached = screen->caught_up = screen->broken = screen->lead_is_you = false;
+	screen->secrets_needed = 0;
 	screen->watching = screen->seen_ask = screen->run_id = 0;
 	screen->lead[0] = '\0';
 	screen->cursor = 0;

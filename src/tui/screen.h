@@ -41,6 +41,7 @@ enum tag {
 	TAG_ATTACH,
 	TAG_OUTPUT,
 	TAG_SEARCH,
+	TAG_SECRETS,
 	TAG_RUNS,
 	TAG_ACT,
 	TAG_ANSWER,
@@ -84,6 +85,7 @@ enum want {
 	WANT_SHELL = 256,
 	WANT_COPY = 512, /* what is shown, to the clipboard */
 	WANT_MOUSE = 1024,
+	WANT_SECRETS = 4096, /* typed on the terminal by whoever sits here */
 	WANT_CALL = 2048 /* attention: `call` says why */
 };
 
@@ -215,6 +217,7 @@ struct screen {
 	bool attached, caught_up, broken;
 	bool lead_is_you;
 	int64_t watching;
+	size_t secrets_needed; /* that the run waits for */
 	char lead[64];
 	json_t *forecast;  /* the last `forecast` push, owned; NULL = none yet */
 	char journal[200]; /* trouble of the journal, "" = none */
@@ -307,6 +310,7 @@ void screen_follow(struct screen *screen);
 /* What the forecast says of a service: a row of its "services", or NULL.  Borrowed. */
 const json_t *screen_forecast(const struct screen *screen, const char *service);
 void screen_look(struct screen *screen, int by); /* searches the output */
+void screen_ask_secrets(struct screen *screen);	 /* whether the run waits for some */
 struct step_view *screen_view(const struct screen *screen, size_t step);
 
 /* dialogs */

@@ -171,6 +171,23 @@ static void do_copy(struct tui *tui)
 	buf_release(&out);
 }
 
+static void do_secrets(struct tui *tui)
+{
+	struct err err = { 0 };
+	enum err_code code;
+
+	give(tui, "secrets, typed");
+	if (tui->options->secrets == NULL)
+		code = err_set(&err, ERR_UNSUPPORTED, "secrets cannot be given from here");
+	else
+		code = tui->options->secrets(
+			tui->options->start_arg, tui->screen.run_id, &err);
+	take_back(tui, code, &err);
+	if (code == ERR_NONE)
+		screen_say(&tui->screen, "the run has its secrets and goes on");
+	screen_ask_secrets(&tui->screen);
+}
+
 static void do_mouse(struct tui *tui)
 {
 	terminal_mouse(tui->term, tui->screen.mouse);
@@ -205,6 +222,7 @@ bool loop_wanted(struct tui *tui)
 		{ WANT_SHELL, do_shell },
 		{ WANT_COPY, do_copy },
 		{ WANT_MOUSE, do_mouse },
+		{ WANT_SECRETS, do_secrets },
 		{ WANT_CALL, do_call },
 	};
 	const unsigned want = tui->screen.want;

@@ -217,3 +217,10 @@ const char *not_without_workspace(const struct screen *screen)
 {
 	return screen->home == NULL ? "no workspace is known here; {home} reads it" : NULL;
 }
+
+const char *not_without_secrets(const struct screen *screen)
+{
+	const char *why = not_without_run(screen);
+
+	return why != NULL ? why : screen->secrets_needed > 0 ? NULL : "the run waits for no secret";
+}

@@ -169,6 +169,9 @@ static bool fake_usual(struct fake *fake, const json_t *request)
 		json_put_str(answer, "lead", "op1");
 		json_put_flag(answer, "lead_is_you", !fake->refuse_lead);
 		fake->attached = true;
+	} else if (str_eq(what, "secrets")) {
+		json_put(answer, "secrets", json_array());
+		json_put_flag(answer, "needed", false);
 	} else if (str_eq(what, "runs")) {
 		json_put(answer, "runs", json_array());
 	} else if (str_eq(what, "output")) {

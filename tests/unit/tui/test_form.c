@@ -43,6 +43,7 @@ static void what_must_be_given_comes_first(void **state)
 	scene_type(&scene, "7 q?");
 	scene_key(&scene, K_ENTER); /* mode */
 	scene_key(&scene, K_ENTER); /* note */
+	scene_key(&scene, K_ENTER); /* from */
 	scene_key(&scene, K_ENTER); /* impact */
 	scene_type(&scene, "soon");
 	scene_key(&scene, K_ENTER);
@@ -118,7 +119,7 @@ static void choices_turn(void **state)
 	scene_key(&scene, 'x');
 	assert_shows(&scene, "turn the choice");
 	field_set(&field(&scene, "ticket")->value, "t");
-	scene.screen.form.focus = scene.screen.form.count - 3; /* mode */
+	scene.screen.form.focus = scene.screen.form.count - 4; /* mode */
 	scene_key(&scene, K_RIGHT);
 	assert_shows(&scene, "Y      start it LIVE (capital Y)");
 	assert_shows(&scene, "[LIVE]");

@@ -135,7 +135,8 @@ static void starting(void **state)
 	type(&fake, "", "must be given");
 	type(&fake, "bad", "mode [drill]:");
 	type(&fake, "", "note []:");
-	type(&fake, "because", "impact []:");
+	type(&fake, "because", "from []:");
+	type(&fake, "", "impact []:");
 	type(&fake, "soon", "for so long ago");
 	type(&fake, "12m", "not started: another run holds it");
 	type(&fake, "start move", "site [west]:");
@@ -144,6 +145,7 @@ static void starting(void **state)
 	type(&fake, "", "ticket []:");
 	type(&fake, "CH-1", "mode [drill]:");
 	type(&fake, "live", "note []:");
+	type(&fake, "", "from []:");
 	type(&fake, "", "impact []:");
 	type(&fake, "", "This is LIVE.  Type move to start it:");
 	type(&fake, "yes", "nothing was started");
@@ -151,6 +153,7 @@ static void starting(void **state)
 	type(&fake, "", "ticket []:");
 	type(&fake, "CH-1", "mode [drill]:");
 	type(&fake, "5", "note []:");
+	type(&fake, "", "from []:");
 	type(&fake, "", "impact []:");
 	type(&fake, "", "This is LIVE.");
 	type(&fake, "move", "STARTED {\"mode\":\"live\"");
