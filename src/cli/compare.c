@@ -43,6 +43,8 @@ static void print_table(const char *title, const char *key, const json_t *rows)
 		clock_cell(a, one, "ms");
 		clock_cell(b, two, "ms");
 		clock_cell(delta, row, "delta_ms");
+		if (str_eq(delta, "-0:00"))
+			snprintf(delta, sizeof(delta), "0:00");
 		printf("%-32.32s %9s %9s %9s", json_str(row, key, ""), a, b, delta);
 		if (!json_is_object(one) || !json_is_object(two))
 			printf("  only in %s", json_is_object(one) ? "A" : "B");

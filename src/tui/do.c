@@ -57,10 +57,6 @@ void do_palette(struct screen *screen, const char *argument)
 void do_attention(struct screen *screen, const char *argument)
 {
 	(void)argument;
-	if (screen->view == VIEW_HOME) {
-		screen->home_pane = HOME_RUNS;
-		return;
-	}
 	screen->queue_cursor = 0;
 	screen->overlay = OVERLAY_QUEUE;
 }
@@ -86,7 +82,7 @@ static void move(struct screen *screen, int by)
 			screen->help_scroll + by < 0 ? 0 : screen->help_scroll + by;
 	} else if (screen->overlay == OVERLAY_QUEUE) {
 		const int64_t at = (int64_t)screen->queue_cursor + by,
-			      last = (int64_t)screen->run->ask_count - 1;
+			      last = (int64_t)queue_count(screen) - 1;
 		screen->queue_cursor = (size_t)(at < 0	    ? 0
 						: at > last ? (last < 0 ? 0 : last)
 							    : at);
@@ -189,8 +185,7 @@ void do_enter(struct screen *screen, const char *argument)
 void do_queue_enter(struct screen *screen, const char *argument)
 {
 	(void)argument;
-	if (screen->queue_cursor < screen->run->ask_count)
-		dialog_open_ask(screen, &screen->run->asks[screen->queue_cursor]);
+	queue_enter(screen, screen->queue_cursor);
 }
 
 void do_back(struct screen *screen, const char *argument)

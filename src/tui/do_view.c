@@ -64,8 +64,8 @@ void do_step_view(struct screen *screen, const char *argument)
 void do_view_back(struct screen *screen, const char *argument)
 {
 	(void)argument;
-	if (screen->out.looking != 0) {
-		screen->out.looking = 0;
+	if (screen->out.looking != 0 || screen->search_due != 0) {
+		screen->out.looking = screen->search_due = 0;
 		screen_say(screen, "searching was given up");
 		return;
 	}
@@ -151,7 +151,7 @@ void do_search(struct screen *screen, const char *argument)
 {
 	(void)argument;
 	field_clear(&screen->search);
-	screen->out.looking = 0;
+	screen->out.looking = screen->search_due = 0;
 	screen->out.found = -1;
 	screen->overlay = OVERLAY_SEARCH;
 }

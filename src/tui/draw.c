@@ -201,24 +201,22 @@ void draw_help(const struct screen *screen, struct cells *cells)
 void draw_queue(const struct screen *screen, struct cells *cells)
 {
 	const int room = cells->height - 6;
-	const int count = (int)screen->run->ask_count, at = (int)screen->queue_cursor;
+	const int count = (int)queue_count(screen), at = (int)screen->queue_cursor;
 	const int rows = count < room ? count : room, first = at >= rows ? at - rows + 1 : 0;
 	const struct box box = { 2, 3, cells->width - 4, rows + 2 };
-	char clock[24];
+	char text[512], age[24];
 
-	draw_box(cells, box, STYLE_WARN, "Waits for an answer", "Enter answers  Esc back");
+	draw_box(cells, box, STYLE_WARN, "Needs attention", "Enter goes there  Esc back");
 	for (int i = 0; i < rows; i++) {
-		const struct ask *ask = &screen->run->asks[first + i];
 		const int y = box.y + 1 + i;
-		const enum style style = first + i == at ? STYLE_SELECTED : STYLE_TEXT;
+		const bool here = first + i == at;
+		const enum style own = queue_row(
+			screen, (size_t)(first + i), text, sizeof(text), age, sizeof(age));
+		const enum style style = here ? STYLE_SELECTED : own;
 		cells_fill(cells, box.x + 1, y, box.width - 2, style, ' ');
-		const struct wall now = run_now(screen->run, screen->now);
-		format_clock(clock, sizeof(clock), (now.ns - ask->asked.ns) / 1000000);
-		cells_textf(cells, box.x + 2, y, box.width - 14, style, "%c %-9s %s%s  %s",
-			first + i == at ? '>' : ' ', ask->kind,
-			screen->run->steps[ask->step].id, level_mark(ask->level),
-			ask->title != NULL ? ask->title : "");
-		cells_right(cells, box.x + box.width - 11, y, 9, style, clock);
+		cells_textf(cells, box.x + 2, y, box.width - 14, style, "%c %s",
+			here ? '>' : ' ', text);
+		cells_right(cells, box.x + box.width - 11, y, 9, style, age);
 	}
 }
 
@@ -292,7 +290,7 @@ void screen_draw(const struct screen *screen, struct cells *cells)
 		draw_typed(screen, cells, ":", &screen->palette);
 		break;
 	case OVERLAY_SEARCH:
-		draw_typed(screen, cells, screen->search_back ? "?" : "/", &screen->search);
+		draw_typed(screen, cells, "/", &screen->search);
 		break;
 	case OVERLAY_FORM:
 		draw_form(screen, cells);

@@ -1,6 +1,6 @@
 /* draw_home.c: the Home screen. */
 #include "format.h"
-#include "screen.h"
+#include "view.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -117,14 +117,12 @@ static void draw_top(const struct screen *screen, struct cells *cells)
 	const json_t *space = json_object_get(screen->home, "workspace");
 	char clock[32], commit[32] = "";
 	const int width = cells->width;
-	int64_t asking = 0;
+	const size_t asking = queue_count(screen);
 
 	if (json_str(space, "commit", "")[0] != '\0')
 		snprintf(commit, sizeof(commit), "@%.7s%s", json_str(space, "commit", ""),
 			json_flag(space, "dirty", false) ? "*" : "");
 
-	for (size_t i = 0; i < home_count(screen, HOME_RUNS); i++)
-		asking += json_int(home_row(screen, HOME_RUNS, i), "asks", 0) > 0;
 	wall_format(clock, sizeof(clock), screen->now);
 	clock[19] = 'Z';
 	clock[20] = '\0';
@@ -134,7 +132,7 @@ static void draw_top(const struct screen *screen, struct cells *cells)
 	cells_right(cells, width - 7, 0, 6, STYLE_KEY, "?help");
 	cells_text(cells, width - 17, 0, 9, STYLE_TEXT, clock + 11);
 	cells_textf(cells, 1, 1, width - 2, asking > 0 ? STYLE_WARN : STYLE_TEXT,
-		"Services %zu   Runbooks %zu   Open runs %zu   Needs attention %" PRId64,
+		"Services %zu   Runbooks %zu   Open runs %zu   Needs attention %zu",
 		home_count(screen, HOME_SERVICES),
 		json_array_size(json_object_get(screen->home, "runbooks")),
 		home_count(screen, HOME_RUNS), asking);

@@ -122,6 +122,9 @@ static void output_title(
 	if (step->attempt > 1)
 		snprintf(out + strlen(out), size - strlen(out), "  attempt %lld",
 			(long long)step->attempt);
+	if (screen->out.held && screen->out.size > 0 && screen->out.step == screen->cursor)
+		snprintf(out + strlen(out), size - strlen(out), "  held at %lld %%",
+			(long long)(screen->out.top * 100 / screen->out.size));
 	if (step->state != STEP_RUNNING || view == NULL || step->kind != KIND_SCRIPT ||
 		run_step_ask(screen->run, screen->cursor) != NULL)
 		return;
@@ -129,10 +132,7 @@ static void output_title(
 		snprintf(out + strlen(out), size - strlen(out), "  %lld %%",
 			(long long)view->per_mille / 10);
 	const int64_t quiet_ms = (screen->now.ns - view->grown.ns) / 1000000;
-	if (screen->out.held && screen->out.size > 0)
-		snprintf(out + strlen(out), size - strlen(out), "  held at %lld %%",
-			(long long)(screen->out.top * 100 / screen->out.size));
-	else if (quiet_ms >= SILENT_FROM_MS)
+	if (!screen->out.held && quiet_ms >= SILENT_FROM_MS)
 		snprintf(out + strlen(out), size - strlen(out), "  silent %s",
 			format_clock(silent, sizeof(silent), quiet_ms));
 }

@@ -53,7 +53,7 @@ const char *format_delta(char *out, size_t size, int64_t ms)
 	char clock[24];
 	const int64_t seconds = ms / 1000;
 
-	format_clock(clock, sizeof(clock), seconds < 0 ? -ms : ms);
+	format_clock(clock, sizeof(clock), ms < 0 ? -ms : ms);
 	snprintf(out, size, "%s%s", seconds > 0 ? "+" : seconds < 0 ? "-" : "", clock);
 	return out;
 }

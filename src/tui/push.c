@@ -51,6 +51,7 @@ static void call_about(struct screen *screen, const struct event *event)
 {
 	const struct run *run = screen->run;
 	const char *step = json_str(event->payload, "step", "");
+	char keys[96];
 
 	if (event->kind == EVENT_RUN_ENDED)
 		screen_call(screen, "run %lld %.40s %s", (long long)run->id, run->runbook,
@@ -60,8 +61,9 @@ static void call_about(struct screen *screen, const struct event *event)
 	screen_call(screen, "run %lld %.40s: step %.40s asks", (long long)run->id, run->runbook,
 		step);
 	if (screen->view != VIEW_RUN)
-		screen_say(screen, "step %.60s asks something (3 shows the run, A what is asked)",
-			step);
+		screen_say(screen, "step %.60s asks something: %s", step,
+			text_with_keys(screen, "{run} shows the run, {attention} what is asked",
+				keys, sizeof(keys)));
 }
 
 static void event_push(struct screen *screen, const json_t *json)
@@ -257,10 +259,23 @@ static void look_on(struct screen *screen)
 	screen_request(screen, TAG_SEARCH, "output", body);
 }
 
+/* The pane may still hold the output of another step: keys come faster than answers. */
+static bool output_is_here(const struct screen *screen)
+{
+	const struct step *step = screen_step(screen);
+
+	return step != NULL && screen->out.step == screen->cursor &&
+	       screen->out.attempt == step->attempt;
+}
+
 void screen_look(struct screen *screen, int by)
 {
-	output_look(&screen->out, by, output_rows(screen));
 	screen_say(screen, "searching; Esc stops");
+	screen->search_due = by;
+	if (!output_is_here(screen))
+		return;
+	screen->search_due = 0;
+	output_look(&screen->out, by, output_rows(screen));
 	look_on(screen);
 }
 
@@ -432,6 +447,8 @@ void screen_frame(struct screen *screen)
 {
 	if (screen->view == VIEW_RUN && screen->caught_up)
 		ask_output(screen);
+	if (screen->search_due != 0)
+		screen_look(screen, screen->search_due);
 	if (screen->home == NULL && (screen->view == VIEW_HOME || screen->view == VIEW_BOOKS ||
 					    screen->view == VIEW_DRILLS))
 		document_want(screen, DOCUMENT_HOME, "home", "home", json_object());

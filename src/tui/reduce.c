@@ -272,9 +272,13 @@ void screen_reduce(struct screen *screen, const struct input *input)
 	dialog_auto(screen);
 	if (screen->overlay == OVERLAY_DIALOG)
 		dialog_scroll(screen, 0); /* a new size may show the end, or move past it */
-	if (screen->overlay == OVERLAY_QUEUE &&
-		(screen->run == NULL || screen->run->ask_count == 0))
-		screen->overlay = OVERLAY_NONE;
+	if (screen->overlay == OVERLAY_QUEUE) {
+		const size_t count = queue_count(screen);
+		if (count == 0)
+			screen->overlay = OVERLAY_NONE;
+		else if (screen->queue_cursor >= count)
+			screen->queue_cursor = count - 1;
+	}
 	view_settle(screen);
 }
 

@@ -244,7 +244,7 @@ struct screen {
 	int64_t marked_run;	     /* the first of two to be compared; 0 = none */
 	int64_t compare_a, compare_b;
 	struct field search;	     /* what n and N look for */
-	bool search_back;
+	int search_due;		     /* by: once the output of the step under the cursor is there */
 	int64_t stamp;		     /* grows whenever a text may have become another */
 	struct text_cache {	     /* the text of the view that is shown, folded */
 		enum view view;

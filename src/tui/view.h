@@ -52,6 +52,7 @@ void drills_text(const struct screen *, struct lines *lines, int width);
 const char *drills_head(const struct screen *, char *out, size_t size);
 const char *drills_not_enter(const struct screen *);
 void drills_enter(struct screen *);
+bool drill_overdue(const struct screen *screen, const json_t *drill);
 size_t history_count(const struct screen *screen);
 const json_t *history_run(const struct screen *screen); /* under the cursor, or NULL */
 void history_row(const struct screen *, size_t at, int width, char *out, size_t size);
@@ -80,5 +81,11 @@ void uses_text(const json_t *uses, struct lines *lines, int width, const char *l
 /* What a step is and may do, before it is started. */
 void step_preview(
 	const struct run *run, const struct step *step, struct lines *lines, int width);
+
+/* What needs somebody (queue.c): how many things, one as text with its age, going there. */
+size_t queue_count(const struct screen *screen);
+enum style queue_row(
+	const struct screen *screen, size_t at, char *out, size_t size, char *age, size_t age_size);
+void queue_enter(struct screen *screen, size_t at);
 
 #endif

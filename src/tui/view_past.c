@@ -171,7 +171,7 @@ static int64_t held_ns(const struct screen *screen, const json_t *drill)
 	return 0;
 }
 
-static bool overdue(const struct screen *screen, const json_t *drill)
+bool drill_overdue(const struct screen *screen, const json_t *drill)
 {
 	const int64_t every = json_int(drill, "every_ms", 0), held = held_ns(screen, drill);
 
@@ -193,12 +193,12 @@ void drills_row(const struct screen *screen, size_t at, int width, char *out, si
 	snprintf(out, size, "%-24.24s %-23.23s %-6.6s %-6s %s%s%s", json_str(row, "name", ""),
 		json_str(row, "runbook", ""), json_str(row, "mode", "drill"), every, age,
 		json_flag(row, "surprise", false) ? "  surprise" : "",
-		overdue(screen, row) ? "  OVERDUE" : "");
+		drill_overdue(screen, row) ? "  OVERDUE" : "");
 }
 
 enum style drills_style(const struct screen *screen, size_t at)
 {
-	return overdue(screen, json_array_get(drills(screen), at)) ? STYLE_WARN : STYLE_TEXT;
+	return drill_overdue(screen, json_array_get(drills(screen), at)) ? STYLE_WARN : STYLE_TEXT;
 }
 
 const char *drills_head(const struct screen *screen, char *out, size_t size)
@@ -206,7 +206,7 @@ const char *drills_head(const struct screen *screen, char *out, size_t size)
 	size_t late = 0;
 
 	for (size_t i = 0; i < drills_count(screen); i++)
-		late += overdue(screen, json_array_get(drills(screen), i));
+		late += drill_overdue(screen, json_array_get(drills(screen), i));
 	snprintf(out, size, "DRILLS  %zu planned, %zu overdue", drills_count(screen), late);
 	return NULL;
 }
@@ -244,7 +244,7 @@ void drills_text(const struct screen *screen, struct lines *lines, int width)
 			json_flag(row, "surprise", false)
 				? "; the day is drawn within it and told to nobody"
 				: "");
-	if (overdue(screen, row))
+	if (drill_overdue(screen, row))
 		lines_add(lines, STYLE_WARN, width, 4,
 			"overdue: more time has passed since it was last held to its end than "
 			"drills.yaml allows");

@@ -122,10 +122,7 @@ const char *not_without_output(const struct screen *screen)
 
 const char *not_without_asks(const struct screen *screen)
 {
-	if (screen->view == VIEW_HOME)
-		return NULL;
-	return screen->run == NULL || screen->run->ask_count == 0 ? "nothing is asked now"
-								  : NULL;
+	return queue_count(screen) == 0 ? "nothing needs attention now" : NULL;
 }
 
 const char *run_not_enter(const struct screen *screen)

@@ -3,6 +3,7 @@
  * each is sent through output, titles, notes, step ids, questions, and every cell drawn is
  * looked at. */
 #include "scene.h"
+#include "view.h"
 
 #include <stdio.h>
 
@@ -372,6 +373,175 @@ static void through_home(void **state)
 	}
 }
 
+/* ------------------------------------------------------------------ documents */
+
+/* Every string of the value becomes the payload; members keep their names, and one more comes
+ * whose name is the payload. */
+static json_t *poisoned(const json_t *value, size_t i)
+{
+	const char *name;
+	json_t *member, *out;
+	size_t at;
+
+	if (json_is_string(value))
+		return json_text(payloads[i].bytes, payloads[i].len);
+	if (json_is_array(value)) {
+		out = json_array();
+		json_array_foreach(value, at, member)
+			json_array_append_new(out, poisoned(member, i));
+		return out;
+	}
+	if (!json_is_object(value))
+		return json_deep_copy(value);
+	out = json_object();
+	json_object_foreach((json_t *)(uintptr_t)value, name, member)
+		json_put(out, name, poisoned(member, i));
+	json_t *key = json_text(payloads[i].bytes, payloads[i].len);
+	if (json_string_length(key) == strlen(json_string_value(key)))
+		json_put(out, json_string_value(key), json_incref(key));
+	json_decref(key);
+	return out;
+}
+
+static const char report_document[] =
+	"{\"mode\":\"x\",\"run\":1,\"status\":\"x\",\"reason\":\"x\",\"runbook\":{\"name\":\"x\","
+	"\"digest\":\"x\"},\"people\":{\"lead\":\"x\",\"started_by\":{\"who\":\"x\"}},\"services\":[{"
+	"\"name\":\"x\",\"rto\":{\"verdict\":\"x\"},\"rpo\":{\"verdict\":\"x\",\"basis\":\"x\",\"lost\":1,"
+	"\"unit\":\"x\"},\"partition_ms\":{\"x\":1}}],\"steps\":[{\"id\":\"x\",\"state\":\"x\",\"actual_ms\":"
+	"5,\"error\":{\"code\":\"x\",\"text\":\"x\"}}],\"deviations\":[{\"who\":\"x\",\"step\":\"x\",\"what\":"
+	"\"x\",\"why\":\"x\"}],\"notes\":[{\"who\":\"x\",\"text\":\"x\"}],\"operations\":[{\"step\":\"x\","
+	"\"op\":\"x\",\"target\":\"x\",\"effect\":\"x\",\"outcome\":\"x\",\"confirmed\":{\"who\":\"x\"}}],"
+	"\"record\":{\"head\":\"x\",\"evidence\":\"x\"}}";
+static const char compare_document[] =
+	"{\"a\":{\"run\":1,\"mode\":\"x\",\"status\":\"x\",\"verdict\":\"x\",\"runbook\":{\"name\":\"x\","
+	"\"digest\":\"x\"}},\"b\":{\"mode\":\"x\"},\"steps\":[{\"id\":\"x\",\"a\":{\"state\":\"x\",\"ms\":1},"
+	"\"b\":{\"state\":\"y\",\"ms\":2},\"delta_ms\":1},{\"id\":\"x\",\"a\":null,\"b\":{}}],\"kinds\":[{"
+	"\"kind\":\"x\",\"a\":{\"ms\":1},\"b\":{\"ms\":1}}],\"params\":[{\"name\":\"x\",\"a\":\"x\",\"b\":"
+	"{\"k\":\"x\"}}],\"files\":[{\"path\":\"x\",\"change\":\"x\",\"lines\":[\"x\",\"x\"]}]}";
+static const char book_document[] =
+	"{\"name\":\"x\",\"title\":\"x\",\"description\":\"x\",\"params\":[{\"name\":\"x\",\"type\":\"x\","
+	"\"default\":\"x\",\"help\":\"x\",\"min\":\"x\",\"max\":\"x\",\"choices\":[\"x\"]}],\"steps\":[{\"id\":"
+	"\"x\",\"title\":\"x\",\"kind\":\"x\",\"level\":2,\"uses\":{\"x\":[\"x\"]}}],\"problems\":[{"
+	"\"severity\":\"x\",\"file\":\"x\",\"text\":\"x\"}],\"versions\":[{\"commit\":\"x\",\"when\":\"x\","
+	"\"author\":\"x\",\"subject\":\"x\"}]}";
+static const char home_document[] =
+	"{\"workspace\":{\"name\":\"x\",\"commit\":\"x\"},\"services\":[{\"name\":\"x\",\"standby\":\"x\"}],"
+	"\"runbooks\":[{\"name\":\"x\",\"digest\":\"x\",\"valid\":true}],\"drills\":[{\"name\":\"x\","
+	"\"runbook\":\"x\",\"mode\":\"x\",\"title\":\"x\",\"owner\":\"x\",\"from\":\"x\",\"until\":\"x\","
+	"\"every_ms\":1}]}";
+static const char run_rows[] =
+	"[{\"run\":1,\"runbook\":\"x\",\"title\":\"x\",\"mode\":\"x\",\"status\":\"x\",\"reason\":\"x\","
+	"\"lead\":\"x\",\"started_by\":\"x\",\"digest\":\"x\",\"rto\":\"x\",\"asks\":1,\"unknown\":1,"
+	"\"services\":[{\"name\":\"x\",\"rto\":\"x\",\"rpo\":\"x\",\"unit\":\"x\",\"lost\":1}]}]";
+
+static json_t *poison_text(const char *text, size_t i)
+{
+	json_t *clean = scene_json(text), *out = poisoned(clean, i);
+
+	json_decref(clean);
+	return out;
+}
+
+static void show_document(struct scene *scene, enum document_kind kind, const char *text, size_t i)
+{
+	struct document *document = &scene->screen.documents[kind];
+
+	json_decref(document->json);
+	document->json = poison_text(text, i);
+	document->asked = true;
+	if (kind == DOCUMENT_BOOK)
+		snprintf(document->about, sizeof(document->about), "%.150s",
+			json_str(json_array_get(json_object_get(scene->screen.home, "runbooks"), 0),
+				"name", ""));
+	scene->screen.stamp++;
+}
+
+static void through_documents(void **state)
+{
+	static const uint32_t views[] = { '1', '2', '4', '5', '6' };
+	static const int sizes[][2] = { { 60, 16 }, { 80, 24 }, { 200, 60 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(payloads); i++) {
+		struct scene scene = { .wall_ms = SCENE_BEGIN_MS, .mono_ms = 1000000 };
+		json_t *home = poison_text(home_document, i);
+		screen_init(&scene.screen, home, false);
+		cells_init(&scene.cells, 80, 24);
+		scene.screen.runs = poison_text(run_rows, i);
+		scene.screen.report_run = 1;
+		show_document(&scene, DOCUMENT_REPORT, report_document, i);
+		snprintf(scene.screen.documents[DOCUMENT_REPORT].about, 8, "1");
+		for (size_t s = 0; s < COUNT_OF(sizes); s++) {
+			scene_size(&scene, sizes[s][0], sizes[s][1]);
+			for (size_t v = 0; v < COUNT_OF(views); v++) {
+				scene_key(&scene, views[v]);
+				if (views[v] == '2')
+					show_document(&scene, DOCUMENT_BOOK, book_document, i);
+				if (views[v] == '6')
+					show_document(&scene, DOCUMENT_REPORT, report_document, i);
+				look(&scene);
+				scene_key(&scene, 'G');
+				look(&scene);
+				scene_key(&scene, 'A');
+				look(&scene);
+				scene_key(&scene, K_ESC);
+			}
+			scene.screen.compare_a = scene.screen.compare_b = 1;
+			view_turn(&scene.screen, VIEW_COMPARE);
+			show_document(&scene, DOCUMENT_COMPARE, compare_document, i);
+			look(&scene);
+			form_open(&scene.screen.form, "x", "drill");
+			form_params(&scene.screen.form,
+				json_object_get(scene.screen.documents[DOCUMENT_BOOK].json, "params"));
+			scene.screen.overlay = OVERLAY_FORM;
+			for (size_t f = 0; f < 3; f++) {
+				scene.screen.form.focus = f;
+				look(&scene);
+			}
+			scene.screen.overlay = OVERLAY_NONE;
+		}
+		scene_release(&scene);
+		json_decref(home);
+	}
+}
+
+/* Values, timeline and step of a run whose every name is hostile. */
+static void through_the_parts_of_a_run(void **state)
+{
+	static const uint32_t keys[] = { 'v', 't', 'i' };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(payloads); i++) {
+		struct scene scene = { .wall_ms = SCENE_BEGIN_MS, .mono_ms = 1000000 };
+		json_t *data = json_object(), *outputs = json_object();
+		screen_init(&scene.screen, NULL, false);
+		cells_init(&scene.cells, 80, 24);
+		scene_size(&scene, 80, 24);
+		screen_open(&scene.screen, SCENE_RUN);
+		hostile_event(&scene, "run.started", hostile_start(i));
+		scene_push(&scene, "{\"caught_up\":{\"run\":2042,\"next\":1}}");
+		char *step = xstrdup(scene.screen.run->steps[0].id);
+		json_put_str(data, "step", step);
+		json_put_int(data, "attempt", 1);
+		hostile_event(&scene, "step.started", json_deep_copy(data));
+		put(outputs, "value", i);
+		json_put(data, "outputs", outputs);
+		json_put_str(data, "outcome", "failed");
+		json_put(data, "error", poison_text("{\"code\":\"x\",\"text\":\"x\",\"world\":\"x\"}", i));
+		put(data, "reason", i);
+		hostile_event(&scene, "step.finished", data);
+		for (size_t k = 0; k < COUNT_OF(keys); k++) {
+			scene_key(&scene, keys[k]);
+			look(&scene);
+			scene_key(&scene, 'G');
+			look(&scene);
+			scene_key(&scene, K_ESC);
+		}
+		free(step);
+		scene_release(&scene);
+	}
+}
+
 static void enough_cases(void **state)
 {
 	(void)state;
@@ -386,6 +556,8 @@ int main(void)
 		cmocka_unit_test(long_lines),
 		cmocka_unit_test(through_names),
 		cmocka_unit_test(through_home),
+		cmocka_unit_test(through_documents),
+		cmocka_unit_test(through_the_parts_of_a_run),
 		cmocka_unit_test(enough_cases),
 	};
 

@@ -85,36 +85,48 @@ static void make_file(void)
 			i == 150000 ? " \033[31mnee\033[0mdle" : i == 7 ? " first" : "");
 }
 
+static int64_t serve_one(struct scene *scene, enum tag tag, const json_t *body)
+{
+	int64_t offset = json_int(body, "offset", 0), max = json_int(body, "max", 0);
+
+	if (offset < 0)
+		offset = file_size + offset < 0 ? 0 : file_size + offset;
+	if (offset > file_size)
+		offset = file_size;
+	if (offset + max > file_size)
+		max = file_size - offset;
+	char *data = base64_encode(file + offset, (size_t)max);
+	char *answer = xasprintf("{\"ok\":true,\"offset\":%lld,\"size\":%lld,\"data\":\"%s\"}",
+		(long long)offset, (long long)file_size, data);
+	scene_answer(scene, tag, answer);
+	free(answer);
+	free(data);
+	assert_true(scene->screen.out.len <= OUTPUT_WINDOW + OUTPUT_PIECE);
+	return max;
+}
+
 /* Answers every `output` request until none is left; returns how many bytes were asked for. */
 static int64_t serve(struct scene *scene)
 {
 	int64_t total = 0;
 
 	for (int turn = 0; turn < 3000; turn++) {
+		struct request requests[COUNT_OF(scene->screen.requests)];
+		size_t served = 0;
 		screen_frame(&scene->screen);
-		const struct request *request = scene_request(scene, "output");
-		if (request == NULL)
+		const size_t count = scene->screen.request_count;
+		memcpy(requests, scene->screen.requests, sizeof(requests));
+		scene->screen.request_count = 0;
+		for (size_t i = 0; i < count; i++) {
+			if (str_eq(requests[i].what, "output")) {
+				total += serve_one(scene, requests[i].tag, requests[i].body);
+				served++;
+			}
+			json_decref(requests[i].body);
+		}
+		if (served == 0)
 			break;
-		const enum tag tag = request->tag;
-		int64_t offset = json_int(request->body, "offset", 0),
-			max = json_int(request->body, "max", 0);
-		if (offset < 0)
-			offset = file_size + offset < 0 ? 0 : file_size + offset;
-		if (offset > file_size)
-			offset = file_size;
-		if (offset + max > file_size)
-			max = file_size - offset;
-		scene_forget_requests(scene);
-		char *data = base64_encode(file + offset, (size_t)max);
-		char *answer = xasprintf("{\"ok\":true,\"offset\":%lld,\"size\":%lld,\"data\":\"%s\"}",
-			(long long)offset, (long long)file_size, data);
-		scene_answer(scene, tag, answer);
-		free(answer);
-		free(data);
-		total += max;
-		assert_true(scene->screen.out.len <= OUTPUT_WINDOW + OUTPUT_PIECE);
 	}
-	scene_forget_requests(scene);
 	return total;
 }
 
@@ -291,6 +303,28 @@ static void steps_are_searched_where_the_keys_are(void **state)
 	scene_release(&scene);
 }
 
+/* Keys come faster than answers: the search is of the step one has just moved to. */
+static void typed_ahead(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	long_scene(&scene);
+	scene_key(&scene, K_TAB);
+	scene_key(&scene, 'g');
+	screen_frame(&scene.screen);
+	scene_forget_requests(&scene);
+	scene_key(&scene, 'G');
+	scene_key(&scene, K_UP);
+	scene_key(&scene, K_UP);
+	scene_key(&scene, K_UP);
+	scene_key(&scene, K_TAB);
+	scene.screen.out.waiting = false; /* as when the answer to the first has come */
+	find(&scene, "line 000077");
+	assert_shows(&scene, "line 000077");
+	scene_release(&scene);
+}
+
 static void colours_reach_the_cells(void **state)
 {
 	struct scene scene;
@@ -346,6 +380,7 @@ int main(void)
 		cmocka_unit_test(searching),
 		cmocka_unit_test(searching_backwards_over_pieces),
 		cmocka_unit_test(steps_are_searched_where_the_keys_are),
+		cmocka_unit_test(typed_ahead),
 		cmocka_unit_test(colours_reach_the_cells),
 		cmocka_unit_test(lanes),
 	};

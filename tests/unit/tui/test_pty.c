@@ -135,6 +135,8 @@ static void wait_idle(struct fake *fake)
 
 /* ------------------------------------------------------------------ the client */
 
+static const char *settings_text; /* screen.yaml of the next client; NULL = none */
+
 static int client_body(struct fake *fake)
 {
 	struct client *client;
@@ -146,9 +148,12 @@ static int client_body(struct fake *fake)
 	setenv("DRILLBOOK_TEST_IDLE", "1", 1);
 	if (client_open(&client, fake->dir, 0, &err) != ERR_NONE)
 		return 98;
-	const struct tui_options options = {
-		.client = client, .run = FAKE_RUN, .color = fake->arg == NULL
-	};
+	json_t *settings = settings_text != NULL ? fake_json(settings_text) : NULL;
+	unsetenv("TMUX");
+	const struct tui_options options = { .client = client,
+		.run = FAKE_RUN,
+		.settings = settings,
+		.color = fake->arg == NULL };
 	if (tui_run(&options, &status, &err) != ERR_NONE)
 		printf("error: %s\n", err.text);
 	fflush(stdout);
@@ -357,6 +362,142 @@ static void little_is_sent(void **state)
 	end(&fake);
 }
 
+/* The limits of a bad line: 600 bytes for a row, 4 KiB for everything. */
+static void traffic(void **state)
+{
+	struct fake fake;
+	const size_t mark = strlen("\033]7719;idle\007");
+
+	(void)state;
+	begin(&fake, 80, 24);
+	fake.output = "ordinary line\nanother one\n";
+	fake_event(&fake, "step.started", "{\"step\":\"fence\",\"attempt\":1,\"iteration\":0}");
+	fake_push(&fake, "{\"tail\":{\"run\":2042,\"step\":\"fence\",\"attempt\":1,\"size\":26}}");
+	wait_shown(&fake, "another one", true);
+	wait_idle(&fake);
+	for (int i = 0; i < 4; i++) {
+		const size_t had = fake.said_len;
+		fake_type(&fake, i % 2 ? "\033[A" : "\033[B");
+		wait_shown(&fake, i % 2 ? "another one" : "IRREVERSIBLE", true);
+		wait_idle(&fake);
+		assert_true(fake.said_len - had < 600 + 2 * mark);
+	}
+	const size_t had = fake.said_len;
+	fake_type(&fake, "\014");
+	wait_idle(&fake);
+	assert_true(fake.said_len - had > 200);
+	assert_true(fake.said_len - had < 4096);
+	end(&fake);
+}
+
+static const char asked[] =
+	"{\"step\":\"fence\",\"attempt\":1,\"ask\":1,\"kind\":\"confirm\",\"level\":2,"
+	"\"title\":\"failover.fence \\u001b]0;x\\u0007db\",\"digest\":\"abc\",\"choices\":[],"
+	"\"detail\":{\"op\":\"failover.fence\",\"target\":\"db\"}}";
+
+static void ask(struct fake *fake)
+{
+	begin(fake, 80, 24);
+	wait_idle(fake);
+	fake_event(fake, "step.started", "{\"step\":\"fence\",\"attempt\":1,\"iteration\":0}");
+	fake_event(fake, "step.asked", asked);
+	wait_shown(fake, "Will do", true);
+	wait_idle(fake);
+}
+
+/* BELs that end no sequence of ours. */
+static size_t bells(const struct fake *fake)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < fake->said_len; i++)
+		count += fake->said[i] == 7;
+	return count - idle_marks(fake);
+}
+
+/* A question rings; a message on the desktop and the clipboard are only for who asked for them. */
+static void calling(void **state)
+{
+	struct fake fake;
+
+	(void)state;
+	ask(&fake);
+	assert_int_equal(bells(&fake), 1);
+	assert_null(strstr(fake.said, "\033]777"));
+	assert_null(strstr(fake.said, "\033]9;"));
+	fake_type(&fake, "\033");
+	wait_shown(&fake, "Will do     failover.fence on db", true); /* in the pane now */
+	fake_type(&fake, "y");
+	wait_shown(&fake, "screen.yaml allows it", true);
+	assert_null(strstr(fake.said, "\033]52"));
+	end(&fake);
+	settings_text = "{\"bell\":false,\"notify\":\"osc777\",\"clipboard\":\"osc52\"}";
+	ask(&fake);
+	assert_non_null(strstr(fake.said,
+		"\033]777;notify;drillbook;run 2042 failover: step fence asks\007"));
+	assert_int_equal(bells(&fake), 1); /* the end of that sequence */
+	fake_type(&fake, "\033");
+	wait_idle(&fake);
+	fake_type(&fake, "y");
+	wait_shown(&fake, "lines copied", true);
+	assert_non_null(strstr(fake.said, "\033]52;c;"));
+	end(&fake);
+	settings_text = "{\"notify\":\"osc9\",\"lines\":\"box\"}";
+	ask(&fake);
+	assert_non_null(strstr(fake.said, "\033]9;run 2042 failover: step fence asks\007"));
+	assert_non_null(strstr(fake.said, "\xe2\x94\x80")); /* a rule */
+	end(&fake);
+	settings_text = "{\"theme\":\"pink\"}";
+	begin(&fake, 80, 24);
+	wait_shown(&fake, "theme must be dark, light or mono", true);
+	end(&fake);
+	settings_text = NULL;
+}
+
+/* Mouse reports are asked for only after %, and the terminal gets its mouse back. */
+static void the_mouse(void **state)
+{
+	struct fake fake;
+
+	(void)state;
+	begin(&fake, 80, 24);
+	wait_idle(&fake);
+	assert_null(strstr(fake.said, "\033[?1000h"));
+	fake_type(&fake, "%");
+	wait_shown(&fake, "the wheel scrolls", true);
+	assert_non_null(strstr(fake.said, "\033[?1000h"));
+	fake_type(&fake, "\033[<65;10;10M"); /* the wheel, down */
+	wait_shown(&fake, "> 2", true);
+	fake_type(&fake, "\033[<0;10;10M\033[<0;10;10m"); /* a click is nobody's key */
+	fake_type(&fake, "q");
+	assert_int_equal(fake_exit(&fake), 5);
+	assert_non_null(strstr(fake.said, "\033[?1000l"));
+	assert_given_back(&fake);
+	end(&fake);
+}
+
+/* Fifty sizes in a row: the last one counts. */
+static void a_storm_of_sizes(void **state)
+{
+	struct fake fake;
+
+	(void)state;
+	begin(&fake, 80, 24);
+	for (unsigned short i = 0; i < 50; i++) {
+		const struct winsize size = { .ws_col = (unsigned short)(20 + i * 37 % 200),
+			.ws_row = (unsigned short)(2 + i * 13 % 60) };
+		assert_int_equal(ioctl(fake.slave, TIOCSWINSZ, &size), 0);
+		json_decref(fake_pump(&fake));
+	}
+	const struct winsize last = { .ws_col = 80, .ws_row = 24 };
+	assert_int_equal(ioctl(fake.slave, TIOCSWINSZ, &last), 0);
+	wait_idle(&fake);
+	fake_type(&fake, "\014");
+	wait_shown(&fake, "STEPS 0/2 done", true);
+	wait_shown(&fake, "? help", true);
+	end(&fake);
+}
+
 /* Without colour the mode is still told: by its word, in reverse. */
 static void mono(void **state)
 {
@@ -426,6 +567,10 @@ int main(void)
 		cmocka_unit_test(given_back_after_signals),
 		cmocka_unit_test(the_server_goes_away),
 		cmocka_unit_test(little_is_sent),
+		cmocka_unit_test(traffic),
+		cmocka_unit_test(calling),
+		cmocka_unit_test(the_mouse),
+		cmocka_unit_test(a_storm_of_sizes),
 		cmocka_unit_test(mono),
 		cmocka_unit_test(an_unknown_terminal_is_refused),
 #else

@@ -490,7 +490,7 @@ static void refusals_say_why(void **state)
 		{ 's', "x stops it" },
 		{ 'r', "can be retried" },
 		{ K_ENTER, "asks nothing" },
-		{ 'A', "nothing is asked" },
+		{ 'A', "nothing needs attention" },
 		{ 'L', "you lead already" },
 		{ 'Z', "does nothing here" },
 	};

@@ -212,6 +212,41 @@ static void comparing(void **state)
 	end(&scene);
 }
 
+/* What needs somebody, wherever it is: other runs' questions, outcomes nobody knows, overdue
+ * drills. */
+static void attention(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	begin(&scene, 80, 24);
+	scene_answer(&scene, TAG_RUNS,
+		"{\"ok\":true,\"runs\":[{\"run\":2044,\"runbook\":\"failover\",\"mode\":\"live\","
+		"\"status\":\"open\",\"asks\":1,\"started_ns\":1795010000000000000},"
+		"{\"run\":2041,\"runbook\":\"restore\",\"mode\":\"live\",\"status\":\"failed\","
+		"\"unknown\":2,\"started_ns\":1794010000000000000}]}");
+	assert_true(scene.screen.want & WANT_CALL); /* it did not ask before */
+	assert_string_equal(scene.screen.call, "run 2044 failover asks");
+	assert_shows(&scene, "Needs attention 4");
+	scene_key(&scene, 'A');
+	assert_shows(&scene, "> asks      run 2044 failover");
+	assert_shows(&scene, "UNKNOWN   run 2041 restore: an outcome nobody knows");
+	assert_shows(&scene, "overdue   drill surprise of broken");
+	scene_key(&scene, K_DOWN);
+	scene_key(&scene, K_ENTER);
+	assert_int_equal(scene.screen.view, VIEW_REPORT);
+	assert_int_equal(scene.screen.report_run, 2041);
+	scene_key(&scene, 'A');
+	scene_key(&scene, 'G');
+	scene_key(&scene, K_ENTER);
+	assert_int_equal(scene.screen.view, VIEW_DRILLS);
+	assert_int_equal(scene.screen.places[VIEW_DRILLS].cursor, 1);
+	scene_key(&scene, 'A');
+	scene_key(&scene, K_ENTER);
+	assert_int_equal(scene.screen.run_id, 2044);
+	end(&scene);
+}
+
 static void a_document_that_does_not_come(void **state)
 {
 	struct scene scene;
@@ -300,6 +335,7 @@ int main(void)
 		cmocka_unit_test(drills),
 		cmocka_unit_test(history_and_report),
 		cmocka_unit_test(comparing),
+		cmocka_unit_test(attention),
 		cmocka_unit_test(a_document_that_does_not_come),
 		cmocka_unit_test(of_the_run),
 		cmocka_unit_test(all_sizes),
