@@ -21,7 +21,7 @@ static void print_side(const char *name, const json_t *side)
 	const json_t *book = json_object_get(side, "runbook");
 	char when[32], rta[24];
 
-	wall_format(when, sizeof(when), (struct wall){json_int(side, "began_ns", 0)});
+	wall_format(when, sizeof(when), (struct wall){ json_int(side, "began_ns", 0) });
 	clock_cell(rta, side, "rta_ms");
 	printf("%s  [%s] run %lld  %.16s  ", name, json_str(side, "mode", ""),
 		(long long)json_int(side, "run", 0), when);

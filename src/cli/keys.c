@@ -1,4 +1,5 @@
-/* keys.c: which key does what; as a list, as keys.yaml to begin from, as a section of the manual. */
+/* keys.c: which key does what; as a list, as keys.yaml to begin from, as a section of the
+ * manual. */
 #include "cli.h"
 
 #include "drillbook/tui.h"
@@ -58,7 +59,7 @@ static int keys(const struct args *args, struct err *err)
 {
 	json_t *list = tui_actions(), *row;
 	size_t i;
-	void (*print)(const json_t *) = option_flag(args, "yaml") ? print_yaml
+	void (*print)(const json_t *) = option_flag(args, "yaml")  ? print_yaml
 					: option_flag(args, "man") ? print_man
 								   : print_row;
 
@@ -66,7 +67,8 @@ static int keys(const struct args *args, struct err *err)
 	if (option_flag(args, "json"))
 		return print_json(list);
 	if (option_flag(args, "yaml"))
-		puts("# keys.yaml: take away the # of what is to be another key; one key or a list; [] "
+		puts("# keys.yaml: take away the # of what is to be another key; one key or a "
+		     "list; [] "
 		     "= none");
 	json_array_foreach(list, i, row)
 		print(row);
@@ -78,9 +80,11 @@ const struct command command_keys = {
 	.name = "keys",
 	.words = "",
 	.summary = "which key does what on the screen",
-	.details = "keys.yaml in the configuration directory (~/.config/drillbook) gives actions other "
+	.details = "keys.yaml in the configuration directory (~/.config/drillbook) gives "
+		   "actions other "
 		   "keys.",
-	.examples = "  drillbook keys\n  drillbook keys --yaml > ~/.config/drillbook/keys.yaml\n",
+	.examples =
+		"  drillbook keys\n  drillbook keys --yaml > ~/.config/drillbook/keys.yaml\n",
 	.options = options,
 	.run = keys,
 };

@@ -1,6 +1,6 @@
 /* look.c: what the screen asks that the server does not know: reports and comparisons from the
- * journal, runbooks from the workspace (docs/protocol.md, "Asked of the client itself").  One row
- * per question; nothing here prints. */
+ * journal, runbooks from the workspace (docs/protocol.md, "Asked of the client itself").  One
+ * row per question; nothing here prints. */
 #include "screen.h"
 
 #include "drillbook/report.h"
@@ -62,10 +62,11 @@ static enum err_code look_report(
 	enum err_code code = json_parse(text.data, text.len, &document, err);
 	buf_release(&text);
 	if (code == ERR_NONE && cli_journal(looker->args, &journal, err) == ERR_NONE) {
-		struct err none = {0};
+		struct err none = { 0 };
 		if (journal_step_times(journal,
 			    json_str(json_object_get(document, "runbook"), "name", ""),
-			    json_str(document, "mode", ""), PACE_RUNS, &pace, &none) == ERR_NONE)
+			    json_str(document, "mode", ""), PACE_RUNS, &pace,
+			    &none) == ERR_NONE)
 			json_put(document, "pace", pace);
 		journal_close(journal);
 	}
@@ -93,12 +94,12 @@ static enum err_code look_compare(
 static void add_forecast(struct looker *looker, const char *name, json_t *document)
 {
 	struct problems problems;
-	struct err none = {0};
+	struct err none = { 0 };
 	json_t *plan = NULL;
 
 	problems_init(&problems);
-	if (workspace_plan(looker->desk.workspace, name, "drill", NULL, &plan, &problems, &none) ==
-		ERR_NONE)
+	if (workspace_plan(looker->desk.workspace, name, "drill", NULL, &plan, &problems,
+		    &none) == ERR_NONE)
 		json_put(document, "forecast", cli_outlook(looker->args, plan));
 	json_decref(plan);
 	problems_release(&problems);
@@ -108,7 +109,7 @@ static enum err_code look_runbook(
 	struct looker *looker, const json_t *about, json_t *out, struct err *err)
 {
 	const char *name = json_str(about, "runbook", "");
-	struct err none = {0};
+	struct err none = { 0 };
 	json_t *versions = NULL;
 
 	TRY(looker_desk(looker, err));
@@ -140,10 +141,11 @@ static enum err_code look_verify(
 	char *program = path_libexec("verify");
 	char *outputs = path_join(looker->args->data_dir, "outputs");
 	char run[32];
-	const char *argv[] = {program, "--run", run, looker->args->data_dir,
-		path_exists(outputs) ? outputs : NULL, NULL};
-	struct child child = {.argv = argv, .timeout_ms = 60000, .max_output_bytes = 1 << 20,
-		.merge = true};
+	const char *argv[] = { program, "--run", run, looker->args->data_dir,
+		path_exists(outputs) ? outputs : NULL, NULL };
+	struct child child = {
+		.argv = argv, .timeout_ms = 60000, .max_output_bytes = 1 << 20, .merge = true
+	};
 
 	snprintf(run, sizeof(run), "%lld", (long long)json_int(about, "run", 0));
 	const enum err_code code = child_run(&child, err);
@@ -162,9 +164,10 @@ enum err_code cli_look(
 	static const struct {
 		const char *what;
 		enum err_code (*look)(struct looker *, const json_t *, json_t *, struct err *);
-	} rows[] = {{"report", look_report}, {"compare", look_compare},
-		{"runbook", look_runbook}, {"home", look_home}, {"markdown", look_markdown}, {"json", look_json},
-		{"verify", look_verify}};
+	} rows[] = { { "report", look_report }, { "compare", look_compare },
+		{ "runbook", look_runbook }, { "home", look_home },
+		{ "markdown", look_markdown }, { "json", look_json },
+		{ "verify", look_verify } };
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		if (!str_eq(rows[i].what, what))

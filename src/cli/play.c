@@ -8,7 +8,8 @@
 static const struct option_row options[] = {
 	{ "speed", "PERCENT", false, "100 as it was (default), 200 twice as fast" },
 	{ "idle", "TIME", false, "pauses are at most this long; default 3s, 0 as they were" },
-	{ "plain", NULL, false, "lines instead of a screen, as fast as they come" }, OPTION_END };
+	{ "plain", NULL, false, "lines instead of a screen, as fast as they come" }, OPTION_END
+};
 
 static int play(const struct args *args, struct err *err)
 {
@@ -20,7 +21,8 @@ static int play(const struct args *args, struct err *err)
 		.idle_ms = 3000 };
 
 	if (play.speed_percent < 1 || play.speed_percent > 100000) {
-		err_set(err, ERR_USAGE, "--speed is a percentage, 1 to 100000, not \"%s\"", speed);
+		err_set(err, ERR_USAGE, "--speed is a percentage, 1 to 100000, not \"%s\"",
+			speed);
 		return -1;
 	}
 	if (idle != NULL && parse_duration_ms(idle, &play.idle_ms, err) != ERR_NONE)
@@ -32,10 +34,12 @@ const struct command command_play = {
 	.name = "play",
 	.words = "FILE.cast",
 	.summary = "play a recording of a screen (--record)",
-	.details = "Space pauses, Right skips ten seconds, q leaves. Nothing of the file reaches the "
+	.details = "Space pauses, Right skips ten seconds, q leaves. Nothing of the file "
+		   "reaches the "
 		   "terminal but text\n"
 		   "and colours. Any player of asciicast v2 plays it, too.",
-	.examples = "  drillbook run failover --record failover.cast\n  drillbook play failover.cast\n",
+	.examples = "  drillbook run failover --record failover.cast\n  drillbook play "
+		    "failover.cast\n",
 	.options = options,
 	.least = 1,
 	.most = 1,

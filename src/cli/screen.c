@@ -32,8 +32,8 @@ static json_t *as_options(const struct args *args, const json_t *what)
 	return options;
 }
 
-static enum err_code start_with(
-	struct looker *looker, const struct args *args, const json_t *what, int64_t *run, struct err *err)
+static enum err_code start_with(struct looker *looker, const struct args *args,
+	const json_t *what, int64_t *run, struct err *err)
 {
 	json_t *plan, *request = NULL, *answer = NULL;
 
@@ -89,11 +89,12 @@ void looker_forget(struct looker *looker)
 	looker->open = false;
 }
 
-/* One of the operator's files; NULL when it is not there; *notice (owned) says what is wrong. */
+/* One of the operator's files; NULL when it is not there; *notice (owned) says what is wrong.
+ */
 static json_t *settings(const char *name, char **notice)
 {
 	char *dir = dir_config(), *path = path_join(dir, name);
-	struct err err = {0};
+	struct err err = { 0 };
 	json_t *json = NULL;
 
 	if (settings_read(path, &json, &err) != ERR_NONE && err.code != ERR_NOT_FOUND &&
@@ -122,11 +123,11 @@ static json_t *screen_settings(const struct args *args, char **notice)
 enum err_code cli_screen(const struct args *args, struct client *client, int64_t run,
 	const char *suggest, const char *mode, int *status, struct err *err)
 {
-	struct looker looker = {.args = args, .client = client};
+	struct looker looker = { .args = args, .client = client };
 	char *notice = NULL;
 
 	json_t *keys = settings("keys.yaml", &notice), *look = screen_settings(args, &notice);
-	const struct tui_options options = {.client = client,
+	const struct tui_options options = { .client = client,
 		.run = run,
 		.start = cli_start,
 		.start_arg = &looker,
@@ -140,7 +141,7 @@ enum err_code cli_screen(const struct args *args, struct client *client, int64_t
 		.record = option_value(args, "record"),
 		.notice = notice,
 		.color = args->color,
-		.watch_only = option_flag(args, "watch")};
+		.watch_only = option_flag(args, "watch") };
 	const enum err_code code = tui_run(&options, status, err);
 	json_decref(keys);
 	json_decref(look);

@@ -15,8 +15,8 @@ static json_t *side(const struct run *run)
 {
 	json_t *row = json_object(), *book = json_object();
 	const struct service *service = run->service_count > 0 ? &run->services[0] : NULL;
-	const struct service_clock clock =
-		service != NULL ? run_clock(run, service, run->ended) : (struct service_clock){0};
+	const struct service_clock clock = service != NULL ? run_clock(run, service, run->ended)
+							   : (struct service_clock){ 0 };
 
 	json_put_str(book, "name", run->runbook);
 	json_put_int(book, "version", run->version);
@@ -152,7 +152,7 @@ static const char *digest_of(const json_t *files, const char *path)
 static void kept(struct journal *journal, const char *hex, struct buf *out, bool *gone)
 {
 	struct sha256 digest;
-	struct err why = {0};
+	struct err why = { 0 };
 
 	if (hex == NULL) {
 		buf_init(out, 1);
@@ -194,24 +194,29 @@ static const json_t *file_of(const json_t *files, const char *path)
 	return NULL;
 }
 
-static void add_change(json_t *rows, struct journal *journal, const char *path, const char *old, const json_t *new)
+static void add_change(json_t *rows, struct journal *journal, const char *path, const char *old,
+	const json_t *new)
 {
 	const json_t *text = json_object_get(new, "text");
-	struct buf one, two = {.data = (char *)(uintptr_t)json_string_value(text), .len = json_string_length(text)};
+	struct buf one, two = { .data = (char *)(uintptr_t)json_string_value(text),
+		.len = json_string_length(text) };
 	bool gone = false, cut = false;
 	json_t *row = json_object();
 
 	kept(journal, old, &one, &gone);
 	json_put_str(row, "path", path);
-	json_put_str(row, "change", old == NULL ? "added" : new == NULL ? "removed" : "changed");
+	json_put_str(row, "change",
+		old == NULL   ? "added"
+		: new == NULL ? "removed"
+			      : "changed");
 	json_put(row, "lines", diff_lines(&one, &two, DIFF_LINES_MAX, &cut));
 	json_put_flag(row, "cut", cut);
 	json_array_append_new(rows, row);
 	buf_release(&one);
 }
 
-enum err_code report_plan_changes(struct journal *journal, const struct run *run, const json_t *plan, json_t **out,
-	struct err *err)
+enum err_code report_plan_changes(struct journal *journal, const struct run *run,
+	const json_t *plan, json_t **out, struct err *err)
 {
 	const json_t *now = json_object_get(plan, "files"), *row;
 	json_t *rows = *out = json_array();
@@ -221,14 +226,16 @@ enum err_code report_plan_changes(struct journal *journal, const struct run *run
 	(void)err;
 	json_array_foreach(now, i, row) {
 		const json_t *text = json_object_get(row, "text");
-		const char *path = json_str(row, "path", ""), *old = digest_of(run->files, path);
+		const char *path = json_str(row, "path", ""),
+			   *old = digest_of(run->files, path);
 		sha256_hex(sha256_of(json_string_value(text), json_string_length(text)), hex);
 		if (!str_eq(old, hex))
 			add_change(rows, journal, path, old, row);
 	}
 	json_array_foreach(run->files, i, row)
 		if (file_of(now, json_str(row, "path", "")) == NULL)
-			add_change(rows, journal, json_str(row, "path", ""), json_str(row, "sha256", ""), NULL);
+			add_change(rows, journal, json_str(row, "path", ""),
+				json_str(row, "sha256", ""), NULL);
 	return ERR_NONE;
 }
 

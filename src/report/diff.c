@@ -21,7 +21,7 @@ struct text {
 
 static struct text cut_lines(const struct buf *buf)
 {
-	struct text text = {0};
+	struct text text = { 0 };
 	size_t cap = 0;
 
 	for (size_t at = 0; at < buf->len;) {
@@ -31,7 +31,7 @@ static struct text cut_lines(const struct buf *buf)
 			cap = cap ? cap * 2 : 64;
 			text.lines = xrealloc(text.lines, cap * sizeof(*text.lines));
 		}
-		text.lines[text.count++] = (struct text_line){buf->data + at, len};
+		text.lines[text.count++] = (struct text_line){ buf->data + at, len };
 		at += len + 1;
 	}
 	return text;
@@ -58,18 +58,19 @@ static void add(struct edits *edits, char sign, size_t a, size_t b)
 		edits->cap = edits->cap ? edits->cap * 2 : 256;
 		edits->rows = xrealloc(edits->rows, edits->cap * sizeof(*edits->rows));
 	}
-	edits->rows[edits->count++] = (struct edit){sign, a, b};
+	edits->rows[edits->count++] = (struct edit){ sign, a, b };
 }
 
 /* table[i][k]: length of the longest common subsequence of a[i..] and b[k..]. */
-static void middle(struct edits *edits, const struct text *a, const struct text *b, size_t first,
-	size_t a_end, size_t b_end)
+static void middle(struct edits *edits, const struct text *a, const struct text *b,
+	size_t first, size_t a_end, size_t b_end)
 {
 	const size_t n = a_end - first, m = b_end - first, stride = m + 1;
 	size_t i = 0, k = 0;
 	uint16_t *table = NULL;
 
-	if (n > 0 && m > 0 && n < UINT16_MAX && m < UINT16_MAX && (n + 1) * stride <= TABLE_MAX) {
+	if (n > 0 && m > 0 && n < UINT16_MAX && m < UINT16_MAX &&
+		(n + 1) * stride <= TABLE_MAX) {
 		table = xmalloc((n + 1) * stride * sizeof(*table));
 		for (size_t x = n; x-- > 0;)
 			for (size_t y = m; y-- > 0;) {
@@ -77,7 +78,8 @@ static void middle(struct edits *edits, const struct text *a, const struct text 
 					       right = table[x * stride + y + 1];
 				table[x * stride + y] =
 					same(&a->lines[first + x], &b->lines[first + y])
-						? (uint16_t)(table[(x + 1) * stride + y + 1] + 1)
+						? (uint16_t)(table[(x + 1) * stride + y + 1] +
+							     1)
 					: down >= right ? down
 							: right;
 			}
@@ -104,14 +106,15 @@ static void middle(struct edits *edits, const struct text *a, const struct text 
 
 static struct edits compare(const struct text *a, const struct text *b)
 {
-	struct edits edits = {0};
+	struct edits edits = { 0 };
 	size_t first = 0, a_end = a->count, b_end = b->count;
 
 	while (first < a_end && first < b_end && same(&a->lines[first], &b->lines[first])) {
 		add(&edits, ' ', first, first);
 		first++;
 	}
-	while (a_end > first && b_end > first && same(&a->lines[a_end - 1], &b->lines[b_end - 1])) {
+	while (a_end > first && b_end > first &&
+		same(&a->lines[a_end - 1], &b->lines[b_end - 1])) {
 		a_end--;
 		b_end--;
 	}

@@ -55,6 +55,10 @@ const struct action *action_by_name(const char *name);
 /* NULL when it may be performed now. */
 const char *action_refused(const struct screen *screen, const struct action *action);
 void action_perform(struct screen *screen, const struct action *action, const char *argument);
+/* Names that begin like the line of the palette and can be typed here, blanks between them; what
+ * they have in common replaces the line. */
+void palette_matches(const struct screen *screen, char *out, size_t size);
+void palette_complete(struct screen *screen);
 /* Runs a line of the palette. */
 void palette_run(struct screen *screen, const char *line);
 

@@ -42,7 +42,8 @@ json_t *tui_actions(void)
 		const struct action *action = &actions[i];
 		json_t *row = json_object(), *keys = json_array();
 		for (size_t k = 0; k < ACTION_KEYS && action->keys[k] != 0; k++)
-			json_array_append_new(keys, json_string(key_name(action->keys[k], name)));
+			json_array_append_new(
+				keys, json_string(key_name(action->keys[k], name)));
 		json_put_str(row, "name", action->name);
 		json_put(row, "keys", keys);
 		json_put(row, "where", where(action));

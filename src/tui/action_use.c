@@ -25,8 +25,7 @@ enum context action_context(const struct screen *screen)
 	return view_rows[screen->view].context;
 }
 
-const struct action *action_by_key(
-	const struct screen *screen, unsigned context, uint32_t key)
+const struct action *action_by_key(const struct screen *screen, unsigned context, uint32_t key)
 {
 	for (size_t i = 0; i < action_count; i++) {
 		const uint32_t *keys = action_keys(screen, &actions[i]);
@@ -69,6 +68,41 @@ void action_perform(struct screen *screen, const struct action *action, const ch
 		key_name(action_keys(screen, action)[0], key);
 	screen_refuse(screen, "%s%s%s: %s", key, key[0] ? " " : "", action->name,
 		text_with_keys(screen, why, text, sizeof(text)));
+}
+
+static bool matches(const struct screen *screen, const struct action *action)
+{
+	return (action->contexts & view_rows[screen->view].context) != 0 &&
+	       strncmp(action->name, screen->palette.text, screen->palette.len) == 0;
+}
+
+void palette_matches(const struct screen *screen, char *out, size_t size)
+{
+	out[0] = '\0';
+	for (size_t i = 0; i < action_count; i++)
+		if (matches(screen, &actions[i]))
+			snprintf(out + strlen(out), size - strlen(out), "%s%s",
+				out[0] ? "  " : "", actions[i].name);
+}
+
+void palette_complete(struct screen *screen)
+{
+	const char *common = NULL;
+	size_t len = 0;
+
+	for (size_t i = 0; i < action_count; i++) {
+		if (!matches(screen, &actions[i]))
+			continue;
+		if (common == NULL) {
+			common = actions[i].name;
+			len = strlen(common);
+		}
+		for (size_t k = 0; k < len; k++)
+			if (common[k] != actions[i].name[k])
+				len = k;
+	}
+	for (size_t k = screen->palette.len; common != NULL && k < len; k++)
+		field_key(&screen->palette, (uint32_t)(unsigned char)common[k]);
 }
 
 void palette_run(struct screen *screen, const char *line)

@@ -68,7 +68,8 @@ enum err_code cast_close(struct cast *cast, struct err *err)
 	if (cast == NULL)
 		return ERR_NONE;
 	if (ferror(cast->file))
-		code = err_set(err, ERR_SYSTEM, "the recording could not be written to its end");
+		code = err_set(
+			err, ERR_SYSTEM, "the recording could not be written to its end");
 	if (fclose(cast->file) != 0 && code == ERR_NONE)
 		code = err_errno(err, "the recording could not be written to its end");
 	cells_release(&cast->shown);
@@ -98,9 +99,8 @@ static void put_look(struct buf *out, const struct look *look, struct err *err)
 	if (buf_addf(out, err, "\033[0%s%s%s%s", look->bold ? ";1" : "", look->dim ? ";2" : "",
 		    look->underline ? ";4" : "", look->reverse ? ";7" : "") != ERR_NONE)
 		return;
-	const enum err_code code = look->color >= 0
-					   ? buf_addf(out, err, ";3%dm", look->color)
-					   : buf_add(out, "m", 1, err);
+	const enum err_code code = look->color >= 0 ? buf_addf(out, err, ";3%dm", look->color)
+						    : buf_add(out, "m", 1, err);
 	(void)code; /* the frame is dropped as a whole when it is too large */
 }
 

@@ -219,8 +219,8 @@ int cells_painted(struct cells *cells, int x, int y, int max, enum style style,
 	if (max <= 0 || y < 0 || y >= cells->height || x < 0 || from >= to || to > line->len)
 		return 0;
 	char *part = xasprintf("%.*s", (int)(to - from), line->text + from);
-	const int used = put_clean(cells, x, y, max, style, part,
-		line->paint != NULL ? line->paint + from : NULL);
+	const int used = put_clean(
+		cells, x, y, max, style, part, line->paint != NULL ? line->paint + from : NULL);
 	free(part);
 	return used;
 }
@@ -285,8 +285,8 @@ void cells_corners(struct cells *cells, int x, int y, int width, int height, enu
 	static const uint32_t corners[] = { 0x250c, 0x2510, 0x2514, 0x2518 };
 
 	for (int corner = 0; corner < 4; corner++)
-		put(cells, corner & 1 ? x + width - 1 : x, corner & 2 ? y + height - 1 : y, style,
-			cells->lines ? corners[corner] : '+');
+		put(cells, corner & 1 ? x + width - 1 : x, corner & 2 ? y + height - 1 : y,
+			style, cells->lines ? corners[corner] : '+');
 }
 
 void cells_style(struct cells *cells, int x, int y, int count, enum style style)

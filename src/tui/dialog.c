@@ -16,8 +16,8 @@ static const struct offer {
 } offers[] = {
 	{ "failed", { 'r', "retry", "retry the step", GUARD_ENTER, false } },
 	{ "failed", { 's', "skip", "skip the step (with a reason)", GUARD_ENTER, true } },
-	{ "failed", { 'f', "force", "count it as done all the same (with a reason)", GUARD_CAPITAL,
-			    true } },
+	{ "failed", { 'f', "force", "count it as done all the same (with a reason)",
+			    GUARD_CAPITAL, true } },
 	{ "failed", { 'u', "undo", "take back what it did", GUARD_CAPITAL, false } },
 	{ "failed", { 'x', "stop", "leave it failed and stop here", GUARD_ENTER, false } },
 	{ "interrupted", { 'r', "retry", "retry the step", GUARD_ENTER, false } },
@@ -174,10 +174,12 @@ void dialog_open(struct screen *screen, enum dialog_kind kind, size_t step)
 			{ 'Y', "stop_step", "stop it (capital Y)", GUARD_CAPITAL, false } },
 		{ DIALOG_ABORT, { 'Y', "abort", "abort: end it as it stands (with a reason)",
 					GUARD_CAPITAL, true } },
-		{ DIALOG_ABORT, { 'u', "abort_undo",
-					"abort, but first take back what was done (with a reason)",
-					GUARD_CAPITAL, true } },
-		{ DIALOG_UNDO, { 'Y', "undo", "take it back (capital Y)", GUARD_CAPITAL, false } },
+		{ DIALOG_ABORT,
+			{ 'u', "abort_undo",
+				"abort, but first take back what was done (with a reason)",
+				GUARD_CAPITAL, true } },
+		{ DIALOG_UNDO,
+			{ 'Y', "undo", "take it back (capital Y)", GUARD_CAPITAL, false } },
 		{ DIALOG_FORCE, { 'Y', "force", "count it as done (capital Y, with a reason)",
 					GUARD_CAPITAL, true } },
 		{ DIALOG_NOTE, { 'n', "note", "write the note", GUARD_ENTER, true } },
@@ -231,7 +233,8 @@ void dialog_auto(struct screen *screen)
 		return;
 	for (size_t i = 0; i < screen->run->ask_count; i++) {
 		const struct ask *ask = &screen->run->asks[i];
-		/* an approval is for those who do not lead: who leads has mostly started the run */
+		/* an approval is for those who do not lead: who leads has mostly started the
+		 * run */
 		if (ask->id > screen->seen_ask &&
 			str_eq(ask->kind, "approve") == !screen->lead_is_you) {
 			dialog_open_ask(screen, ask);

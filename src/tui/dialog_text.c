@@ -2,7 +2,7 @@
  *
  * Above: what would be done, on what, from which state, whether it can be undone; it scrolls.
  * Below: choices, checklist, the field being typed; always in sight. */
-#include "screen.h"
+#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +29,7 @@ static void named_values(
 		}
 		return;
 	}
-	json_object_foreach((json_t *)object, name, value)
-	{
+	json_object_foreach((json_t *)object, name, value) {
 		char *text = plain_value(value);
 		lines_addf(lines, STYLE_TEXT, width, 14, "%-11s %s = %s", caption, name, text);
 		free(text);
@@ -125,19 +124,6 @@ static void op_lines(
 	}
 }
 
-static void uses_lines(const struct step *step, struct lines *lines, int width)
-{
-	const char *name;
-	json_t *targets;
-
-	json_object_foreach((json_t *)step->uses, name, targets)
-	{
-		char *text = plain_value(targets);
-		lines_addf(lines, STYLE_TEXT, width, 14, "May use     %s %s", name, text);
-		free(text);
-	}
-}
-
 /* Who has said what about an approval, and how many are needed. */
 static void approval_lines(
 	const struct run *run, const struct ask *ask, struct lines *lines, int width)
@@ -146,7 +132,8 @@ static void approval_lines(
 		return;
 	lines_addf(lines, STYLE_TEXT, width, 12, "Approved    %zu of %lld, by anybody%s but %s",
 		run_approvals(run, ask, true), (long long)json_int(ask->detail, "count", 1),
-		json_array_size(json_object_get(ask->detail, "from")) > 0 ? " of those named" : "",
+		json_array_size(json_object_get(ask->detail, "from")) > 0 ? " of those named"
+									  : "",
 		json_str(ask->detail, "not", "who started the run"));
 	const json_t *from = json_object_get(ask->detail, "from"), *name;
 	size_t i;
@@ -168,7 +155,7 @@ void ask_text(const struct run *run, const struct ask *ask, struct lines *lines,
 		lines_add(lines, STYLE_BOLD, width, 0, step->title);
 	op_lines(run, ask, lines, width);
 	if (ask->level <= 1 && str_eq(ask->kind, "confirm"))
-		uses_lines(step, lines, width);
+		uses_text(step->uses, lines, width, "May use     ");
 	if (ask->text != NULL && ask->text[0] != '\0')
 		lines_add(lines, STYLE_TEXT, width, 0, ask->text);
 	if (step->error_text != NULL && !str_eq(ask->kind, "confirm"))
@@ -187,8 +174,8 @@ static void outstanding_lines(const struct step *step, struct lines *lines, int 
 		const struct op *op = &step->ops[i];
 		if (!op_outstanding(op))
 			continue;
-		lines_addf(lines, STYLE_WARN, width, 12, "Still there  %s: %s %s, by %s", step->id,
-			op->op, op->target, json_str(op->undo, "op", "its own undo"));
+		lines_addf(lines, STYLE_WARN, width, 12, "Still there  %s: %s %s, by %s",
+			step->id, op->op, op->target, json_str(op->undo, "op", "its own undo"));
 	}
 }
 
@@ -203,11 +190,13 @@ static void wish_lines(const struct screen *screen, struct lines *lines, int wid
 			       "keeps the reason." },
 		{ DIALOG_STOP, "The step gets a polite end, then a hard one.  What it was just "
 			       "doing may be left UNKNOWN." },
-		{ DIALOG_ABORT, "Running steps are stopped, nothing further starts, the run "
-				"ends as aborted.  What was done stays, unless it is taken back "
-				"first." },
-		{ DIALOG_UNDO, "What the step did is taken back, the last first: by its own undo, "
-			       "then by what each operation remembers." },
+		{ DIALOG_ABORT,
+			"Running steps are stopped, nothing further starts, the run "
+			"ends as aborted.  What was done stays, unless it is taken back "
+			"first." },
+		{ DIALOG_UNDO,
+			"What the step did is taken back, the last first: by its own undo, "
+			"then by what each operation remembers." },
 		{ DIALOG_FORCE, "The step counts as done although it failed; what needs it may "
 				"start.  The record keeps the reason and that it was forced." },
 		{ DIALOG_NOTE, "The note goes into the record with your name and the time." },

@@ -364,7 +364,6 @@ void do_text_cancel(struct screen *screen, const char *argument)
 		screen->overlay = OVERLAY_NONE;
 }
 
-
 /* ------------------------------------------------------------------ outside of the screen */
 
 void do_editor(struct screen *screen, const char *argument)
@@ -428,8 +427,9 @@ void do_impact(struct screen *screen, const char *argument)
 		ago_ms > 0)
 		at.ns = screen->now.ns - ago_ms * 1000000;
 	else if (argument == NULL || wall_parse(argument, &at, &err) != ERR_NONE) {
-		screen_refuse(screen, "write :impact 2026-11-18T14:02:31Z, or :impact 12m for so "
-				      "long ago");
+		screen_refuse(screen,
+			"write :impact 2026-11-18T14:02:31Z, or :impact 12m for so "
+			"long ago");
 		return;
 	}
 	json_t *body = json_object();
@@ -453,8 +453,9 @@ static void switch_drills(struct screen *screen, const char *action, const char 
 		json_str(json_object_get(screen->home, "workspace"), "root", ""));
 	json_put_str(body, "note", reason);
 	screen_request(screen, TAG_ACT, "drills", body);
-	screen_say(screen, str_eq(action, "stop") ? "the drills of this workspace are being ended"
-						  : "drills may be held again");
+	screen_say(screen, str_eq(action, "stop")
+				   ? "the drills of this workspace are being ended"
+				   : "drills may be held again");
 }
 
 void do_stop_drills(struct screen *screen, const char *argument)

@@ -89,8 +89,7 @@ static int64_t run_before(const struct screen *screen, int64_t run)
 	const json_t *row, *own = NULL;
 	size_t i;
 
-	json_array_foreach(screen->runs, i, row)
-	{
+	json_array_foreach(screen->runs, i, row) {
 		if (json_int(row, "run", 0) == run)
 			own = row;
 		else if (own != NULL &&
@@ -120,9 +119,10 @@ void do_compare(struct screen *screen, const char *argument)
 		const int64_t run = json_int(row, "run", 0);
 		if (screen->marked_run == 0 || screen->marked_run == run) {
 			screen->marked_run = screen->marked_run == run ? 0 : run;
-			screen_say(screen, screen->marked_run != 0
-						   ? "now the other one: move to it, the same key"
-						   : "no longer marked");
+			screen_say(
+				screen, screen->marked_run != 0
+						? "now the other one: move to it, the same key"
+						: "no longer marked");
 		} else {
 			/* the older one first, so that a plus is slower than before */
 			compare(screen, run < screen->marked_run ? run : screen->marked_run,

@@ -66,8 +66,8 @@ bool document_missing(
 	if (document->json != NULL)
 		return false;
 	lines_add(lines, document->error[0] ? STYLE_BAD : STYLE_DIM, width, 0,
-		document->error[0]   ? document->error
-		: document->asked    ? "reading it ..."
-				     : "nothing is chosen yet");
+		document->error[0] ? document->error
+		: document->asked  ? "reading it ..."
+				   : "nothing is chosen yet");
 	return true;
 }

@@ -48,7 +48,10 @@ const char *step_word(const struct run *run, size_t step)
 	static const char *const kinds[] = { [KIND_SCRIPT] = "-",
 		[KIND_MANUAL] = "man",
 		[KIND_DECIDE] = "dec",
-		[KIND_WAIT] = "wait", [KIND_GROUP] = "-", [KIND_WATCH] = "inv", [KIND_APPROVE] = "appr" };
+		[KIND_WAIT] = "wait",
+		[KIND_GROUP] = "-",
+		[KIND_WATCH] = "inv",
+		[KIND_APPROVE] = "appr" };
 
 	const enum step_state state = run->steps[step].state;
 
@@ -85,8 +88,7 @@ void draw_box(struct cells *cells, struct box box, enum style style, const char 
 		cells_textf(cells, end - used - 3, box.y, used + 2, STYLE_TEXT, " %s ", right);
 }
 
-void draw_head(
-	struct cells *cells, const char *mode, const char *title, const char *right)
+void draw_head(struct cells *cells, const char *mode, const char *title, const char *right)
 {
 	char word[16];
 	const int width = cells->width, tail = right != NULL ? text_columns(right) : 0;
@@ -103,8 +105,8 @@ bool draw_message(const struct screen *screen, struct cells *cells, int y)
 {
 	if (screen->overlay != OVERLAY_NONE || screen->message[0] == '\0')
 		return false;
-	cells_text(cells, 1, y, cells->width - 2,
-		screen->message_bad ? STYLE_BAD : STYLE_BOLD, screen->message);
+	cells_text(cells, 1, y, cells->width - 2, screen->message_bad ? STYLE_BAD : STYLE_BOLD,
+		screen->message);
 	return true;
 }
 
@@ -123,8 +125,8 @@ static int draw_key(const struct screen *screen, struct cells *cells, int x, int
 	return need;
 }
 
-/* What can be done now, in the order of the table, as far as it fits; the key of the help always
- * stands at the end. */
+/* What can be done now, in the order of the table, as far as it fits; the key of the help
+ * always stands at the end. */
 void draw_footer(const struct screen *screen, struct cells *cells, int y)
 {
 	const enum context context = action_context(screen);
@@ -265,14 +267,15 @@ static void draw_tiny(const struct screen *screen, struct cells *cells)
 		left[0] ? " " : "", word);
 	if (step != NULL)
 		cells_textf(cells, x, 0, cells->width - x, STYLE_TEXT, "%s %s",
-			format_clock(clock, sizeof(clock), spent_ms(screen, step)),
-			step->id);
+			format_clock(clock, sizeof(clock), spent_ms(screen, step)), step->id);
 	if (screen->message[0] != '\0' && cells->height > 1)
 		cells_text(cells, 0, 1, cells->width, STYLE_WARN, screen->message);
 }
 
 void screen_draw(const struct screen *screen, struct cells *cells)
 {
+	char names[1024];
+
 	cells_clear(cells);
 	if (cells->width < 60 || cells->height < 16) {
 		draw_tiny(screen, cells);
@@ -287,6 +290,9 @@ void screen_draw(const struct screen *screen, struct cells *cells)
 		draw_queue(screen, cells);
 		break;
 	case OVERLAY_PALETTE:
+		palette_matches(screen, names, sizeof(names));
+		cells_fill(cells, 0, cells->height - 2, cells->width, STYLE_TEXT, ' ');
+		cells_text(cells, 1, cells->height - 2, cells->width - 2, STYLE_DIM, names);
 		draw_typed(screen, cells, ":", &screen->palette);
 		break;
 	case OVERLAY_SEARCH:

@@ -28,21 +28,28 @@ static int name_width(const struct screen *screen)
 
 static void service_text(const struct screen *screen, const json_t *row, char *out, size_t size)
 {
-	char rto[24], rpo[24], when[24] = "--";
+	char rto[24], rpo[24], when[24] = "--", rta[40] = "";
 	const char *name = json_str(row, "name", "");
 	const json_t *drill = last_drill(screen, name);
 
 	if (drill != NULL)
 		format_age(when, sizeof(when),
 			(screen->now.ns - json_int(drill, "started_ns", 0)) / 1000000);
-	snprintf(out, size, "%-*.*s T%-3" PRId64 " %-5s %-5s %-9.9s %s %s", name_width(screen),
-		name_width(screen), name, json_int(row, "tier", 0),
+	if (json_int(drill, "rta_ms", -1) >= 0) {
+		char clock[24];
+		snprintf(rta, sizeof(rta), "  %s %s",
+			format_clock(clock, sizeof(clock), json_int(drill, "rta_ms", 0)),
+			json_str(drill, "rto", ""));
+	}
+	snprintf(out, size, "%-*.*s T%-3" PRId64 " %-5s %-5s %-9.9s %s %s%s",
+		name_width(screen), name_width(screen), name, json_int(row, "tier", 0),
 		format_objective(rto, sizeof(rto), json_int(row, "rto_ms", -1)),
 		format_objective(rpo, sizeof(rpo), json_int(row, "rpo_ms", -1)),
 		json_str(row, "standby", "--"), when,
 		drill != NULL	       ? json_str(drill, "status", "")
 		: screen->runs != NULL ? "no drill"
-				       : "");
+				       : "",
+		rta);
 }
 
 static void runbook_text(const struct screen *screen, const json_t *row, char *out, size_t size)

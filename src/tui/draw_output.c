@@ -70,8 +70,8 @@ static int draw_line(const struct screen *screen, struct cells *cells, struct bo
 		size_t to = screen->wrap ? at + text_fold(painted.text + at, box.width)
 					 : painted.len;
 		if (draw && y + rows >= box.y && y + rows < box.y + box.height)
-			cells_painted(cells, box.x, y + rows, box.width, STYLE_TEXT, &painted, at,
-				to);
+			cells_painted(cells, box.x, y + rows, box.width, STYLE_TEXT, &painted,
+				at, to);
 		rows++;
 		at = to;
 		while (screen->wrap && at < painted.len && painted.text[at] == ' ')
@@ -243,7 +243,8 @@ static void service_rows(const struct screen *screen, struct lines *lines, int w
 			lines_addf(lines, STYLE_TEXT, width, 2, "  back after %s, p90 %s",
 				format_clock(elapsed, sizeof(elapsed),
 					json_int(forecast, "p50_ms", 0)),
-				format_clock(rto, sizeof(rto), json_int(forecast, "p90_ms", 0)));
+				format_clock(
+					rto, sizeof(rto), json_int(forecast, "p90_ms", 0)));
 		if (service->measured)
 			lines_addf(lines, STYLE_TEXT, width, 2, "  lost %lld %s (%s)",
 				(long long)service->lost,
@@ -261,7 +262,7 @@ static void people_rows(const struct screen *screen, struct lines *lines, int wi
 		screen->lead[0] ? screen->lead : run->lead,
 		screen->lead_is_you ? " (you)" : "");
 	lines_addf(lines, STYLE_TEXT, width, 2, "started by %s", run->started_by.name);
-	lines_addf(lines, STYLE_TEXT, width, 2, "watching %lld", (long long)screen->watching);
+	lines_addf(lines, STYLE_TEXT, width, 2, "attached %lld", (long long)screen->watching);
 	const struct step *step = screen_step(screen);
 	if (step != NULL && step->owner[0] != '\0')
 		lines_addf(lines, STYLE_TEXT, width, 2, "this step's owner %s", step->owner);
@@ -276,8 +277,7 @@ static void value_rows(const struct screen *screen, struct lines *lines, int wid
 	if (step == NULL || !json_is_object(step->outputs))
 		return;
 	lines_addf(lines, STYLE_BOLD, width, 0, "VALUES of %s", step->id);
-	json_object_foreach((json_t *)step->outputs, name, value)
-	{
+	json_object_foreach((json_t *)step->outputs, name, value) {
 		char *text = json_is_string(value) ? xstrdup(json_string_value(value))
 						   : json_line(value);
 		lines_addf(lines, STYLE_TEXT, width, 2, "%s = %s", name, text);

@@ -132,8 +132,13 @@ static void projected_text(const json_t *forecast, int room, char *out, size_t s
 		return;
 	format_clock(p50, sizeof(p50), json_int(forecast, "p50_ms", 0));
 	/* never a certainty that a draw cannot have */
-	snprintf(share, sizeof(share), "%s%" PRId64 "%%", miss < 10 ? "<" : miss > 990 ? ">" : "",
-		miss < 10 ? 1 : miss > 990 ? 99 : (miss + 5) / 10);
+	snprintf(share, sizeof(share), "%s%" PRId64 "%%",
+		miss < 10    ? "<"
+		: miss > 990 ? ">"
+			     : "",
+		miss < 10    ? 1
+		: miss > 990 ? 99
+			     : (miss + 5) / 10);
 	snprintf(out, size, "projected %s  P(miss) %s", p50, share);
 	if ((int)strlen(out) > room)
 		snprintf(out, size, "proj %s  miss %s", p50, share);
@@ -189,8 +194,8 @@ static void draw_clock(const struct screen *screen, struct cells *cells, int y)
 		format_clock(rto, sizeof(rto), clock.rto_ms);
 		format_clock(
 			left, sizeof(left), clock.left_ms < 0 ? -clock.left_ms : clock.left_ms);
-		x += cells_textf(cells, 1, y, cells->width, STYLE_TEXT, "RTO %s   elapsed %s%s   ",
-			rto, elapsed,
+		x += cells_textf(cells, 1, y, cells->width, STYLE_TEXT,
+			"RTO %s   elapsed %s%s   ", rto, elapsed,
 			clock.assumed && forecast == NULL && !screen_narrow(screen)
 				? " (t0 assumed)"
 				: "");
@@ -207,7 +212,8 @@ static void draw_clock(const struct screen *screen, struct cells *cells, int y)
 	snprintf(state + strlen(state), sizeof(state) - strlen(state), "%s",
 		clock.rto_ms < 0 ? "" : word);
 	const int right = text_columns(state), gap = screen_narrow(screen) ? 2 : 3;
-	projected_text(forecast, cells->width - x - right - 2 * gap, projected, sizeof(projected));
+	projected_text(
+		forecast, cells->width - x - right - 2 * gap, projected, sizeof(projected));
 	cells_text(cells, x + gap, y, (int)strlen(projected), STYLE_TEXT, projected);
 	cells_right(cells, cells->width - 1 - right, y, right, style, state);
 }
@@ -231,8 +237,8 @@ static void step_clocks(
 }
 
 /* Lanes beside the steps, where there is more than one; returns the columns they take. */
-static int draw_graph(const struct screen *screen, struct cells *cells, int x, int y, size_t at,
-	bool wide)
+static int draw_graph(
+	const struct screen *screen, struct cells *cells, int x, int y, size_t at, bool wide)
 {
 	const int most = wide ? GRAPH_LANES + 1 : 3;
 	const int width = screen->graph.width < most ? screen->graph.width : most;
@@ -249,6 +255,7 @@ static void draw_step(
 	const struct step *step = &screen->run->steps[at];
 	const bool here = at == screen->cursor;
 	const bool wide = box.width > 60;
+	const bool titled = wide && step->title[0] != '\0' && !str_eq(step->title, step->id);
 	char clocks[64];
 	int x = box.x;
 
@@ -273,8 +280,8 @@ static void draw_step(
 		step->kind == KIND_GROUP ? "= " : "");
 	const int before = inside + (step->kind == KIND_GROUP ? 2 : 0);
 	x += before;
-	const int used = cells_textf(cells, x, y, room - before - mark_width, style, "%s%s%s", step->id,
-		wide && step->title[0] ? "  " : "", wide ? step->title : "");
+	const int used = cells_textf(cells, x, y, room - before - mark_width, style, "%s%s%s",
+		step->id, titled ? "  " : "", titled ? step->title : "");
 	cells_text(cells, x + used, y, mark_width, STYLE_BAD, mark);
 	cells_text(cells, x - before + room + 1, y, clock_width,
 		step->state == STEP_SKIPPED   ? STYLE_DIM
@@ -373,8 +380,8 @@ static void draw_note(const struct screen *screen, struct cells *cells, int y)
 }
 
 /* Steps, output, people; one pane below 80 columns, the third from 160. */
-static void split(const struct screen *screen, struct box *left, struct box *middle,
-	struct box *right)
+static void split(
+	const struct screen *screen, struct box *left, struct box *middle, struct box *right)
 {
 	const int width = screen->width;
 	const struct box body = { 0, 4, width, screen->height - 7 };

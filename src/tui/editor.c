@@ -11,7 +11,8 @@
 enum { NOTE_MAX = 16384, ARGV_MAX = 32 };
 
 /* $EDITOR may be a command with arguments: the shell splits it; what we add is "$1". */
-static _Noreturn void become(const char *command, const char *argument, const char *dir, int input)
+static _Noreturn void become(
+	const char *command, const char *argument, const char *dir, int input)
 {
 	struct sigaction plain = { .sa_handler = SIG_DFL };
 	char *line = argument != NULL ? xasprintf("%s \"$1\"", command) : xstrdup(command);
@@ -104,8 +105,8 @@ static char *written(const struct buf *bytes)
 enum err_code editor_text(const char *hint, char **out, struct err *err)
 {
 	const char *dir = getenv("TMPDIR");
-	char *path = xasprintf("%s/drillbook-note-XXXXXX",
-		dir != NULL && dir[0] == '/' ? dir : "/tmp");
+	char *path = xasprintf(
+		"%s/drillbook-note-XXXXXX", dir != NULL && dir[0] == '/' ? dir : "/tmp");
 	const int fd = mkstemp(path);
 	struct buf bytes;
 	enum err_code code = ERR_NONE;
@@ -113,8 +114,9 @@ enum err_code editor_text(const char *hint, char **out, struct err *err)
 	*out = NULL;
 	if (fd < 0)
 		code = err_errno(err, "cannot make a temporary file for the editor");
-	else if (dprintf(fd, "\n# %s\n# Lines that begin with # are left out; an empty note is not "
-			     "written.\n",
+	else if (dprintf(fd,
+			 "\n# %s\n# Lines that begin with # are left out; an empty note is not "
+			 "written.\n",
 			 hint) < 0)
 		code = err_errno(err, "cannot write \"%s\"", path);
 	if (fd >= 0)
@@ -139,8 +141,7 @@ void notify_start(const json_t *argv, const char *text)
 	const json_t *word;
 	size_t i, count = 0;
 
-	json_array_foreach(argv, i, word)
-	{
+	json_array_foreach(argv, i, word) {
 		if (count < ARGV_MAX)
 			words[count++] = json_string_value(word);
 	}

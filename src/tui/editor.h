@@ -13,8 +13,8 @@ enum err_code editor_text(const char *hint, char **out, struct err *err) MUST_CH
 enum err_code shell_open(const char *dir, struct err *err) MUST_CHECK;
 /* Runs a command line of the operator's with the terminal and waits; input is its standard
  * input, -1 = the terminal. */
-enum err_code terminal_child(
-	const char *command, const char *argument, const char *dir, int input, struct err *err) MUST_CHECK;
+enum err_code terminal_child(const char *command, const char *argument, const char *dir,
+	int input, struct err *err) MUST_CHECK;
 /* Starts a program that nobody waits for, with text as its last argument. */
 void notify_start(const json_t *argv, const char *text);
 

@@ -45,7 +45,8 @@ static void add_common(struct form *form, const char *mode)
 {
 	static const char *const modes[] = { "probe", "simulate", "tabletop", "drill", "live" };
 	struct form_field *field = add(form, "mode", "choice", mode,
-		"probe only looks, simulate pretends, tabletop asks people, drill is practice, live is real");
+		"probe only looks, simulate pretends, tabletop asks people, drill is practice, "
+		"live is real");
 	bool known = false;
 
 	if (field == NULL)
@@ -58,9 +59,11 @@ static void add_common(struct form *form, const char *mode)
 	if (!known) /* a mode this screen has no words for */
 		add_choice(field, mode);
 	add(form, "note", "string", "", "why this run is made; goes into the record");
-	add(form, "from", "string", "", "simulate only: the number of the run it is answered from");
+	add(form, "from", "string", "",
+		"simulate only: the number of the run it is answered from");
 	add(form, "impact", "moment", "",
-		"when the incident began, if it is known: 2026-11-18T14:02:31Z, or 12m for so long ago");
+		"when the incident began, if it is known: 2026-11-18T14:02:31Z, or 12m for so "
+		"long ago");
 }
 
 void form_open(struct form *form, const char *runbook, const char *mode)
@@ -78,21 +81,21 @@ void form_params(struct form *form, const json_t *params)
 	size_t i, k;
 
 	form->count = 0;
-	json_array_foreach(params, i, row)
-	{
+	json_array_foreach(params, i, row) {
 		if (form->count + old.count >= FORM_FIELDS)
 			break;
 		if (str_eq(json_str(row, "type", ""), "secret"))
 			continue; /* typed when the run needs it, never before */
-		struct form_field *field = add(form, json_str(row, "name", ""),
-			json_str(row, "type", "string"), json_str(row, "default", ""),
-			json_str(row, "help", ""));
+		struct form_field *field =
+			add(form, json_str(row, "name", ""), json_str(row, "type", "string"),
+				json_str(row, "default", ""), json_str(row, "help", ""));
 		field->param = true;
 		field->required = json_flag(row, "required", false);
 		snprintf(field->min, sizeof(field->min), "%s", json_str(row, "min", ""));
 		snprintf(field->max, sizeof(field->max), "%s", json_str(row, "max", ""));
 		json_array_foreach(json_object_get(row, "choices"), k, choice)
-			add_choice(field, json_string_value(choice) ? json_string_value(choice) : "");
+			add_choice(field,
+				json_string_value(choice) ? json_string_value(choice) : "");
 		if (str_eq(field->type, "bool") && field->choice_count == 0) {
 			add_choice(field, "true");
 			add_choice(field, "false");
@@ -107,7 +110,8 @@ void form_params(struct form *form, const json_t *params)
 
 const struct form_field *form_field(const struct form *form, const char *name)
 {
-	for (size_t i = form->count; i-- > 0;) /* ours stand last, a parameter may be called the same */
+	for (size_t i = form->count;
+		i-- > 0;) /* ours stand last, a parameter may be called the same */
 		if (str_eq(form->fields[i].name, name))
 			return &form->fields[i];
 	return NULL;

@@ -44,7 +44,8 @@ size_t form_first_wrong(const struct form *form);
 /* A field with choices turns to the next (by > 0) or the one before. */
 void form_turn(struct form_field *field, int by);
 const struct form_field *form_field(const struct form *form, const char *name);
-/* {"runbook", "mode", "note", "from", "impact", "params": {…}}: what is empty is left out; owned. */
+/* {"runbook", "mode", "note", "from", "impact", "params": {…}}: what is empty is left out;
+ * owned. */
 json_t *form_json(const struct form *form);
 
 #endif

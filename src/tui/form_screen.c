@@ -57,7 +57,8 @@ void form_side(struct screen *screen, int by)
 	if (field != NULL && field->choice_count > 0)
 		form_turn(field, by);
 	else
-		screen_refuse(screen, "Left and Right turn a choice; Up and Down go to another line");
+		screen_refuse(
+			screen, "Left and Right turn a choice; Up and Down go to another line");
 }
 
 static void start_now(struct screen *screen)
@@ -67,7 +68,8 @@ static void start_now(struct screen *screen)
 	const size_t wrong = form_first_wrong(form);
 
 	if (screen_tiny(screen)) {
-		screen_refuse(screen, "the terminal is too small to show what would be started");
+		screen_refuse(
+			screen, "the terminal is too small to show what would be started");
 	} else if (!form->ready) {
 		screen_refuse(screen, "the runbook's parameters are still being read");
 	} else if (wrong < form->count) {
@@ -127,8 +129,8 @@ static void shown_value(const struct form_field *field, bool here, char *out, si
 	}
 }
 
-static void draw_field(const struct screen *screen, struct cells *cells, struct box box, int y,
-	size_t at)
+static void draw_field(
+	const struct screen *screen, struct cells *cells, struct box box, int y, size_t at)
 {
 	const struct form_field *field = &screen->form.fields[at];
 	const bool here = at == screen->form.focus;
@@ -136,12 +138,13 @@ static void draw_field(const struct screen *screen, struct cells *cells, struct 
 	char value[FORM_TEXT + 8], text[256];
 
 	shown_value(field, here, value, sizeof(value));
-	cells_textf(cells, x, y, 19, here ? STYLE_BOLD : STYLE_TEXT, "%s %s%s", here ? ">" : " ",
-		field->name, field->required ? " *" : "");
+	cells_textf(cells, x, y, 19, here ? STYLE_BOLD : STYLE_TEXT, "%s %s%s",
+		here ? ">" : " ", field->name, field->required ? " *" : "");
 	const char *end = value;
 	while (text_columns(end) >= room && *end != '\0')
 		utf8_next(&end); /* of a long line the end is what is being typed */
-	const bool wrong = field->value.len > 0 && form_wrong(field, text, sizeof(text)) != NULL;
+	const bool wrong =
+		field->value.len > 0 && form_wrong(field, text, sizeof(text)) != NULL;
 	const int used = cells_text(cells, x + 20, y, room,
 		wrong  ? STYLE_BAD
 		: here ? STYLE_BOLD
@@ -164,7 +167,8 @@ static void draw_about(const struct screen *screen, struct cells *cells, struct 
 
 	if (field == NULL)
 		cells_text(cells, box.x + 2, y, box.width - 4, STYLE_DIM,
-			"Steps that only look start at once; what changes something asks first.");
+			"Steps that only look start at once; what changes something asks "
+			"first.");
 	else
 		cells_textf(cells, box.x + 2, y, box.width - 4, STYLE_DIM, "%s%s%s%s%s%s%s",
 			field->type, field->min[0] ? ", at least " : "", field->min,
@@ -180,7 +184,8 @@ void draw_form(const struct screen *screen, struct cells *cells)
 	const int count = (int)form->count + 1, room = cells->height - 8;
 	const int rows = count < room ? count : room;
 	const int at = (int)form->focus, first = at >= rows ? at - rows + 1 : 0;
-	const struct box box = { 1, (cells->height - rows - 5) / 2, cells->width - 2, rows + 4 };
+	const struct box box = { 1, (cells->height - rows - 5) / 2, cells->width - 2,
+		rows + 4 };
 	char word[16], title[160];
 
 	mode_word(mode, word);

@@ -1,9 +1,8 @@
 /* graph.h: the order of steps as lanes beside their list.
  *
- *   o\   look          a lane per branch: o the step, | one that goes on, \ one that begins here,
- *   o|   left          / one that ends here, + more than there is room for
- *   |o   right
- *   o/   fence
+ *   o\   look          a lane per branch: o the step, | one that goes on, \ one that begins
+ * here, o|   left          / one that ends here, + more than there is room for |o   right o/
+ * fence
  */
 #ifndef DRILLBOOK_TUI_GRAPH_H
 #define DRILLBOOK_TUI_GRAPH_H

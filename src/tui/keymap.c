@@ -59,8 +59,9 @@ uint32_t key_from_name(const char *name)
 		return K_CTRL((uint32_t)name[5]);
 	const char *at = name;
 	const uint32_t ch = utf8_next(&at);
-	return ch > 0x20 && ch != 0x7f && ch != 0xfffd && *at == '\0' && code_columns(ch) > 0 ? ch
-											       : 0;
+	return ch > 0x20 && ch != 0x7f && ch != 0xfffd && *at == '\0' && code_columns(ch) > 0
+		       ? ch
+		       : 0;
 }
 
 /* ------------------------------------------------------------------ looking up */
@@ -111,8 +112,9 @@ static enum err_code no_action(const char *name, struct err *err)
 	for (size_t i = 0; i < action_count; i++)
 		all[i] = actions[i].name;
 	const char *near = str_nearest(name, all, action_count);
-	return err_set(err, ERR_USAGE, "there is no action \"%.40s\"%s%s%s (drillbook keys lists them)",
-		name, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+	return err_set(err, ERR_USAGE,
+		"there is no action \"%.40s\"%s%s%s (drillbook keys lists them)", name,
+		near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
 		near != NULL ? "\"?" : "");
 }
 
@@ -130,13 +132,14 @@ static enum err_code take_key(
 	*out = name != NULL ? key_from_name(name) : 0;
 	if (*out == 0)
 		return err_set(err, ERR_USAGE,
-			"%s: \"%.40s\" is no key: write a character, Ctrl-X, or one of Enter Esc Tab "
+			"%s: \"%.40s\" is no key: write a character, Ctrl-X, or one of Enter "
+			"Esc Tab "
 			"Space Up Down Left Right PgUp PgDn Home End Del Shift-Tab",
 			action->name, name != NULL ? name : "a list or map");
 	if ((action->contexts & (CONTEXT_TEXT | CONTEXT_FORM)) && *out >= 0x20 && *out < K_UP)
 		return err_set(err, ERR_USAGE,
-			"%s: \"%s\" would be typed as text where text is asked for", action->name,
-			name);
+			"%s: \"%s\" would be typed as text where text is asked for",
+			action->name, name);
 	return ERR_NONE;
 }
 
@@ -150,8 +153,8 @@ static enum err_code take_entry(
 	if (action == NULL)
 		return no_action(name, err);
 	if (action->fixed)
-		return err_set(err, ERR_USAGE, "%s: this key is the same everywhere and stays",
-			name);
+		return err_set(
+			err, ERR_USAGE, "%s: this key is the same everywhere and stays", name);
 	if (count > ACTION_KEYS)
 		return err_set(err, ERR_USAGE, "%s: at most %d keys", name, ACTION_KEYS);
 	uint32_t *keys = map->keys[action - actions];
@@ -172,9 +175,11 @@ static enum err_code no_clash(const struct keymap *map, struct err *err)
 				for (size_t k = 0; k < ACTION_KEYS; k++)
 					if (map->keys[a][i] != 0 && (a != b || i < k) &&
 						map->keys[a][i] == map->keys[b][k] &&
-						(actions[a].contexts & actions[b].contexts) != 0)
+						(actions[a].contexts & actions[b].contexts) !=
+							0)
 						return err_set(err, ERR_USAGE,
-							"the key %s would be both %s and %s: give "
+							"the key %s would be both %s and %s: "
+							"give "
 							"one of them another",
 							key_name(map->keys[a][i], name),
 							actions[a].name, actions[b].name);
@@ -192,8 +197,7 @@ enum err_code keymap_load(struct screen *screen, const json_t *keys, struct err 
 		memcpy(map->keys[i], actions[i].keys, sizeof(map->keys[i]));
 	if (!json_is_object(keys))
 		code = err_set(err, ERR_USAGE, "\"keys\" must be a map of action: key");
-	json_object_foreach((json_t *)(uintptr_t)keys, name, value)
-	{
+	json_object_foreach((json_t *)(uintptr_t)keys, name, value) {
 		if (code == ERR_NONE)
 			code = take_entry(map, name, value, err);
 	}

@@ -1,4 +1,5 @@
-/* loop.h: what the loop around the screen (tui.c) shares with what it does for it (wanted.c). */
+/* loop.h: what the loop around the screen (tui.c) shares with what it does for it (wanted.c).
+ */
 #ifndef DRILLBOOK_TUI_LOOP_H
 #define DRILLBOOK_TUI_LOOP_H
 

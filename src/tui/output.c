@@ -159,8 +159,8 @@ static void go_down(struct output_view *out, int lines, int rows)
 	size_t at = (size_t)(out->top - out->from);
 
 	for (; lines > 0; lines--) {
-		const char *newline = at < out->len ? memchr(out->text + at, '\n', out->len - at)
-						    : NULL;
+		const char *newline =
+			at < out->len ? memchr(out->text + at, '\n', out->len - at) : NULL;
 		if (newline == NULL)
 			break;
 		at = (size_t)(newline - out->text) + 1;
@@ -208,8 +208,7 @@ const char *output_shown(const struct output_view *out, int rows, const char **e
 	*end = out->text + out->len;
 	if (out->len == 0 || (out->held && (out->top < out->from || out->top > out->upto)))
 		return *end;
-	return out->text +
-	       (out->held ? (size_t)(out->top - out->from) : tail_begin(out, rows));
+	return out->text + (out->held ? (size_t)(out->top - out->from) : tail_begin(out, rows));
 }
 
 /* ------------------------------------------------------------------ searching */
@@ -265,8 +264,8 @@ static void show_found(struct output_view *out, int64_t at)
 	}
 }
 
-/* The first (last, going back) line in the piece that holds it, -1 = none.  *next: where the line
- * begins that goes on behind the piece (going back: where its first whole line begins). */
+/* The first (last, going back) line in the piece that holds it, -1 = none.  *next: where the
+ * line begins that goes on behind the piece (going back: where its first whole line begins). */
 static int64_t best_line(const struct output_view *out, int64_t offset, const char *data,
 	size_t len, int64_t size, const char *wanted, int64_t *next)
 {
@@ -315,8 +314,8 @@ bool output_looked(struct output_view *out, int64_t offset, const char *data, si
 	}
 	out->look_at = next;
 	const bool edge = forwards ? next >= size || len == 0 : offset == 0 || len == 0;
-	const bool round = out->look_round &&
-			   (forwards ? next > out->look_start : next < out->look_start);
+	const bool round =
+		out->look_round && (forwards ? next > out->look_start : next < out->look_start);
 	if (round || (edge && out->look_round)) {
 		out->looking = 0;
 		return true;

@@ -1,7 +1,7 @@
 /* output.h: one attempt's output, of which only a window is ever in memory.
  *
- * The file may be as long as it likes: what is shown is asked of the server in pieces, forwards,
- * backwards and at the end; searching reads it piece by piece, too. */
+ * The file may be as long as it likes: what is shown is asked of the server in pieces,
+ * forwards, backwards and at the end; searching reads it piece by piece, too. */
 #ifndef DRILLBOOK_TUI_OUTPUT_H
 #define DRILLBOOK_TUI_OUTPUT_H
 

@@ -45,7 +45,8 @@ static size_t sequence(const char *s, size_t len, int numbers[NUMBERS_MAX], int 
 /* The nearest of the eight, for colours of larger palettes. */
 static uint8_t nearest(int red, int green, int blue)
 {
-	const int most = red > green ? (red > blue ? red : blue) : (green > blue ? green : blue);
+	const int most =
+		red > green ? (red > blue ? red : blue) : (green > blue ? green : blue);
 	const int bits = most < 64 ? 0
 				   : (red * 2 > most ? 1 : 0) | (green * 2 > most ? 2 : 0) |
 					     (blue * 2 > most ? 4 : 0);
@@ -111,8 +112,8 @@ static uint8_t apply(uint8_t paint, const int *numbers, int count)
 
 /* Walks the line: stretches of text go through text_sanitise into out; each is followed by what
  * is to be painted from there on. */
-static enum err_code walk(const char *line, size_t len, struct buf *out, uint8_t **paints,
-	struct err *err)
+static enum err_code walk(
+	const char *line, size_t len, struct buf *out, uint8_t **paints, struct err *err)
 {
 	uint8_t paint = 0;
 	size_t from = 0, at = 0, painted = 0;

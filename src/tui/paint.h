@@ -11,14 +11,15 @@
 
 /* How one byte of a line is painted: 0 = as its cell's style says. */
 enum {
-	PAINT_COLOR = 15, /* 0 = none, 1..7 red green yellow blue magenta cyan white, 8 = black */
+	PAINT_COLOR =
+		15, /* 0 = none, 1..7 red green yellow blue magenta cyan white, 8 = black */
 	PAINT_BOLD = 16,
 	PAINT_UNDERLINE = 32,
 	PAINT_REVERSE = 64
 };
 
 struct painted {
-	char *text;     /* sanitised, NUL-terminated; owned */
+	char *text;	/* sanitised, NUL-terminated; owned */
 	uint8_t *paint; /* one per byte of text; owned */
 	size_t len;
 };

@@ -267,8 +267,8 @@ enum err_code plain_run(const struct plain_options *options, int *exit_status, s
 	struct err why = { 0 };
 
 	if (options->record != NULL)
-		TRY(cast_open(&plain.cast, options->record, PLAIN_COLUMNS, PLAIN_ROWS, THEME_MONO,
-			err));
+		TRY(cast_open(&plain.cast, options->record, PLAIN_COLUMNS, PLAIN_ROWS,
+			THEME_MONO, err));
 	buf_init(&plain.in, PLAIN_LINE_MAX);
 	interrupts = 0;
 	sigaction(SIGINT, &interrupt, &before);

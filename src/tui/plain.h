@@ -46,9 +46,10 @@ struct plain {
 	int64_t approval;  /* the last question for an approval that was told */
 	struct prompt prompt;
 	struct buf in;
-	struct cast *cast;	  /* NULL = nothing is recorded */
-	struct screen *view;	  /* what the screens' texts are made from (plain_look.c) */
-	json_t *told; /* {"service": {"word", "miss"} its forecast was last printed with}; owned */
+	struct cast *cast;   /* NULL = nothing is recorded */
+	struct screen *view; /* what the screens' texts are made from (plain_look.c) */
+	json_t *told; /* {"service": {"word", "miss"} its forecast was last printed with}; owned
+		       */
 };
 
 /* Lines: "14:02:31 text", sanitised.  plain_line stamps with a moment of the record, plain_say

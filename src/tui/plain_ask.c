@@ -267,8 +267,8 @@ static enum err_code answer_line(
 
 	if (confirm && ask->level >= 3 && ask->word != NULL && ask->word[0] != '\0' &&
 		str_eq(line, ask->word))
-		return answered(
-			plain, plain_answer(plain, ask, "yes", NULL, NULL, ask->word, err), err);
+		return answered(plain,
+			plain_answer(plain, ask, "yes", NULL, NULL, ask->word, err), err);
 	if (confirm && ask->level == 2 && str_eq(line, "Y"))
 		return answered(
 			plain, plain_answer(plain, ask, "yes", NULL, NULL, NULL, err), err);

@@ -1,4 +1,5 @@
-/* plain_command.c: what may be typed while a run is followed: everything the screen's keys do. */
+/* plain_command.c: what may be typed while a run is followed: everything the screen's keys do.
+ */
 #include "plain.h"
 #include "view.h"
 
@@ -131,7 +132,8 @@ static enum err_code say_approval(
 	char *id = plain_word(&rest);
 	const struct step *step = run_step(plain->run, id);
 	const struct ask *ask =
-		step != NULL ? run_step_ask(plain->run, (size_t)(step - plain->run->steps)) : NULL;
+		step != NULL ? run_step_ask(plain->run, (size_t)(step - plain->run->steps))
+			     : NULL;
 	enum err_code code;
 
 	if (ask == NULL || !str_eq(ask->kind, "approve"))
@@ -168,8 +170,8 @@ static enum err_code do_secrets(struct plain *plain, const char *rest, struct er
 {
 	(void)rest;
 	if (plain->options->secrets == NULL)
-		return err_set(err, ERR_UNSUPPORTED, "drillbook secret give %" PRId64 " does it",
-			plain->options->run);
+		return err_set(err, ERR_UNSUPPORTED,
+			"drillbook secret give %" PRId64 " does it", plain->options->run);
 	plain->asked_server = true;
 	return plain->options->secrets(plain->options->start_arg, plain->options->run, err);
 }
@@ -245,7 +247,8 @@ static enum err_code do_asks(struct plain *plain, const char *rest, struct err *
 	(void)err;
 	for (size_t i = 0; i < plain->run->ask_count; i++)
 		plain_say(plain, "    step %s asks (%s): %s",
-			plain->run->steps[plain->run->asks[i].step].id, plain->run->asks[i].kind,
+			plain->run->steps[plain->run->asks[i].step].id,
+			plain->run->asks[i].kind,
 			plain->run->asks[i].title != NULL ? plain->run->asks[i].title : "");
 	if (plain->run->ask_count == 0)
 		plain_say(plain, "    nothing is asked now");
@@ -272,8 +275,8 @@ static const struct step *named(struct plain *plain, const char **rest, struct e
 	if (step == NULL && number >= 1 && number <= plain->run->step_count)
 		step = &plain->run->steps[number - 1];
 	if (step == NULL)
-		err_set(err, ERR_NOT_FOUND, "the run has no step \"%s\": write its name or number",
-			id);
+		err_set(err, ERR_NOT_FOUND,
+			"the run has no step \"%s\": write its name or number", id);
 	free(id);
 	return step;
 }

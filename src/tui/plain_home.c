@@ -20,9 +20,8 @@ static char *read_line(struct plain *plain, const char *prompt)
 	plain_say(plain, "%s", prompt);
 	fflush(plain->options->out);
 	for (;;) {
-		const char *newline = plain->in.len > 0
-					      ? memchr(plain->in.data, '\n', plain->in.len)
-					      : NULL;
+		const char *newline =
+			plain->in.len > 0 ? memchr(plain->in.data, '\n', plain->in.len) : NULL;
 		if (newline != NULL) {
 			const size_t len = (size_t)(newline - plain->in.data);
 			char *line = xasprintf("%.*s", (int)len, plain->in.data);
@@ -47,8 +46,8 @@ static void say_field(struct plain *plain, const struct form_field *field)
 	char choices[512] = "";
 
 	for (size_t i = 0; i < field->choice_count; i++)
-		snprintf(choices + strlen(choices), sizeof(choices) - strlen(choices), "%s%zu %s",
-			i ? ", " : "", i + 1, field->choices[i]);
+		snprintf(choices + strlen(choices), sizeof(choices) - strlen(choices),
+			"%s%zu %s", i ? ", " : "", i + 1, field->choices[i]);
 	plain_say(plain, "    %s (%s%s%s)%s%s%s", field->name, field->type,
 		choices[0] ? ": " : "", choices, field->help[0] ? ": " : "", field->help,
 		field->required ? "" : "; may be left empty");
@@ -62,7 +61,8 @@ static bool ask_field(struct plain *plain, struct form_field *field)
 
 	say_field(plain, field);
 	for (;;) {
-		snprintf(prompt, sizeof(prompt), "    %s [%s]:", field->name, field->value.text);
+		snprintf(
+			prompt, sizeof(prompt), "    %s [%s]:", field->name, field->value.text);
 		char *line = read_line(plain, prompt);
 		if (line == NULL || str_eq(line, "cancel")) {
 			free(line);
@@ -92,7 +92,8 @@ static bool confirmed(struct plain *plain, const struct form *form)
 
 	if (!str_eq(mode->value.text, "live"))
 		return true;
-	snprintf(prompt, sizeof(prompt), "This is LIVE.  Type %.120s to start it:", form->runbook);
+	snprintf(prompt, sizeof(prompt),
+		"This is LIVE.  Type %.120s to start it:", form->runbook);
 	char *line = read_line(plain, prompt);
 	const bool yes = str_eq(line, form->runbook);
 	free(line);
@@ -114,15 +115,18 @@ static void do_start(struct plain *plain, const char *rest, int64_t *run)
 		return;
 	}
 	form_open(form, rest, "drill");
-	form_params(form, json_object_get(plain->view->documents[DOCUMENT_BOOK].json, "params"));
-	plain_say(plain, "Enter takes what stands in brackets, - takes it away, cancel starts nothing");
+	form_params(
+		form, json_object_get(plain->view->documents[DOCUMENT_BOOK].json, "params"));
+	plain_say(plain,
+		"Enter takes what stands in brackets, - takes it away, cancel starts nothing");
 	for (size_t i = 0; i < form->count && all; i++)
 		all = ask_field(plain, &form->fields[i]);
 	if (all && plain->options->start == NULL) {
 		plain_say(plain, "nothing can be started from here");
 	} else if (all && confirmed(plain, form)) {
 		json_t *what = form_json(form);
-		if (plain->options->start(plain->options->start_arg, what, run, &err) != ERR_NONE)
+		if (plain->options->start(plain->options->start_arg, what, run, &err) !=
+			ERR_NONE)
 			plain_say(plain, "not started: %s", err.text);
 		json_decref(what);
 	}
@@ -138,15 +142,14 @@ static void do_runs(struct plain *plain)
 
 	if (!plain_runs(plain))
 		return;
-	json_array_foreach(plain->view->runs, i, row)
-	{
+	json_array_foreach(plain->view->runs, i, row) {
 		char mode[16];
 		if (!str_eq(json_str(row, "status", ""), "open"))
 			continue;
 		open++;
 		mode_word(json_str(row, "mode", ""), mode);
-		plain_say(plain, "    run %lld %s %s%s", (long long)json_int(row, "run", 0), mode,
-			json_str(row, "runbook", ""),
+		plain_say(plain, "    run %lld %s %s%s", (long long)json_int(row, "run", 0),
+			mode, json_str(row, "runbook", ""),
 			json_int(row, "asks", 0) > 0 ? ": ASKS something" : "");
 	}
 	if (open == 0)
@@ -164,7 +167,8 @@ static void switch_drills(struct plain *plain, const char *action, const char *r
 	}
 	json_put_str(body, "action", action);
 	json_put_str(body, "workspace",
-		json_str(json_object_get(plain->view->documents[DOCUMENT_HOME].json, "workspace"),
+		json_str(json_object_get(
+				 plain->view->documents[DOCUMENT_HOME].json, "workspace"),
 			"root", ""));
 	json_put_str(body, "note", reason);
 	if (client_ask(plain->options->client, "drills", body, &answer, &err) == ERR_NONE)
@@ -177,7 +181,8 @@ static void switch_drills(struct plain *plain, const char *action, const char *r
 static void help(struct plain *plain)
 {
 	static const char *const rows[][2] = { { "help", "this list" },
-		{ "runs", "the open runs" }, { "start", "RUNBOOK: start it; asks for its parameters" },
+		{ "runs", "the open runs" },
+		{ "start", "RUNBOOK: start it; asks for its parameters" },
 		{ "attach", "RUN: follow a run" },
 		{ "stop-drills", "REASON: end and undo all drills of the workspace" },
 		{ "allow-drills", "REASON: drills may be held again" }, { "leave", "leave" } };

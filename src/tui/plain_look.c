@@ -1,4 +1,4 @@
-/* plain_look.c: the other screens as lines: runbooks, drills, runs, reports, comparisons.  Their
+/* plain_look.c: the other screens as lines: runbooks, drills, runs, reports, comparisons. Their
  * text is the screens' own. */
 #include "format.h"
 #include "pager.h"
@@ -65,7 +65,8 @@ bool plain_document(struct plain *plain, enum document_kind kind, const char *ab
 	if (plain->options->look == NULL)
 		err_set(&err, ERR_UNSUPPORTED, "this cannot be shown here");
 	else
-		code = plain->options->look(plain->options->look_arg, what, body, &answer, &err);
+		code = plain->options->look(
+			plain->options->look_arg, what, body, &answer, &err);
 	json_decref(body);
 	if (code != ERR_NONE) {
 		plain_say(plain, "%s", err.text);
@@ -170,8 +171,7 @@ static void look_book(struct plain *plain, const char *rest)
 	/* the text wants the runbook under the cursor */
 	const json_t *row;
 	size_t i;
-	json_array_foreach(json_object_get(plain->view->home, "runbooks"), i, row)
-	{
+	json_array_foreach(json_object_get(plain->view->home, "runbooks"), i, row) {
 		if (str_eq(json_str(row, "name", ""), rest))
 			plain->view->places[VIEW_BOOKS].cursor = i;
 	}

@@ -44,7 +44,8 @@ static enum err_code next_line(struct play *play, json_t **out, struct err *err)
 	if (n > LINE_MAX_BYTES)
 		return bad(play, err, "longer than a frame can be");
 	*out = json_loadb(play->line, (size_t)n, JSON_DECODE_ANY, NULL);
-	return *out != NULL ? ERR_NONE : bad(play, err, "no JSON: the recording ends before its end");
+	return *out != NULL ? ERR_NONE
+			    : bad(play, err, "no JSON: the recording ends before its end");
 }
 
 static enum err_code read_head(struct play *play, struct err *err)
@@ -101,7 +102,8 @@ static void paint(struct play *play)
 static void print_changes(struct play *play, int64_t at_ms)
 {
 	const struct cells *cells = &play->player.cells;
-	const bool all = play->shown.width != cells->width || play->shown.height != cells->height;
+	const bool all =
+		play->shown.width != cells->width || play->shown.height != cells->height;
 	char clock[24];
 
 	for (int y = 0; y < cells->height; y++) {
@@ -127,7 +129,8 @@ static void take_keys(struct play *play)
 		play->leave = true;
 		return;
 	}
-	const size_t count = keys_feed(&play->keys, bytes, (size_t)n, 0, presses, COUNT_OF(presses));
+	const size_t count =
+		keys_feed(&play->keys, bytes, (size_t)n, 0, presses, COUNT_OF(presses));
 	for (size_t i = 0; i < count; i++) {
 		if (presses[i].key == 'q' || presses[i].key == K_CTRL('c'))
 			play->leave = true;
@@ -139,7 +142,8 @@ static void take_keys(struct play *play)
 }
 
 /* Waits for the next frame's time; *late grows by what a pause or a skip moves it. */
-static void wait_until(struct play *play, const struct mono *began, int64_t due_ms, int64_t *late)
+static void wait_until(
+	struct play *play, const struct mono *began, int64_t due_ms, int64_t *late)
 {
 	while (!play->leave) {
 		const int64_t left = due_ms + *late - mono_ms_since(*began);
@@ -212,8 +216,7 @@ enum err_code tui_play(const struct play_options *options, struct err *err)
 	cells_init(&play.shown, 1, 1);
 	enum err_code code = read_head(&play, err);
 	if (code == ERR_NONE && screen)
-		code = terminal_open(
-			&play.term, options->color ? THEME_DARK : THEME_MONO, err);
+		code = terminal_open(&play.term, options->color ? THEME_DARK : THEME_MONO, err);
 	if (code == ERR_NONE)
 		code = play_events(&play, err);
 	if (code == ERR_NONE && play.term != NULL && !play.leave) {

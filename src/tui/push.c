@@ -283,15 +283,16 @@ static void search_answer(struct screen *screen, json_t *message)
 {
 	struct output_view *out = &screen->out;
 	size_t len = 0;
-	const int64_t offset = json_int(message, "offset", 0), size = json_int(message, "size", 0);
+	const int64_t offset = json_int(message, "offset", 0),
+		      size = json_int(message, "size", 0);
 
 	if (out->looking == 0)
 		return; /* given up */
 	unsigned char *data = base64_decode(json_str(message, "data", ""), &len);
 	out->size = size;
 	out->found = out->looking != 0 ? out->found : -1;
-	const bool ended = data == NULL || output_looked(out, offset, (const char *)data, len, size,
-						   screen->search.text);
+	const bool ended = data == NULL || output_looked(out, offset, (const char *)data, len,
+						   size, screen->search.text);
 	free(data);
 	if (!ended) {
 		if (size > 0)
@@ -311,19 +312,18 @@ static void call_about_others(struct screen *screen, const json_t *runs)
 	const json_t *row, *old;
 	size_t i, k;
 
-	json_array_foreach(runs, i, row)
-	{
+	json_array_foreach(runs, i, row) {
 		int64_t before = 0;
 		if (json_int(row, "asks", 0) == 0 || json_int(row, "run", 0) == screen->run_id)
 			continue;
-		json_array_foreach(screen->runs, k, old)
-		{
+		json_array_foreach(screen->runs, k, old) {
 			if (json_int(old, "run", 0) == json_int(row, "run", 0))
 				before = json_int(old, "asks", 0);
 		}
 		if (json_int(row, "asks", 0) > before && screen->runs != NULL)
 			screen_call(screen, "run %lld %.40s asks",
-				(long long)json_int(row, "run", 0), json_str(row, "runbook", ""));
+				(long long)json_int(row, "run", 0),
+				json_str(row, "runbook", ""));
 	}
 }
 
@@ -346,8 +346,9 @@ static void secrets_answer(struct screen *screen, json_t *message)
 	screen->secrets_needed = json_flag(message, "needed", false) ? typed : 0;
 	if (screen->secrets_needed > 0)
 		screen_say(screen, "%s",
-			text_with_keys(screen, "the run waits for secrets that are typed: {secrets}",
-				text, sizeof(text)));
+			text_with_keys(screen,
+				"the run waits for secrets that are typed: {secrets}", text,
+				sizeof(text)));
 }
 
 static void runs_answer(struct screen *screen, json_t *message)

@@ -1,5 +1,5 @@
-/* queue.c: what needs somebody: questions of the run on the screen, of other runs, outcomes nobody
- * knows, drills that are overdue. */
+/* queue.c: what needs somebody: questions of the run on the screen, of other runs, outcomes
+ * nobody knows, drills that are overdue. */
 #include "format.h"
 #include "view.h"
 
@@ -15,7 +15,8 @@ struct item {
 	size_t index;	   /* of the drill */
 };
 
-/* The at-th thing; false behind the last.  *count gets how many there are when at is SIZE_MAX. */
+/* The at-th thing; false behind the last.  *count gets how many there are when at is SIZE_MAX.
+ */
 static bool item_at(const struct screen *screen, size_t at, struct item *item, size_t *count)
 {
 	size_t n = 0, i;
@@ -26,8 +27,7 @@ static bool item_at(const struct screen *screen, size_t at, struct item *item, s
 			*item = (struct item){ .kind = OWN_ASK, .ask = &screen->run->asks[i] };
 			return true;
 		}
-	json_array_foreach(screen->runs, i, row)
-	{
+	json_array_foreach(screen->runs, i, row) {
 		const bool asks = json_int(row, "asks", 0) > 0 &&
 				  json_int(row, "run", 0) != screen->run_id;
 		const bool unknown = json_int(row, "unknown", 0) > 0 &&
@@ -38,8 +38,7 @@ static bool item_at(const struct screen *screen, size_t at, struct item *item, s
 			return true;
 		}
 	}
-	json_array_foreach(json_object_get(screen->home, "drills"), i, row)
-	{
+	json_array_foreach(json_object_get(screen->home, "drills"), i, row) {
 		if (drill_overdue(screen, row) && n++ == at) {
 			*item = (struct item){ .kind = OVERDUE_DRILL, .row = row, .index = i };
 			return true;
@@ -59,8 +58,8 @@ size_t queue_count(const struct screen *screen)
 	return count;
 }
 
-enum style queue_row(
-	const struct screen *screen, size_t at, char *out, size_t size, char *age, size_t age_size)
+enum style queue_row(const struct screen *screen, size_t at, char *out, size_t size, char *age,
+	size_t age_size)
 {
 	struct item item;
 
@@ -77,8 +76,8 @@ enum style queue_row(
 	case OTHER_RUN:
 		format_age(age, age_size,
 			(screen->now.ns - json_int(item.row, "started_ns", 0)) / 1000000);
-		snprintf(out, size, "asks      run %" PRId64 " %s", json_int(item.row, "run", 0),
-			json_str(item.row, "runbook", ""));
+		snprintf(out, size, "asks      run %" PRId64 " %s",
+			json_int(item.row, "run", 0), json_str(item.row, "runbook", ""));
 		return STYLE_WARN;
 	case UNKNOWN_OUTCOME:
 		format_age(age, age_size,

@@ -211,6 +211,10 @@ static bool take_paste(struct screen *screen, const struct input *input, struct 
 
 static bool typed_text(struct screen *screen, const struct input *input)
 {
+	if (screen->overlay == OVERLAY_PALETTE && input->key == K_TAB) {
+		palette_complete(screen);
+		return true;
+	}
 	if (screen->overlay == OVERLAY_PALETTE)
 		return field_key(&screen->palette, input->key);
 	if (screen->overlay == OVERLAY_SEARCH)

@@ -15,7 +15,8 @@ static enum err_code take_theme(struct settings *settings, const json_t *value, 
 		       : expected(err, "theme", "dark, light or mono");
 }
 
-static enum err_code take_flag(bool *flag, const char *name, const json_t *value, struct err *err)
+static enum err_code take_flag(
+	bool *flag, const char *name, const json_t *value, struct err *err)
 {
 	if (!json_is_boolean(value))
 		return expected(err, name, "true or false");
@@ -28,7 +29,8 @@ static enum err_code take_bell(struct settings *settings, const json_t *value, s
 	return take_flag(&settings->bell, "bell", value, err);
 }
 
-static enum err_code take_notify(struct settings *settings, const json_t *value, struct err *err)
+static enum err_code take_notify(
+	struct settings *settings, const json_t *value, struct err *err)
 {
 	static const char *const words[] = { "none", "osc9", "osc777" };
 
@@ -40,13 +42,13 @@ static enum err_code take_notify(struct settings *settings, const json_t *value,
 	return expected(err, "notify", "none, osc9 or osc777");
 }
 
-static enum err_code take_command(struct settings *settings, const json_t *value, struct err *err)
+static enum err_code take_command(
+	struct settings *settings, const json_t *value, struct err *err)
 {
 	const json_t *word;
 	size_t i;
 
-	json_array_foreach(value, i, word)
-	{
+	json_array_foreach(value, i, word) {
 		if (!json_is_string(word))
 			return expected(err, "notify_command", "a list of words");
 	}
@@ -109,8 +111,7 @@ enum err_code settings_load(struct settings *settings, const json_t *json, struc
 	enum err_code code = ERR_NONE;
 
 	*settings = defaults;
-	json_object_foreach((json_t *)(uintptr_t)json, name, value)
-	{
+	json_object_foreach((json_t *)(uintptr_t)json, name, value) {
 		if (code == ERR_NONE)
 			code = take(settings, name, value, err);
 	}

@@ -8,11 +8,12 @@ enum notify { NOTIFY_NONE, NOTIFY_OSC9, NOTIFY_OSC777 };
 
 struct settings {
 	enum theme theme;
-	bool bell;		 /* BEL when something asks */
-	enum notify notify;	 /* a sequence many terminals turn into a message on the desktop */
-	const json_t *command;	 /* run with the text as its last argument; NULL = none; borrowed */
-	bool clipboard;		 /* OSC 52 */
-	bool lines;		 /* box drawing characters, where the terminal has them */
+	bool bell;	    /* BEL when something asks */
+	enum notify notify; /* a sequence many terminals turn into a message on the desktop */
+	const json_t
+		*command; /* run with the text as its last argument; NULL = none; borrowed */
+	bool clipboard;	  /* OSC 52 */
+	bool lines;	  /* box drawing characters, where the terminal has them */
 };
 /* Over the defaults; ERR_USAGE says what is wrong, the defaults stay.  json may be NULL. */
 enum err_code settings_load(

@@ -305,8 +305,7 @@ static void write_sequence(const char *sequence)
 	write_out("\033\\", 2);
 }
 
-void terminal_attention(
-	struct terminal *term, bool ring, enum notify notify, const char *text)
+void terminal_attention(struct terminal *term, bool ring, enum notify notify, const char *text)
 {
 	char clean[160];
 	size_t len = 0;
@@ -316,9 +315,10 @@ void terminal_attention(
 		clean[len++] = *text >= 0x20 && *text < 0x7f && *text != ';' ? *text : ' ';
 	clean[len] = '\0';
 	if (notify != NOTIFY_NONE) {
-		char *sequence = xasprintf(notify == NOTIFY_OSC9 ? "\033]9;%s\007"
-								 : "\033]777;notify;drillbook;%s\007",
-			clean);
+		char *sequence =
+			xasprintf(notify == NOTIFY_OSC9 ? "\033]9;%s\007"
+							: "\033]777;notify;drillbook;%s\007",
+				clean);
 		write_sequence(sequence);
 		free(sequence);
 	}
@@ -390,7 +390,8 @@ static void paint_cell(const struct terminal *term, int x, int y, const struct c
 		text[1] = L'\0';
 	const struct look look = theme_look(term->theme, cell);
 	const attr_t attrs = (look.bold ? A_BOLD : 0) | (look.dim ? A_DIM : 0) |
-			     (look.underline ? A_UNDERLINE : 0) | (look.reverse ? A_REVERSE : 0);
+			     (look.underline ? A_UNDERLINE : 0) |
+			     (look.reverse ? A_REVERSE : 0);
 	const short pair = look.color > 0 ? (short)look.color : 0;
 	setcchar(&glyph, text, attrs, pair, NULL);
 	mvadd_wch(y, x, &glyph);

@@ -15,8 +15,7 @@ enum err_code terminal_open(
 bool terminal_utf8(const struct terminal *term);
 /* Calls whoever sits before it: BEL, and a message by OSC 9 or OSC 777.  text: ours, made of
  * printable ASCII. */
-void terminal_attention(
-	struct terminal *term, bool bell, enum notify notify, const char *text);
+void terminal_attention(struct terminal *term, bool bell, enum notify notify, const char *text);
 void terminal_clipboard(struct terminal *term, const char *text, size_t len); /* OSC 52 */
 void terminal_mouse(struct terminal *term, bool on);
 void terminal_close(struct terminal *term);

@@ -1,7 +1,8 @@
 /* theme.c: three tables of looks.
  *
  * Meaning never lies in a colour alone: every state is a word as well, and what matters most is
- * bold, underlined or reversed besides.  On a light background yellow and cyan cannot be read. */
+ * bold, underlined or reversed besides.  On a light background yellow and cyan cannot be read.
+ */
 #include "theme.h"
 
 #include <string.h>
@@ -50,7 +51,8 @@ static const struct look looks[][STYLE_COUNT] = {
 	},
 };
 
-/* What a program printed in black or white might be the background: it gets the terminal's own. */
+/* What a program printed in black or white might be the background: it gets the terminal's own.
+ */
 static int painted_color(enum theme theme, unsigned color)
 {
 	static const int light[] = { [YELLOW] = MAGENTA, [CYAN] = BLUE };

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 enum {
-	FRAME_MS = 33,		 /* 30 frames a second at most */
-	FIRST_FRAME_MS = 300,	 /* longest wait for the old events before something is shown */
+	FRAME_MS = 33,		/* 30 frames a second at most */
+	FIRST_FRAME_MS = 300,	/* longest wait for the old events before something is shown */
 	MESSAGES_AT_ONCE = 2000 /* then keys are looked at again */
 };
 
@@ -36,8 +36,8 @@ static void look(struct tui *tui, const struct request *request)
 	enum err_code code = ERR_UNSUPPORTED;
 
 	if (tui->options->look != NULL)
-		code = tui->options->look(tui->options->look_arg, request->what, request->body,
-			&answer, &err);
+		code = tui->options->look(
+			tui->options->look_arg, request->what, request->body, &answer, &err);
 	else
 		err_set(&err, ERR_UNSUPPORTED, "this cannot be shown here");
 	if (code != ERR_NONE) {
@@ -314,12 +314,12 @@ static void take_settings(struct tui *tui)
 	if (options->notice != NULL)
 		screen_refuse(&tui->screen, "%s", options->notice);
 	if (settings_load(&tui->settings, options->settings, &err) != ERR_NONE)
-		screen_refuse(&tui->screen, "%s; the settings are as they always are", err.text);
+		screen_refuse(
+			&tui->screen, "%s; the settings are as they always are", err.text);
 	if (!options->color)
 		tui->settings.theme = THEME_MONO;
 	tui->screen.can_copy = tui->settings.clipboard;
-	if (options->keys != NULL &&
-		keymap_load(&tui->screen, options->keys, &err) != ERR_NONE)
+	if (options->keys != NULL && keymap_load(&tui->screen, options->keys, &err) != ERR_NONE)
 		screen_refuse(&tui->screen, "keys.yaml: %s; the keys are as they always are",
 			err.text);
 }

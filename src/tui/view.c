@@ -1,7 +1,7 @@
 /* view.c: the table of screens, and how lists and texts are drawn, moved in and searched.
  *
- *   line 0 head, 1 rule, then the body, last but one what was said, last the keys.  A list has its
- *   details below it, from 160 columns on beside it. */
+ *   line 0 head, 1 rule, then the body, last but one what was said, last the keys.  A list has
+ * its details below it, from 160 columns on beside it. */
 #include "view.h"
 
 #include <stdlib.h>
@@ -35,7 +35,8 @@ const struct view_row view_rows[VIEW_COUNT] = {
 		.count = drills_count,
 		.row = drills_row,
 		.style = drills_style,
-		.columns = "DRILL                    RUNBOOK                 MODE   EVERY  LAST HELD",
+		.columns = "DRILL                    RUNBOOK                 MODE   EVERY  "
+			   "LAST HELD",
 		.empty = "drills.yaml of this workspace plans no drill",
 		.text = drills_text,
 		.not_enter = drills_not_enter,
@@ -47,7 +48,8 @@ const struct view_row view_rows[VIEW_COUNT] = {
 		.count = history_count,
 		.row = history_row,
 		.style = history_style,
-		.columns = "  MODE         RUN STARTED     RUNBOOK              STATUS      RTA RTO",
+		.columns = "  MODE         RUN STARTED     RUNBOOK              STATUS      "
+			   "RTA RTO",
 		.empty = "nothing has been run yet",
 		.text = history_text,
 		.not_enter = history_not_enter,
@@ -266,8 +268,8 @@ static void draw_text(const struct screen *screen, struct cells *cells, struct b
 	const int first = screen->places[screen->view].scroll;
 
 	if (screen->in_details && (int)lines->count > box.height)
-		cells_textf(cells, box.x + box.width - 22, box.y - 1, 20, STYLE_BOLD, " %d-%d of %zu ",
-			first + 1, first + box.height, lines->count);
+		cells_textf(cells, box.x + box.width - 22, box.y - 1, 20, STYLE_BOLD,
+			" %d-%d of %zu ", first + 1, first + box.height, lines->count);
 	for (int i = 0; i < box.height && first + i < (int)lines->count; i++)
 		cells_text(cells, box.x + 1, box.y + i, box.width - 2,
 			lines->rows[first + i].style, lines->rows[first + i].text);
@@ -286,7 +288,8 @@ void view_draw(const struct screen *screen, struct cells *cells)
 	split(screen, &list, &text);
 	const char *mode = view->head(screen, title, sizeof(title));
 	if (view->row == NULL && (int)screen->text.lines.count > text.height)
-		snprintf(right, sizeof(right), "%d-%d/%zu", screen->places[screen->view].scroll + 1,
+		snprintf(right, sizeof(right), "%d-%d/%zu",
+			screen->places[screen->view].scroll + 1,
 			screen->places[screen->view].scroll + text.height,
 			screen->text.lines.count);
 	draw_head(cells, mode, title, right);

@@ -13,7 +13,8 @@ struct view_row {
 	void (*draw)(const struct screen *screen, struct cells *cells);
 	/* First line: the title into out; returns the mode the screen is about, NULL = none. */
 	const char *(*head)(const struct screen *screen, char *out, size_t size);
-	/* A list: how many rows, one row as text, its style, a line above them (may be NULL). */
+	/* A list: how many rows, one row as text, its style, a line above them (may be NULL).
+	 */
 	size_t (*count)(const struct screen *screen);
 	void (*row)(const struct screen *screen, size_t at, int width, char *out, size_t size);
 	enum style (*style)(const struct screen *screen, size_t at);
@@ -84,8 +85,8 @@ void step_preview(
 
 /* What needs somebody (queue.c): how many things, one as text with its age, going there. */
 size_t queue_count(const struct screen *screen);
-enum style queue_row(
-	const struct screen *screen, size_t at, char *out, size_t size, char *age, size_t age_size);
+enum style queue_row(const struct screen *screen, size_t at, char *out, size_t size, char *age,
+	size_t age_size);
 void queue_enter(struct screen *screen, size_t at);
 
 #endif

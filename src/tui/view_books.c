@@ -1,5 +1,5 @@
-/* view_books.c: Runbooks: version, whether it changed since it was last drilled, mistakes; below
- * what it asks for, its steps, its versions. */
+/* view_books.c: Runbooks: version, whether it changed since it was last drilled, mistakes;
+ * below what it asks for, its steps, its versions. */
 #include "format.h"
 #include "view.h"
 
@@ -28,8 +28,7 @@ static const json_t *last_drill(const struct screen *screen, const char *runbook
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(screen->runs, i, row)
-	{
+	json_array_foreach(screen->runs, i, row) {
 		if (str_eq(json_str(row, "runbook", ""), runbook) &&
 			str_eq(json_str(row, "mode", ""), "drill") &&
 			!str_eq(json_str(row, "status", ""), "open"))
@@ -114,8 +113,7 @@ static void param_lines(const json_t *params, struct lines *lines, int width)
 
 	if (json_array_size(params) > 0)
 		lines_add(lines, STYLE_BOLD, width, 0, "PARAMETERS");
-	json_array_foreach(params, i, row)
-	{
+	json_array_foreach(params, i, row) {
 		const char *fallback = json_str(row, "default", NULL);
 		lines_addf(lines, STYLE_TEXT, width, 4, "  %s: %s%s%s%s%s%s",
 			json_str(row, "name", ""), json_str(row, "type", ""),
@@ -132,10 +130,9 @@ void uses_text(const json_t *uses, struct lines *lines, int width, const char *l
 	json_t *targets, *target;
 	size_t i;
 
-	json_object_foreach((json_t *)(uintptr_t)uses, op, targets)
-	{
+	json_object_foreach((json_t *)(uintptr_t)uses, op, targets) {
 		json_array_foreach(targets, i, target)
-			lines_addf(lines, STYLE_DIM, width, 8, "%s%s %s", lead, op,
+			lines_addf(lines, STYLE_TEXT, width, 14, "%s%s %s", lead, op,
 				json_string_value(target) ? json_string_value(target) : "");
 	}
 }
@@ -147,10 +144,13 @@ static void step_lines(const json_t *steps, struct lines *lines, int width)
 	char expect[24];
 
 	lines_add(lines, STYLE_BOLD, width, 0, "STEPS");
-	json_array_foreach(steps, i, row)
-	{
-		const int64_t level = json_int(row, "level", 0), ms = json_int(row, "expect_ms", 0);
-		lines_addf(lines, level >= 3 ? STYLE_BAD : level == 2 ? STYLE_WARN : STYLE_TEXT,
+	json_array_foreach(steps, i, row) {
+		const int64_t level = json_int(row, "level", 0),
+			      ms = json_int(row, "expect_ms", 0);
+		lines_addf(lines,
+			level >= 3   ? STYLE_BAD
+			: level == 2 ? STYLE_WARN
+				     : STYLE_TEXT,
 			width, 8, "%3zu %s%s  %s%s%s  %s", i + 1, json_str(row, "id", ""),
 			level_mark(level), json_str(row, "kind", ""), ms > 0 ? " " : "",
 			ms > 0 ? format_duration(expect, sizeof(expect), ms) : "",
@@ -184,7 +184,8 @@ static void forecast_lines(const json_t *forecast, struct lines *lines, int widt
 			json_int(forecast, "runs", 0));
 	json_array_foreach(json_object_get(forecast, "services"), i, row)
 		lines_addf(lines, STYLE_TEXT, width, 2,
-			"A drill has %s back after p50 %s, p90 %s (%s)", json_str(row, "service", ""),
+			"A drill has %s back after p50 %s, p90 %s (%s)",
+			json_str(row, "service", ""),
 			format_clock(p50, sizeof(p50), json_int(row, "p50_ms", 0)),
 			format_clock(p90, sizeof(p90), json_int(row, "p90_ms", 0)), basis);
 }
@@ -194,8 +195,7 @@ void books_text(const struct screen *screen, struct lines *lines, int width)
 	const json_t *outline = screen->documents[DOCUMENT_BOOK].json, *row;
 	size_t i;
 
-	if (book(screen) == NULL ||
-		document_missing(screen, DOCUMENT_BOOK, lines, width))
+	if (book(screen) == NULL || document_missing(screen, DOCUMENT_BOOK, lines, width))
 		return;
 	lines_addf(lines, STYLE_BOLD, width, 0, "%s  %s", json_str(outline, "name", ""),
 		json_str(outline, "title", ""));

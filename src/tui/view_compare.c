@@ -68,8 +68,8 @@ static enum style delta_style(int64_t delta_ms, int64_t before_ms)
 	return delta_ms > much ? STYLE_BAD : delta_ms < -much ? STYLE_GOOD : STYLE_TEXT;
 }
 
-static void table(const json_t *rows, const char *key, const char *title, struct lines *lines,
-	int width)
+static void table(
+	const json_t *rows, const char *key, const char *title, struct lines *lines, int width)
 {
 	const json_t *row;
 	size_t i;
@@ -77,8 +77,7 @@ static void table(const json_t *rows, const char *key, const char *title, struct
 
 	lines_addf(lines, STYLE_DIM, width, 0, "%-*s %9s %9s %9s  %s", name, title, "A", "B",
 		"B - A", "");
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach(rows, i, row) {
 		char a[24], b[24], delta[24] = "", states[64] = "";
 		const json_t *one = json_object_get(row, "a"), *two = json_object_get(row, "b");
 		const json_t *difference = json_object_get(row, "delta_ms");
@@ -87,11 +86,13 @@ static void table(const json_t *rows, const char *key, const char *title, struct
 		clock_cell(b, two, "ms");
 		if (json_is_integer(difference)) {
 			format_delta(delta, sizeof(delta), json_integer_value(difference));
-			style = delta_style(json_integer_value(difference), json_int(one, "ms", 0));
+			style = delta_style(
+				json_integer_value(difference), json_int(one, "ms", 0));
 		}
 		if (!json_is_object(one) || !json_is_object(two)) {
 			style = STYLE_WARN;
-			snprintf(states, sizeof(states), "only in %c", json_is_object(one) ? 'A' : 'B');
+			snprintf(states, sizeof(states), "only in %c",
+				json_is_object(one) ? 'A' : 'B');
 		} else if (!str_eq(json_str(one, "state", ""), json_str(two, "state", ""))) {
 			style = STYLE_WARN;
 			snprintf(states, sizeof(states), "%s -> %s", json_str(one, "state", ""),
@@ -112,8 +113,7 @@ static void param_lines(const json_t *params, struct lines *lines, int width)
 
 	if (json_array_size(params) > 0)
 		lines_add(lines, STYLE_BOLD, width, 0, "PARAMETERS that differ");
-	json_array_foreach(params, i, row)
-	{
+	json_array_foreach(params, i, row) {
 		char *a = format_value(json_object_get(row, "a")),
 		     *b = format_value(json_object_get(row, "b"));
 		lines_addf(lines, STYLE_TEXT, width, 4, "  %s: %s -> %s",
@@ -131,12 +131,10 @@ static void file_lines(const json_t *files, struct lines *lines, int width)
 	lines_add(lines, STYLE_BOLD, width, 0,
 		json_array_size(files) > 0 ? "WHAT CHANGED in the files that took part"
 					   : "The same files took part, byte for byte.");
-	json_array_foreach(files, i, row)
-	{
+	json_array_foreach(files, i, row) {
 		lines_addf(lines, STYLE_BOLD, width, 0, "%s %s", json_str(row, "change", ""),
 			json_str(row, "path", ""));
-		json_array_foreach(json_object_get(row, "lines"), k, line)
-		{
+		json_array_foreach(json_object_get(row, "lines"), k, line) {
 			const char *text = json_string_value(line);
 			lines_add(lines,
 				text[0] == '+'	 ? STYLE_GOOD
@@ -155,7 +153,8 @@ void compare_text(const struct screen *screen, struct lines *lines, int width)
 
 	if (screen->compare_a == 0 || screen->compare_b == 0) {
 		lines_add(lines, STYLE_DIM, width, 0,
-			"two runs are compared: in History, c on the one and c on the other; or "
+			"two runs are compared: in History, c on the one and c on the other; "
+			"or "
 			":compare 2041 2042");
 		return;
 	}
@@ -164,7 +163,8 @@ void compare_text(const struct screen *screen, struct lines *lines, int width)
 	side_line("A", json_object_get(doc, "a"), lines, width);
 	side_line("B", json_object_get(doc, "b"), lines, width);
 	if (!json_flag(doc, "same_runbook", true))
-		lines_add(lines, STYLE_WARN, width, 0, "these are runs of two different runbooks");
+		lines_add(lines, STYLE_WARN, width, 0,
+			"these are runs of two different runbooks");
 	if (!json_flag(doc, "same_mode", true))
 		lines_add(lines, STYLE_WARN, width, 0, "these are runs in two different modes");
 	table(json_object_get(doc, "steps"), "id", "STEP", lines, width);

@@ -20,8 +20,8 @@ const json_t *history_run(const struct screen *screen)
 	return json_array_get(screen->runs, screen->places[VIEW_HISTORY].cursor);
 }
 
-/* The runs are asked for again: often where they are looked at, seldom elsewhere, so that another
- * run's question is noticed. */
+/* The runs are asked for again: often where they are looked at, seldom elsewhere, so that
+ * another run's question is noticed. */
 void history_frame(struct screen *screen)
 {
 	const bool looked_at = screen->view == VIEW_HOME || screen->view == VIEW_HISTORY;
@@ -126,7 +126,8 @@ void history_text(const struct screen *screen, struct lines *lines, int width)
 	if (row == NULL)
 		return;
 	lines_addf(lines, STYLE_BOLD, width, 0, "run %" PRId64 "  %s  %s",
-		json_int(row, "run", 0), json_str(row, "runbook", ""), json_str(row, "title", ""));
+		json_int(row, "run", 0), json_str(row, "runbook", ""),
+		json_str(row, "title", ""));
 	lines_addf(lines, STYLE_TEXT, width, 4, "%s -> %s UTC, %s%s%s",
 		format_moment(from, sizeof(from), json_int(row, "started_ns", 0)),
 		format_moment(to, sizeof(to), json_int(row, "ended_ns", 0)),
@@ -134,7 +135,8 @@ void history_text(const struct screen *screen, struct lines *lines, int width)
 		json_str(row, "reason", ""));
 	lines_addf(lines, STYLE_TEXT, width, 4, "started by %s, lead %s, bytes %.12s%s",
 		json_str(row, "started_by", "?"), json_str(row, "lead", "?"),
-		json_str(row, "digest", ""), json_int(row, "dirty", 0) ? " (not committed)" : "");
+		json_str(row, "digest", ""),
+		json_int(row, "dirty", 0) ? " (not committed)" : "");
 	json_array_foreach(json_object_get(row, "services"), i, service)
 		objective_line(service, lines, width);
 	if (json_int(row, "unknown", 0) > 0)
@@ -161,8 +163,7 @@ static int64_t held_ns(const struct screen *screen, const json_t *drill)
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(screen->runs, i, row)
-	{
+	json_array_foreach(screen->runs, i, row) {
 		if (str_eq(json_str(row, "runbook", ""), json_str(drill, "runbook", "")) &&
 			str_eq(json_str(row, "mode", ""), json_str(drill, "mode", "drill")) &&
 			str_eq(json_str(row, "status", ""), "done"))
@@ -175,8 +176,7 @@ bool drill_overdue(const struct screen *screen, const json_t *drill)
 {
 	const int64_t every = json_int(drill, "every_ms", 0), held = held_ns(screen, drill);
 
-	return every > 0 && screen->runs != NULL &&
-	       (screen->now.ns - held) / 1000000 > every;
+	return every > 0 && screen->runs != NULL && (screen->now.ns - held) / 1000000 > every;
 }
 
 void drills_row(const struct screen *screen, size_t at, int width, char *out, size_t size)
@@ -198,7 +198,8 @@ void drills_row(const struct screen *screen, size_t at, int width, char *out, si
 
 enum style drills_style(const struct screen *screen, size_t at)
 {
-	return drill_overdue(screen, json_array_get(drills(screen), at)) ? STYLE_WARN : STYLE_TEXT;
+	return drill_overdue(screen, json_array_get(drills(screen), at)) ? STYLE_WARN
+									 : STYLE_TEXT;
 }
 
 const char *drills_head(const struct screen *screen, char *out, size_t size)
@@ -229,7 +230,8 @@ void drills_text(const struct screen *screen, struct lines *lines, int width)
 
 	if (row == NULL) {
 		lines_add(lines, STYLE_DIM, width, 0,
-			"A drill is an entry of drills.yaml: its runbook, how often, in which window. "
+			"A drill is an entry of drills.yaml: its runbook, how often, in which "
+			"window. "
 			"Any runbook can also be drilled now, from Runbooks.");
 		return;
 	}

@@ -1,5 +1,5 @@
-/* view_report.c: Report: objectives, where the time went, what went otherwise; from the report as
- * data (docs/report-format.md).  m and J show the whole of it in the pager. */
+/* view_report.c: Report: objectives, where the time went, what went otherwise; from the report
+ * as data (docs/report-format.md).  m and J show the whole of it in the pager. */
 #include "format.h"
 #include "view.h"
 
@@ -21,8 +21,9 @@ const char *report_head(const struct screen *screen, char *out, size_t size)
 		return NULL;
 	}
 	snprintf(out, size, "REPORT  run %" PRId64 "  %.60s  v%" PRId64 " %.7s  %s",
-		json_int(doc, "run", 0), json_str(book, "name", ""), json_int(book, "version", 0),
-		json_str(book, "digest", ""), json_str(doc, "status", ""));
+		json_int(doc, "run", 0), json_str(book, "name", ""),
+		json_int(book, "version", 0), json_str(book, "digest", ""),
+		json_str(doc, "status", ""));
 	return json_str(doc, "mode", NULL);
 }
 
@@ -65,15 +66,16 @@ static void times_lines(const json_t *doc, struct lines *lines, int width)
 	char from[32], to[32], lasted[24];
 
 	lines_addf(lines, STYLE_TEXT, width, 4, "%s -> %s UTC, %s   started by %s, lead %s",
-		format_moment(from, sizeof(from),
-			json_int(json_object_get(times, "began"), "ns", 0)),
+		format_moment(
+			from, sizeof(from), json_int(json_object_get(times, "began"), "ns", 0)),
 		format_moment(
 			to, sizeof(to), json_int(json_object_get(times, "ended"), "ns", 0)),
 		clock_of(lasted, times, "duration_ms"),
 		json_str(json_object_get(people, "started_by"), "who", "?"),
 		json_str(people, "lead", "?"));
 	if (json_str(doc, "reason", "")[0] != '\0')
-		lines_addf(lines, STYLE_WARN, width, 4, "ended: %s", json_str(doc, "reason", ""));
+		lines_addf(
+			lines, STYLE_WARN, width, 4, "ended: %s", json_str(doc, "reason", ""));
 	if (json_flag(json_object_get(times, "t0"), "assumed", false))
 		lines_add(lines, STYLE_WARN, width, 4,
 			"the time of impact is assumed, nobody stated it");
@@ -81,12 +83,15 @@ static void times_lines(const json_t *doc, struct lines *lines, int width)
 
 static enum style verdict_style(const char *word)
 {
-	return str_eq(word, "met") ? STYLE_GOOD : str_eq(word, "missed") ? STYLE_BAD : STYLE_TEXT;
+	return str_eq(word, "met")	? STYLE_GOOD
+	       : str_eq(word, "missed") ? STYLE_BAD
+					: STYLE_TEXT;
 }
 
 static void service_lines(const json_t *service, struct lines *lines, int width)
 {
-	const json_t *rto = json_object_get(service, "rto"), *rpo = json_object_get(service, "rpo"),
+	const json_t *rto = json_object_get(service, "rto"),
+		     *rpo = json_object_get(service, "rpo"),
 		     *parts = json_object_get(service, "partition_ms");
 	char objective[24], actual[24], margin[24];
 	const char *kind;
@@ -102,15 +107,14 @@ static void service_lines(const json_t *service, struct lines *lines, int width)
 		clock_of(actual, rpo, "actual_ms"), json_str(rpo, "verdict", ""),
 		json_str(rpo, "basis", "")[0] ? "   basis " : "", json_str(rpo, "basis", ""));
 	if (json_is_integer(json_object_get(rpo, "lost")))
-		lines_addf(lines, STYLE_TEXT, width, 6, "  %" PRId64 " %s lost of %" PRId64
-			   " acknowledged",
+		lines_addf(lines, STYLE_TEXT, width, 6,
+			"  %" PRId64 " %s lost of %" PRId64 " acknowledged",
 			json_int(rpo, "lost", 0), json_str(rpo, "unit", "units"),
 			json_int(rpo, "acknowledged", 0));
 	if (!json_is_object(parts))
 		return;
 	char text[400] = "  time:";
-	json_object_foreach((json_t *)(uintptr_t)parts, kind, ms)
-	{
+	json_object_foreach((json_t *)(uintptr_t)parts, kind, ms) {
 		if (json_integer_value(ms) == 0 || str_eq(kind, "sum"))
 			continue;
 		const size_t len = strlen(text);
@@ -140,13 +144,11 @@ static void step_rows(const json_t *doc, struct lines *lines, int width)
 
 	lines_addf(lines, STYLE_DIM, width, 0, "    %-*s %7s %7s %7s %3s %-8s %s", name, "STEP",
 		"THIS", "USUAL", "DELTA", "ATT", "STATE", room > 9 ? "TIME WENT" : "");
-	json_array_foreach(steps, i, row)
-	{
+	json_array_foreach(steps, i, row) {
 		if (json_int(row, "actual_ms", 0) > most)
 			most = json_int(row, "actual_ms", 0);
 	}
-	json_array_foreach(steps, i, row)
-	{
+	json_array_foreach(steps, i, row) {
 		char actual[24], usual[24] = "--", delta[24] = "", bar[256] = "";
 		const int64_t ms = json_int(row, "actual_ms", 0);
 		const json_t *usually = json_object_get(pace, json_str(row, "id", ""));
@@ -165,8 +167,8 @@ static void step_rows(const json_t *doc, struct lines *lines, int width)
 			: str_eq(state, "skipped")			? STYLE_DIM
 									: STYLE_BAD,
 			width, 4, "%3zu %-*.*s %7s %7s %7s %3" PRId64 " %-8.8s %s", i + 1, name,
-			name, json_str(row, "id", ""), clock_of(actual, row, "actual_ms"), usual,
-			delta, json_int(row, "attempts", 0), state, bar);
+			name, json_str(row, "id", ""), clock_of(actual, row, "actual_ms"),
+			usual, delta, json_int(row, "attempts", 0), state, bar);
 		const json_t *error = json_object_get(row, "error");
 		if (json_is_object(error))
 			lines_addf(lines, STYLE_BAD, width, 8, "        %s: %s",
@@ -208,10 +210,10 @@ static void change_lines(const json_t *doc, struct lines *lines, int width)
 
 	if (json_array_size(json_object_get(doc, "operations")) > 0)
 		lines_add(lines, STYLE_BOLD, width, 0, "CHANGES to the outside world");
-	json_array_foreach(json_object_get(doc, "operations"), i, row)
-	{
+	json_array_foreach(json_object_get(doc, "operations"), i, row) {
 		const char *outcome = json_str(row, "outcome", ""),
-			   *confirmed = json_str(json_object_get(row, "confirmed"), "who", NULL);
+			   *confirmed =
+				   json_str(json_object_get(row, "confirmed"), "who", NULL);
 		const bool stands = str_eq(outcome, "done") &&
 				    json_is_object(json_object_get(row, "undo")) &&
 				    json_str(row, "undone_by", NULL) == NULL;
@@ -248,8 +250,8 @@ void report_text(const struct screen *screen, struct lines *lines, int width)
 	change_lines(doc, lines, width);
 	record = json_object_get(doc, "record");
 	lines_add(lines, STYLE_BOLD, width, 0, "RECORD");
-	lines_addf(lines, json_flag(record, "seal_matches", true) ? STYLE_TEXT : STYLE_BAD, width,
-		4, "%" PRId64 " events, head %.16s, %s", json_int(record, "events", 0),
+	lines_addf(lines, json_flag(record, "seal_matches", true) ? STYLE_TEXT : STYLE_BAD,
+		width, 4, "%" PRId64 " events, head %.16s, %s", json_int(record, "events", 0),
 		json_str(record, "head", "--"),
 		json_flag(record, "sealed", false) ? "sealed" : "not sealed");
 	lines_add(lines, STYLE_DIM, width, 4, json_str(record, "evidence", ""));

@@ -1,5 +1,5 @@
-/* view_run.c: what belongs to the open run besides its own screen: values, timeline, one step in
- * detail. */
+/* view_run.c: what belongs to the open run besides its own screen: values, timeline, one step
+ * in detail. */
 #include "format.h"
 #include "view.h"
 
@@ -23,23 +23,21 @@ const char *run_part_head(const struct screen *screen, char *out, size_t size)
 			screen->cursor + 1, run->step_count, step->id, run->id, left);
 	else
 		snprintf(out, size, "%s  run %" PRId64 " %.40s  %s",
-			screen->view == VIEW_VALUES ? "VALUES" : "TIMELINE", run->id, run->runbook,
-			left);
+			screen->view == VIEW_VALUES ? "VALUES" : "TIMELINE", run->id,
+			run->runbook, left);
 	return run->mode;
 }
 
 /* ------------------------------------------------------------------ values */
 
-static void value_lines(
-	const json_t *object, struct lines *lines, int width, const char *none)
+static void value_lines(const json_t *object, struct lines *lines, int width, const char *none)
 {
 	const char *name;
 	json_t *value;
 
 	if (json_object_size(object) == 0 && none != NULL)
 		lines_add(lines, STYLE_DIM, width, 0, none);
-	json_object_foreach((json_t *)(uintptr_t)object, name, value)
-	{
+	json_object_foreach((json_t *)(uintptr_t)object, name, value) {
 		char *text = format_value(value);
 		lines_addf(lines, STYLE_TEXT, width, 4, "  %s = %s", name, text);
 		free(text);
@@ -56,8 +54,8 @@ static void measured_lines(const struct run *run, struct lines *lines, int width
 		lines_addf(lines, STYLE_BOLD, width, 0, "MEASURED of %s", service->name);
 		if (service->lost >= 0)
 			lines_addf(lines, STYLE_TEXT, width, 4,
-				"  lost %" PRId64 " %s of %" PRId64 " acknowledged", service->lost,
-				service->unit != NULL ? service->unit : "units",
+				"  lost %" PRId64 " %s of %" PRId64 " acknowledged",
+				service->lost, service->unit != NULL ? service->unit : "units",
 				service->acknowledged);
 		if (service->rpa_ms >= 0)
 			lines_addf(lines, STYLE_TEXT, width, 4, "  data lost of the last %s",
@@ -89,13 +87,13 @@ void values_text(const struct screen *screen, struct lines *lines, int width)
 
 /* ------------------------------------------------------------------ one step */
 
-static void needs_lines(const struct run *run, const struct step *step, struct lines *lines,
-	int width)
+static void needs_lines(
+	const struct run *run, const struct step *step, struct lines *lines, int width)
 {
 	for (size_t i = 0; i < step->needs_count; i++) {
 		const struct step *need = &run->steps[step->needs_index[i]];
-		lines_addf(lines, STYLE_TEXT, width, 14, "%-11s %s (%s)",
-			i == 0 ? "After" : "", need->id, step_state_name(need->state));
+		lines_addf(lines, STYLE_TEXT, width, 14, "%-11s %s (%s)", i == 0 ? "After" : "",
+			need->id, step_state_name(need->state));
 	}
 	if (step->needs_count == 0)
 		lines_addf(lines, STYLE_TEXT, width, 14, "%-11s nothing: it may start at once",
@@ -116,8 +114,9 @@ static void call_lines(const struct step *step, struct lines *lines, int width)
 		lines_addf(lines, STYLE_TEXT, width, 6, "%" PRId64 ".%" PRId64 " %s %s %s",
 			op->attempt, op->ordinal, op->op, op->target, args);
 		lines_addf(lines,
-			op->state == OP_STATE_FAILED || op->state == OP_STATE_UNKNOWN ? STYLE_BAD
-										      : STYLE_DIM,
+			op->state == OP_STATE_FAILED || op->state == OP_STATE_UNKNOWN
+				? STYLE_BAD
+				: STYLE_DIM,
 			width, 6, "    %s%s%s%s%s", op_state_name(op->state),
 			result != NULL ? ": " : "", result != NULL ? result : "",
 			op->error != NULL ? ": " : "",
@@ -127,7 +126,8 @@ static void call_lines(const struct step *step, struct lines *lines, int width)
 	}
 }
 
-void step_preview(const struct run *run, const struct step *step, struct lines *lines, int width)
+void step_preview(
+	const struct run *run, const struct step *step, struct lines *lines, int width)
 {
 	static const char *const levels[] = { "only looks: no question",
 		"changes something that can be undone: a preview is shown first",
@@ -169,12 +169,14 @@ static const json_t *row_of(const json_t *rows, const char *step)
 }
 
 /* What the forecast says of a step: how long it still takes, whether it holds somebody up. */
-static void forecast_lines(const struct screen *screen, const struct step *step,
-	struct lines *lines, int width)
+static void forecast_lines(
+	const struct screen *screen, const struct step *step, struct lines *lines, int width)
 {
-	const json_t *rest = row_of(json_object_get(screen->forecast, "steps"), step->id), *service;
+	const json_t *rest = row_of(json_object_get(screen->forecast, "steps"), step->id),
+		     *service;
 	const int64_t gone_ms =
-		(screen->now.ns - json_int(screen->forecast, "at_ns", screen->now.ns)) / 1000000;
+		(screen->now.ns - json_int(screen->forecast, "at_ns", screen->now.ns)) /
+		1000000;
 	char half[24], most[24];
 	size_t i;
 
@@ -190,8 +192,9 @@ static void forecast_lines(const struct screen *screen, const struct step *step,
 		const json_t *row = row_of(json_object_get(service, "critical"), step->id);
 		if (row != NULL)
 			lines_addf(lines, STYLE_TEXT, width, 14,
-				"%-11s %s waits for it in %" PRId64 " of 1000 cases", "Critical",
-				json_str(service, "service", ""), json_int(row, "per_mille", 0));
+				"%-11s %s waits for it in %" PRId64 " of 1000 cases",
+				"Critical", json_str(service, "service", ""),
+				json_int(row, "per_mille", 0));
 	}
 }
 
@@ -210,8 +213,7 @@ void step_text(const struct screen *screen, struct lines *lines, int width)
 	if (step->attempt > 0)
 		lines_addf(lines, STYLE_TEXT, width, 14, "%-11s %" PRId64 ", %s", "Attempt",
 			step->attempt,
-			format_clock(clock, sizeof(clock),
-				spent_ms(screen, step)));
+			format_clock(clock, sizeof(clock), spent_ms(screen, step)));
 	forecast_lines(screen, step, lines, width);
 	if (step->error_text != NULL)
 		lines_addf(lines, STYLE_BAD, width, 14, "%-11s %s (the world: %s)", "Error",
@@ -238,7 +240,8 @@ size_t timeline_count(const struct screen *screen)
 }
 
 /* From t0 to the latest of now (or the end) and the RTO. */
-static void span_of(const struct screen *screen, int64_t *from_ns, int64_t *to_ns, int64_t *rto_ns)
+static void span_of(
+	const struct screen *screen, int64_t *from_ns, int64_t *to_ns, int64_t *rto_ns)
 {
 	const struct run *run = screen->run;
 	const struct service none = { .rto_ms = -1 };
@@ -272,7 +275,8 @@ void timeline_row(const struct screen *screen, size_t at, int width, char *out, 
 		[TIME_VERIFY] = 'v',
 		[TIME_IDLE] = '.' };
 	const struct step *step = &screen->run->steps[at];
-	const int name = width > 120 ? 32 : 18, room = width - name - 18 > 8 ? width - name - 18 : 8;
+	const int name = width > 120 ? 32 : 18,
+		  room = width - name - 18 > 8 ? width - name - 18 : 8;
 	char bar[512], clock[24] = "";
 	int64_t from, to, rto;
 
@@ -291,8 +295,8 @@ void timeline_row(const struct screen *screen, size_t at, int width, char *out, 
 	}
 	if (step->attempt > 0)
 		format_clock(clock, sizeof(clock), spent_ms(screen, step));
-	snprintf(out, size, "%3zu %-4.4s %-*.*s [%s] %s", at + 1, step_word(screen->run, at), name,
-		name, step->id, bar, clock);
+	snprintf(out, size, "%3zu %-4.4s %-*.*s [%s] %s", at + 1, step_word(screen->run, at),
+		name, name, step->id, bar, clock);
 }
 
 enum style timeline_style(const struct screen *screen, size_t at)

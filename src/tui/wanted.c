@@ -36,7 +36,8 @@ static void do_pager(struct tui *tui)
 		return;
 	give(tui, "output in the pager");
 	take_back(tui,
-		pager_show(tui->options->client, tui->screen.run_id, step->id, step->attempt, &err),
+		pager_show(tui->options->client, tui->screen.run_id, step->id, step->attempt,
+			&err),
 		&err);
 }
 
@@ -85,7 +86,8 @@ static void do_start(struct tui *tui)
 	tui->more = tui->dirty = true;
 }
 
-/* ------------------------------------------------------------------ editor, shell, clipboard */
+/* ------------------------------------------------------------------ editor, shell, clipboard
+ */
 
 static void do_note(struct tui *tui)
 {
@@ -145,7 +147,8 @@ static void do_shell(struct tui *tui)
 static void do_copy(struct tui *tui)
 {
 	const struct screen *screen = &tui->screen;
-	const bool text = view_rows[screen->view].row == NULL && view_rows[screen->view].draw == NULL;
+	const bool text =
+		view_rows[screen->view].row == NULL && view_rows[screen->view].draw == NULL;
 	struct box box = { 0, 2, screen->width, screen->height - 5 };
 	struct buf out;
 	struct err err = { 0 };
@@ -155,7 +158,8 @@ static void do_copy(struct tui *tui)
 	if (screen->view == VIEW_RUN)
 		box = output_box(screen);
 	buf_init(&out, COPY_MAX);
-	for (size_t i = 0; text && code == ERR_NONE && i < screen->text.lines.count; i++, lines++)
+	for (size_t i = 0; text && code == ERR_NONE && i < screen->text.lines.count;
+		i++, lines++)
 		code = buf_addf(&out, &err, "%s\n", screen->text.lines.rows[i].text);
 	for (int y = box.y; !text && code == ERR_NONE && y < box.y + box.height; y++, lines++) {
 		char *row = cells_part(&tui->cells, box.x, y, box.width);
@@ -180,8 +184,7 @@ static void do_secrets(struct tui *tui)
 	if (tui->options->secrets == NULL)
 		code = err_set(&err, ERR_UNSUPPORTED, "secrets cannot be given from here");
 	else
-		code = tui->options->secrets(
-			tui->options->start_arg, tui->screen.run_id, &err);
+		code = tui->options->secrets(tui->options->start_arg, tui->screen.run_id, &err);
 	take_back(tui, code, &err);
 	if (code == ERR_NONE)
 		screen_say(&tui->screen, "the run has its secrets and goes on");

@@ -138,6 +138,8 @@ const char *not_enter(const struct screen *screen)
 		return home_count(screen, screen->home_pane) == 0
 			       ? "there is nothing in this list"
 			       : NULL;
+	if (view->enter == NULL && screen->view != VIEW_RUN)
+		return "there is nothing to be opened here";
 	return view->not_enter != NULL ? view->not_enter(screen) : NULL;
 }
 
@@ -175,9 +177,10 @@ const char *not_without_attached(const struct screen *screen)
 
 const char *not_copyable(const struct screen *screen)
 {
-	return screen->can_copy ? NULL
-				: "\"clipboard: osc52\" in screen.yaml allows it; many terminals "
-				  "copy with the mouse and Shift";
+	return screen->can_copy
+		       ? NULL
+		       : "\"clipboard: osc52\" in screen.yaml allows it; many terminals "
+			 "copy with the mouse and Shift";
 }
 
 const char *not_editable(const struct screen *screen)
@@ -219,5 +222,7 @@ const char *not_without_secrets(const struct screen *screen)
 {
 	const char *why = not_without_run(screen);
 
-	return why != NULL ? why : screen->secrets_needed > 0 ? NULL : "the run waits for no secret";
+	return why != NULL		    ? why
+	       : screen->secrets_needed > 0 ? NULL
+					    : "the run waits for no secret";
 }

@@ -699,6 +699,30 @@ static void home_starts_and_attaches(void **state)
 	json_decref(summary);
 }
 
+static void the_palette_completes(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_init(&scene, 80, 24);
+	scene_key(&scene, ':');
+	scene_type(&scene, "sk");
+	assert_shows(&scene, " skip");
+	scene_key(&scene, K_TAB);
+	assert_string_equal(scene.screen.palette.text, "skip");
+	scene_key(&scene, K_CTRL('u'));
+	scene_type(&scene, "wr");
+	scene_key(&scene, K_TAB);
+	assert_string_equal(scene.screen.palette.text, "wrap");
+	scene_key(&scene, K_ENTER);
+	assert_shows(&scene, "long lines are folded");
+	scene_key(&scene, ':');
+	scene_type(&scene, "zzz");
+	scene_key(&scene, K_TAB);
+	assert_string_equal(scene.screen.palette.text, "zzz");
+	scene_release(&scene);
+}
+
 static void a_broken_record_says_so(void **state)
 {
 	struct scene scene;
@@ -742,6 +766,7 @@ int main(void)
 		cmocka_unit_test(output_is_asked_for_at_frames),
 		cmocka_unit_test(a_flood_is_skipped),
 		cmocka_unit_test(home_starts_and_attaches),
+		cmocka_unit_test(the_palette_completes),
 		cmocka_unit_test(a_broken_record_says_so),
 	};
 
