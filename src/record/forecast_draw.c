@@ -6,7 +6,8 @@
  * the deviation of that run from the centre of each step is blended with the deviation of a
  * second run times a normal number (a kernel that has the shape of the history itself) and
  * widened as Student's t is for a sample of that size.  A drift over the runs is taken out
- * first where it stands out of the noise.  New runs and runs of the same version weigh more. */
+ * first, and what edits of the runbook did is bridged, each as far as the runs show it; what
+ * they do not show is drawn as doubt.  New runs weigh more. */
 #include "forecast.h"
 
 #include <math.h>
@@ -16,11 +17,11 @@
 static const double age_runs = 16.0, age_days = 365.0; /* a run that old weighs half */
 static const double small_ms = 20.0; /* added before the logarithm: less is no difference */
 /* spreads of the logarithm */
-static const double floor_sigma = 0.05;   /* no step is as regular as three equal numbers */
-static const double version_sigma = 0.25; /* what an edit of the runbook may do to a step */
-static const double expect_sigma = 0.35;  /* each for the author's mood and for the step */
+static const double floor_sigma = 0.05;	 /* no step is as regular as three equal numbers */
+static const double version_sigma = 0.3; /* what an edit of the runbook may do to a step */
+static const double expect_sigma = 0.35; /* each for the author's mood and for the step */
 static const double few_sigma = 0.5, guess_sigma = 0.7;
-static const double drift_sigma = 0.02;   /* per run */
+static const double drift_sigma = 0.02;			  /* per run */
 static const double prior_sigma = 0.15, prior_runs = 2.0; /* believed before looking */
 static const double deviation_max = 3.0, student_max = 4.0;
 static const double guess_ms = 60000.0;
@@ -38,9 +39,9 @@ struct model {
 	double *age;		/* per step: mean age in runs of what is known */
 	double *kernel;		/* per step: how much of a second run is blended in */
 	double *noise;		/* per step: what no run has shown */
-	double *noise_other;	/* per step: the same, where the runbook has been changed */
-	double common_doubt;	/* of the drift that all steps share */
-	int *freedom;		/* per step: of Student's t */
+	double *doubt; /* [step * runs + run]: of what an edit since that run did to the step */
+	double common_doubt; /* of the drift that all steps share */
+	int *freedom;	     /* per step: of Student's t */
 	struct dice dice;
 };
 
@@ -48,25 +49,18 @@ struct model {
 
 static void weigh_runs(struct model *model, const json_t *rows)
 {
-	int64_t same = 0;
-
 	for (size_t i = 0; i < model->runs; i++) {
 		const json_t *row = json_array_get(rows, i);
 		const int64_t version = json_int(row, "version", 0);
-		const double days = ((double)model->run->began.ns -
-					    (double)json_int(row, "began_ns", 0)) /
-				    86400e9;
+		const double days =
+			((double)model->run->began.ns - (double)json_int(row, "began_ns", 0)) /
+			86400e9;
 		while (json_int(json_array_get(rows, model->group[i]), "version", 0) != version)
 			model->group[i]++;
 		model->other_version[i] = version != model->run->version;
-		same += !model->other_version[i];
 		model->weight[i] =
 			exp2(-(double)i / age_runs - (days > 0 ? days / age_days : 0.0));
 	}
-	/* the more is known of this version, the less the others have to say */
-	for (size_t i = 0; i < model->runs; i++)
-		if (model->other_version[i])
-			model->weight[i] /= 2.0 + (double)same;
 }
 
 static void read_passes(struct model *model, size_t step, const json_t *passes)
@@ -106,7 +100,7 @@ static void model_init(
 	model->age = xmalloc((model->steps + 1) * sizeof(*model->age));
 	model->kernel = xmalloc((model->steps + 1) * sizeof(*model->kernel));
 	model->noise = xmalloc((model->steps + 1) * sizeof(*model->noise));
-	model->noise_other = xmalloc((model->steps + 1) * sizeof(*model->noise_other));
+	model->doubt = xmalloc((count * model->steps + 1) * sizeof(*model->doubt));
 	model->freedom = xmalloc((model->steps + 1) * sizeof(*model->freedom));
 	weigh_runs(model, rows);
 	for (size_t i = 0; i < model->steps; i++)
@@ -125,7 +119,7 @@ static void model_release(struct model *model)
 	free(model->age);
 	free(model->kernel);
 	free(model->noise);
-	free(model->noise_other);
+	free(model->doubt);
 	free(model->freedom);
 }
 
@@ -253,6 +247,54 @@ static void take_out_drifts(struct model *model)
 	}
 }
 
+static double square(double x)
+{
+	return x * x;
+}
+
+/* What the edits of the runbook did to a step: runs of other versions are moved to where those
+ * of this version are, as far as these say so, and what they do not say is doubt.  Believed
+ * before looking: an edit changes a step by about version_sigma. */
+static void bridge_versions(struct model *model, size_t step)
+{
+	double *log_ms = &model->log_ms[step * model->runs], rest = 0, sum = 0;
+	struct group groups[HISTORY_RUNS] = { 0 }, own = { 0 };
+
+	for (size_t i = 0; i < model->runs; i++) {
+		if (!measured(model, step, i))
+			continue;
+		struct group *group = &groups[model->group[i]];
+		group->weight += model->weight[i];
+		group->y += model->weight[i] * log_ms[i];
+		if (!model->other_version[i])
+			own = *group;
+	}
+	for (size_t i = 0; i < model->runs; i++) {
+		const struct group *group = &groups[model->group[i]];
+		sum -= groups[i].weight > 0;
+		if (!measured(model, step, i))
+			continue;
+		rest += model->weight[i] * square(log_ms[i] - group->y / group->weight);
+		sum += model->weight[i];
+	}
+	const double scatter =
+		(rest + prior_runs * square(prior_sigma)) / (fmax(sum, 0) + prior_runs);
+	const double believed = square(version_sigma);
+	for (size_t i = 0; i < model->runs; i++) {
+		const struct group *group = &groups[model->group[i]];
+		double *doubt = &model->doubt[step * model->runs + i];
+		if (!model->other_version[i] || !measured(model, step, i))
+			continue;
+		*doubt = version_sigma;
+		if (own.weight <= 0)
+			continue;
+		const double variance = scatter * (1.0 / own.weight + 1.0 / group->weight);
+		log_ms[i] += (own.y / own.weight - group->y / group->weight) * believed /
+			     (believed + variance);
+		*doubt = sqrt(believed * variance / (believed + variance));
+	}
+}
+
 static void find_spread(struct model *model, size_t step)
 {
 	/* Silverman's rule for the width of a kernel; blending keeps the spread as it was */
@@ -262,7 +304,6 @@ static void find_spread(struct model *model, size_t step)
 	model->kernel[step] = kernel;
 	model->widen[step] /= sqrt(1.0 + kernel * kernel);
 	model->noise[step] = hypot(floor_sigma, drift);
-	model->noise_other[step] = hypot(model->noise[step], version_sigma);
 }
 
 static int by_value(const void *a, const void *b)
@@ -345,7 +386,7 @@ static double draw_history(
 	away = fmax(-deviation_max, fmin(deviation_max, away));
 	away += model->age[step] * model->common_doubt * common->drift;
 	away += dice_normal(&model->dice) *
-		(model->other_version[first] ? model->noise_other[step] : model->noise[step]);
+		hypot(model->noise[step], model->doubt[step * model->runs + first]);
 	return exp(model->centre[step] + away) - small_ms;
 }
 
@@ -436,8 +477,7 @@ static void draw_all(struct model *model, struct draws *draws)
 
 /* ------------------------------------------------------------------ all together */
 
-static enum basis basis_of(
-	const struct step *step, size_t passes, bool talked)
+static enum basis basis_of(const struct step *step, size_t passes, bool talked)
 {
 	/* what holds other steps together takes no time of its own */
 	if (step->kind == KIND_GROUP || step->kind == KIND_WATCH)
@@ -466,14 +506,16 @@ static void find_centres(struct model *model, struct draws *draws)
 	take_out_drifts(model);
 	for (size_t i = 0; i < model->steps; i++) {
 		const struct step *step = &model->run->steps[i];
+		bridge_versions(model, i);
 		const size_t measures = find_centre(model, i);
 		for (size_t k = 0; k < model->runs; k++)
 			model->log_ms[i * model->runs + k] -= model->centre[i];
 		find_spread(model, i);
-		draws->basis[i] = basis_of(step, pass_count(model, i),
-			str_eq(model->run->mode, "tabletop"));
+		draws->basis[i] = basis_of(
+			step, pass_count(model, i), str_eq(model->run->mode, "tabletop"));
 		if (draws->basis[i] == BASIS_WAIT)
-			draws->middle_ms[i] = step->kind == KIND_WAIT ? (double)step->wait_ms : 0.0;
+			draws->middle_ms[i] =
+				step->kind == KIND_WAIT ? (double)step->wait_ms : 0.0;
 		else if (draws->basis[i] == BASIS_EXPECT)
 			draws->middle_ms[i] = (double)step->expect_ms;
 		else if (measures > 0)
