@@ -9,6 +9,15 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
+
+/* How often something is tried: the suite takes a slice, the campaign (./bootstrap campaign, which sets
+ * DRILLBOOK_CAMPAIGN) the whole. */
+static inline int times(int slice, int whole)
+{
+	return getenv("DRILLBOOK_CAMPAIGN") != NULL ? whole : slice;
+}
+
 /* A call that must succeed; prints the error's own words when it does not. */
 #define ok(expr)                                                                                 \
 	do {                                                                                     \

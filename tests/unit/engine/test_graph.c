@@ -240,7 +240,7 @@ static void an_invariant_that_breaks_stops_its_group(void **state)
 	expect_state(rig, "b", STEP_PENDING);
 	/* while it is broken nothing of the group starts, even when the stopped step is passed over */
 	must(act(rig, "skip", "a", "not needed", false, &err), &err);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 12; i++)
 		follow_one(rig);
 	expect_state(rig, "b", STEP_PENDING);
 	char *path = path_join(rig->dir, "broken");

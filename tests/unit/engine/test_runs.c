@@ -67,6 +67,9 @@ static void test_irreversible_needs_the_word(void **state)
 	assert_int_equal(rig->run->asks[0].level, 3);
 	assert_string_equal(rig->run->asks[0].word, "drill");
 	assert_int_equal(answer(rig, "yes", "", "dril", &err), ERR_USAGE);
+	json_t *other = json_pack("{s:I, s:I, s:s, s:s, s:s}", "run", (json_int_t)rig->id, "ask",
+		(json_int_t)rig->run->asks[0].id, "answer", "yes", "word", "drill", "digest", "of something else");
+	assert_int_equal(client_ask(rig->client, "answer", other, NULL, &err), ERR_CONFLICT);
 	assert_int_equal(effects(rig), 0);
 	say(rig, "no", "", "");
 	wait_for(rig, asks, "failed");

@@ -5,6 +5,8 @@
  * there, at most the one batch in flight may be there as well, and the journal must go on. */
 #include "sample.h"
 
+#include "check.h"
+
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -157,6 +159,7 @@ static void killed_at_every_commit(void **state)
 		}
 	}
 	assert_int_equal(kills, 2 * EVENT_COUNT);
+	print_message("%lld kills, one before and one after each of the %d kinds of event\n", (long long)kills, EVENT_COUNT);
 }
 
 static void killed_at_every_kind(void **state)
@@ -180,7 +183,8 @@ static void killed_at_any_instant(void **state)
 	uint64_t lot = 20261122;
 
 	(void)state;
-	for (int i = 0; i < 100; i++) {
+	const int rounds = times(100, 3000);
+	for (int i = 0; i < rounds; i++) {
 		struct place place;
 		int status;
 		char when[64];
@@ -192,6 +196,7 @@ static void killed_at_any_instant(void **state)
 		holds(place.dir, count, when);
 		place_remove(&place);
 	}
+	print_message("%d kills at random moments, no acknowledged event lost\n", rounds);
 }
 
 int main(void)
