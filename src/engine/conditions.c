@@ -26,19 +26,44 @@ json_t *outputs_all(const struct live *live)
 	return out;
 }
 
-json_t *outputs_seen(const struct live *live, size_t step)
+/* Those whose id begins with prefix, under the rest of it. */
+static void take_below(json_t *out, json_t *all, const char *prefix)
 {
-	json_t *all = outputs_all(live), *value;
-	const char *prefix = json_str(scope_of(live, step), "prefix", ""), *id;
+	const char *id;
+	json_t *value;
 
-	if (prefix[0] == '\0')
-		return all;
-	json_t *out = json_object();
 	json_object_foreach(all, id, value)
 		if (str_starts(id, prefix))
 			json_object_set(out, id + strlen(prefix), value);
+}
+
+json_t *outputs_seen(const struct live *live, size_t step)
+{
+	const char *scope = json_str(scope_of(live, step), "prefix", "");
+	/* a turn of a for_each over a group: its own steps come before those of the same name outside */
+	const char *own = json_str(plan_step(live, step), "prefix", "");
+	json_t *all = outputs_all(live), *out;
+
+	if (scope[0] == '\0' && own[0] == '\0')
+		return all;
+	out = json_object();
+	take_below(out, all, scope);
+	if (own[0] != '\0')
+		take_below(out, all, own);
 	json_decref(all);
 	return out;
+}
+
+/* What the book itself calls a step: its id without the prefixes of its scope and its turn. */
+const char *local_id(const struct live *live, size_t step)
+{
+	const char *id = live->run->steps[step].id;
+	const char *own = json_str(plan_step(live, step), "prefix", "");
+	const char *scope = json_str(scope_of(live, step), "prefix", "");
+
+	if (own[0] != '\0' && str_starts(id, own))
+		return id + strlen(own);
+	return str_starts(id, scope) ? id + strlen(scope) : id;
 }
 
 /* {"output": "step.path"} becomes what that step gave, null when it gave nothing. */

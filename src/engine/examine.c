@@ -138,7 +138,10 @@ static json_t *question(struct conn *conn, const json_t *body)
 
 	json_object_set(
 		out, "root", json_object_get(json_object_get(plan, "workspace"), "root"));
-	json_put_str(out, "runbook", name);
+	if (json_array_size(json_object_get(book, "services")) > 0)
+		json_object_set(out, "services", json_object_get(book, "services"));
+	else
+		json_put_str(out, "runbook", name);
 	json_object_set(out, "mode", json_object_get(plan, "mode"));
 	if (json_is_object(json_object_get(body, "params")))
 		json_object_set(out, "params", json_object_get(body, "params"));

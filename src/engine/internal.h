@@ -305,6 +305,7 @@ const struct op *first_unknown(const struct step *step);
 /* conditions.c; JSON is owned by the caller */
 json_t *outputs_all(const struct live *live);
 json_t *outputs_seen(const struct live *live, size_t step);
+const char *local_id(const struct live *live, size_t step);
 json_t *params_seen(const struct live *live, size_t step);
 json_t *group_outputs(const struct live *live, size_t group);
 /* ERR_UNSUPPORTED: it has a regular expression, a worker has to look. */

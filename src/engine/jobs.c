@@ -129,17 +129,6 @@ static json_t *script_of(const json_t *row, const char *phase)
 	return json_object_get(row, own ? "script" : phase);
 }
 
-/* The id without its scope's prefix: what the nested runbook itself calls it. */
-static const char *local_id(const struct live *live, size_t index)
-{
-	const char *scope = json_str(plan_step(live, index), "scope", "");
-	const char *prefix = json_str(
-		json_object_get(json_object_get(live->plan, "scopes"), scope), "prefix", "");
-	const char *id = live->run->steps[index].id;
-
-	return str_starts(id, prefix) ? id + strlen(prefix) : id;
-}
-
 json_t *job_step(const struct live *live, size_t index, const char *phase)
 {
 	const struct step *step = &live->run->steps[index];
@@ -164,6 +153,8 @@ json_t *job_step(const struct live *live, size_t index, const char *phase)
 		json_object_set(job, "item", json_object_get(row, "item"));
 		json_put_str(job, "item_name", json_str(row, "item_name", "item"));
 	}
+	if (json_object_get(row, "items") != NULL)
+		json_object_set(job, "items", json_object_get(row, "items"));
 	json_t *undo = str_eq(phase, "undo") ? undo_list(step) : NULL;
 	json_put(job, "uses", uses_of(row, undo));
 	if (undo != NULL)

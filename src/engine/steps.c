@@ -679,12 +679,32 @@ static bool have_secrets(struct live *live)
 	return false;
 }
 
+/* Steps whose start a human is asked about have their place already: each yes starts one. */
+static int previews(const struct run *run)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < run->ask_count; i++)
+		count += run->steps[run->asks[i].step].state == STEP_PENDING;
+	return count;
+}
+
+static int64_t taken_in(const struct run *run, size_t group)
+{
+	int64_t count = (int64_t)run_group_running(run, group);
+
+	for (size_t i = 0; i < run->ask_count; i++)
+		count += run->steps[run->asks[i].step].state == STEP_PENDING &&
+			 run_step_within(run, run->asks[i].step, group);
+	return count;
+}
+
 /* Whether the groups around a step, and the run, have room for one more. */
 static bool has_room(const struct live *live, size_t index)
 {
 	const struct run *run = live->run;
 	const struct step *step = &run->steps[index];
-	const int acting = live->active - live->watching;
+	const int acting = live->active - live->watching + previews(run);
 
 	if (step->kind == KIND_WATCH || step->kind == KIND_GROUP)
 		return true;
@@ -693,7 +713,7 @@ static bool has_room(const struct live *live, size_t index)
 	for (size_t i = 0; i < step->within_count; i++) {
 		const size_t group = step->within_index[i];
 		if (run->steps[group].parallel > 0 &&
-			(int64_t)run_group_running(run, group) >= run->steps[group].parallel)
+			taken_in(run, group) >= run->steps[group].parallel)
 			return false;
 	}
 	return true;

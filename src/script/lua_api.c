@@ -357,6 +357,12 @@ static void push_facts(lua_State *lua, const struct job *job)
 		lua_setglobal(lua, "item");
 		lua_setglobal(lua, json_str(job->json, "item_name", "item"));
 	}
+	const char *name;
+	json_t *item;
+	json_object_foreach(json_object_get(job->json, "items"), name, item) {
+		value_push(lua, item);
+		lua_setglobal(lua, name);
+	}
 }
 
 void api_open(lua_State *lua)

@@ -71,6 +71,32 @@ static void limits_hold(void **state)
 	buf_release(&text);
 }
 
+/* A question before the start takes the place that its answer will take. */
+static void limits_hold_for_steps_that_ask_first(void **state)
+{
+	struct rig *rig = *state;
+	struct buf text;
+	struct err err = { 0 };
+
+	buf_init(&text, 1 << 16);
+	must(buf_addf(&text, &err, "["), &err);
+	for (int i = 0; i < 4; i++)
+		must(buf_addf(&text, &err, "{'id':'m%d','needs':[],'within':['g'],'title':'T','level':1," RUN("sleep(`100ms`)") "},", i),
+			&err);
+	must(buf_addf(&text, &err,
+		     "{'id':'g','kind':'group','title':'G','level':0,'parallel':1,'needs':['m0','m1','m2','m3']}]"),
+		&err);
+	start_plan(rig, "drill", text.data, NULL);
+	for (int i = 0; i < 4; i++) {
+		wait_for(rig, asks, "confirm");
+		assert_int_equal(rig->run->ask_count, 1);
+		say(rig, "yes", "", "");
+	}
+	wait_for(rig, ended, "the end");
+	assert_int_equal(most_at_once(rig), 1);
+	buf_release(&text);
+}
+
 static void conditions(void **state)
 {
 	struct rig *rig = *state;
@@ -126,6 +152,25 @@ static void nested_runbooks_see_their_own(void **state)
 		"{'scopes':{'web':{'prefix':'web/','params':{'port':{'output':'pre.port'},'zone':'z'}}}}");
 	wait_for(rig, ended, "the end");
 	expect_state(rig, "post", STEP_OK);
+	assert_int_equal(rig->run->status, RUN_DONE);
+}
+
+/* for_each over a group: the steps of a turn see those of the same turn. */
+static void a_turn_sees_its_own(void **state)
+{
+	struct rig *rig = *state;
+
+	start_plan(rig, "drill",
+		"[{'id':'e/1/a','needs':[],'within':['e','e/1'],'prefix':'e/1/','item':'x','item_name':'h','items':{'h':'x','o':7}," BASE
+		RUN("return {v = h .. o}") "},"
+		"{'id':'e/1/b','needs':['e/1/a'],'within':['e','e/1'],'prefix':'e/1/','item':'x','item_name':'h'," BASE
+		RUN("if outputs.a.v ~= `x7` then fail(`not its own`) end return {n = 1}")
+		",'verify':{'file':'t','line':1,'source':'return outputs.b.n == 1'}},"
+		"{'id':'e/1','kind':'group','title':'E','level':0,'within':['e'],'needs':['e/1/b']},"
+		"{'id':'e','kind':'group','title':'E','level':0,'needs':['e/1']}]",
+		NULL);
+	wait_for(rig, ended, "the end");
+	expect_state(rig, "e/1/b", STEP_OK);
 	assert_int_equal(rig->run->status, RUN_DONE);
 }
 
@@ -380,6 +425,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_group_ends_when_its_members_are_through),
 		T(limits_hold),
+		T(limits_hold_for_steps_that_ask_first),
+		T(a_turn_sees_its_own),
 		T(conditions),
 		T(a_pattern_that_takes_for_ever),
 		T(nested_runbooks_see_their_own),
