@@ -51,7 +51,7 @@ _drillbook() {
 	--workspace | --data) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
 	--seal | --server | --scenario) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
 	--mode) words="probe simulate tabletop drill live" ;;
-	--format) words="md json" ;;
+	--format) words="md json junit" ;;
 	--theme) words="dark light mono" ;;
 	--record) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
 	--suggest | --runbook) words=$(_drillbook_names RUNBOOK) ;;

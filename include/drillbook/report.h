@@ -5,7 +5,7 @@
 #include "drillbook/base.h"
 #include "drillbook/journal.h"
 
-enum report_format { REPORT_MARKDOWN, REPORT_JSON };
+enum report_format { REPORT_MARKDOWN, REPORT_JSON, REPORT_JUNIT };
 
 /* ERR_NOT_FOUND when there is no such run.  Text from outside is neutralised for the format. */
 enum err_code report_render(struct journal *journal, int64_t run, enum report_format format, struct buf *out, struct err *err) MUST_CHECK;

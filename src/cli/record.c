@@ -77,9 +77,23 @@ const struct command command_history = {
 	.run = history,
 };
 
-static const struct option_row report_options[] = { { "format", "md|json", false,
-							    "Markdown (default) or JSON" },
+static const struct option_row report_options[] = { { "format", "md|json|junit", false,
+							    "Markdown (default), JSON or JUnit's XML" },
 	{ "json", NULL, false, "the same as --format json" }, OPTION_END };
+
+static bool report_format_find(const char *name, enum report_format *out)
+{
+	static const char *const names[] = { [REPORT_MARKDOWN] = "md",
+		[REPORT_JSON] = "json",
+		[REPORT_JUNIT] = "junit" };
+
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (str_eq(names[i], name)) {
+			*out = (enum report_format)i;
+			return true;
+		}
+	return false;
+}
 
 static int report(const struct args *args, struct err *err)
 {
@@ -87,13 +101,12 @@ static int report(const struct args *args, struct err *err)
 	struct buf text;
 	int64_t run;
 	const char *format = option_value(args, "format");
-	const bool json = option_flag(args, "json") || str_eq(format, "json");
+	enum report_format form = option_flag(args, "json") ? REPORT_JSON : REPORT_MARKDOWN;
 
-	if (format != NULL && !json && !str_eq(format, "md")) {
-		err_set(err, ERR_USAGE, "unknown format \"%s\": md or json", format);
+	if (format != NULL && !report_format_find(format, &form)) {
+		err_set(err, ERR_USAGE, "unknown format \"%s\": md, json or junit", format);
 		return -1;
 	}
-	const enum report_format form = json ? REPORT_JSON : REPORT_MARKDOWN;
 	if (cli_run_number(args, args->words[0], &run, err) != ERR_NONE)
 		return -1;
 	if (args->server != NULL) {
@@ -118,7 +131,8 @@ const struct command command_report = {
 	.name = "report",
 	.words = "RUN|last",
 	.summary = "a run as a document, from the journal only",
-	.examples = "  drillbook report last\n  drillbook report 2042 --format json\n",
+	.examples = "  drillbook report last\n  drillbook report 2042 --format json\n"
+		    "  drillbook report last --format junit > drill.xml\n",
 	.options = report_options,
 	.least = 1,
 	.most = 1,

@@ -5,6 +5,7 @@
  * document.c  facts -> one JSON document (docs/report-format.md); the JSON report is this
  * markdown.c  the document -> Markdown (with md.h and ledger.c); it sees nothing else, so
  *             both forms say the same
+ * junit.c     the document -> JUnit's XML, for what shows the tests of a pipeline
  * table.c     text for Markdown and for the 80-column table of past runs
  * report.c    the journal's side
  *
@@ -41,6 +42,8 @@ enum err_code report_json(const json_t *document, struct buf *out, struct err *e
 enum err_code report_markdown(
 	const json_t *document, struct buf *out, struct err *err) MUST_CHECK;
 
+enum err_code report_junit(const json_t *document, struct buf *out, struct err *err) MUST_CHECK;
+
 /* A stamp as the document has it: {"utc", "ns"}; JSON null for "not known". */
 json_t *stamp(struct wall at);
 /* Milliseconds between two stamps; JSON null when one is not known. */
@@ -48,6 +51,8 @@ json_t *span_ms(struct wall from, struct wall to);
 
 /* ------------------------------------------------------------------ table.c */
 
+/* Untrusted text on one line: the visible form of each line, lines joined with " / ". */
+enum err_code visible(struct buf *out, const char *text, struct err *err) MUST_CHECK;
 /* Untrusted text as inline Markdown: nothing in it is markup, a link, a tag, a cell's end or a
  * new line. */
 enum err_code md_text(struct buf *out, const char *text, struct err *err) MUST_CHECK;

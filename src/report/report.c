@@ -62,9 +62,13 @@ enum err_code report_json(const json_t *document, struct buf *out, struct err *e
 static enum err_code render(
 	const struct facts *facts, enum report_format format, struct buf *out, struct err *err)
 {
+	static enum err_code (*const forms[])(const json_t *, struct buf *, struct err *) = {
+		[REPORT_MARKDOWN] = report_markdown,
+		[REPORT_JSON] = report_json,
+		[REPORT_JUNIT] = report_junit,
+	};
 	json_t *document = report_document(facts);
-	const enum err_code code = format == REPORT_JSON ? report_json(document, out, err)
-							 : report_markdown(document, out, err);
+	const enum err_code code = forms[format](document, out, err);
 
 	json_decref(document);
 	return code;

@@ -7,8 +7,7 @@
 
 enum { TEXT_MAX = 1 << 22, JSON_SHOWN = 400 };
 
-/* The visible form of each line, lines joined with " / ". */
-static enum err_code visible(struct buf *out, const char *text, struct err *err)
+enum err_code visible(struct buf *out, const char *text, struct err *err)
 {
 	size_t len = strlen(text);
 
