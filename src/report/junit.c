@@ -246,7 +246,9 @@ static void objective(struct xml *xml, const json_t *service, const char *what, 
 			   : str_eq(verdict, "missed") ? FAILED
 						       : SKIPPED,
 		.type = "objective",
-		.message = message != NULL ? message : verdict };
+		.message = message != NULL               ? message
+			   : str_eq(verdict, "missed") ? "missed: it was not reached"
+						       : verdict };
 	if (!str_eq(verdict, "none"))
 		testcase(xml, class, &test, tally);
 	free(message);
