@@ -23,7 +23,7 @@ static double normal(void)
 
 /* ------------------------------------------------------------------ families */
 
-enum { STEPS = 11, RUNS = 32, FIRST = 5, SERIES = 24 };
+enum { STEPS = 11, RUNS = 32, FIRST = 5, SERIES = 16 };
 
 /* Two branches that meet, then a row; the last marks the service. */
 static const char *const graph[STEPS] = {"", "'s0'", "'s0'", "'s1'", "'s2'", "'s2'", "'s3','s4','s5'", "'s6'",
