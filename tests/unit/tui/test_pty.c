@@ -454,6 +454,33 @@ static void calling(void **state)
 	settings_text = NULL;
 }
 
+/* A program of the operator's own is started with what happened, and nobody waits for it. */
+static void a_command_is_told(void **state)
+{
+	struct fake fake;
+	char *path = xasprintf("/tmp/drillbook-told-%d", (int)getpid()), *settings;
+	const struct mono begin_at = mono_now();
+	struct buf told;
+	struct err err = { 0 };
+
+	(void)state;
+	settings = xasprintf("{\"notify_command\":[\"/bin/sh\",\"-c\",\"printf %%s \\\"$0\\\" >%s.new; mv "
+			     "%s.new %s\"]}",
+		path, path, path);
+	settings_text = settings;
+	ask(&fake);
+	while (!path_exists(path) && mono_ms_since(begin_at) < PATIENCE_MS)
+		json_decref(fake_pump(&fake));
+	assert_int_equal(file_read(path, 1000, &told, &err), ERR_NONE);
+	assert_string_equal(told.data, "run 2042 failover: step fence asks");
+	buf_release(&told);
+	unlink(path);
+	end(&fake);
+	settings_text = NULL;
+	free(settings);
+	free(path);
+}
+
 /* Mouse reports are asked for only after %, and the terminal gets its mouse back. */
 static void the_mouse(void **state)
 {
@@ -569,6 +596,7 @@ int main(void)
 		cmocka_unit_test(little_is_sent),
 		cmocka_unit_test(traffic),
 		cmocka_unit_test(calling),
+		cmocka_unit_test(a_command_is_told),
 		cmocka_unit_test(the_mouse),
 		cmocka_unit_test(a_storm_of_sizes),
 		cmocka_unit_test(mono),
