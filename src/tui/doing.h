@@ -33,6 +33,7 @@ const char *not_editable(const struct screen *screen);
 const char *not_undoable(const struct screen *screen);
 const char *not_forceable(const struct screen *screen);
 const char *not_without_workspace(const struct screen *screen);
+const char *not_tickable(const struct screen *screen);
 const char *not_without_secrets(const struct screen *screen);
 
 /* argument: what stood behind the name in the palette, or NULL. */

@@ -226,3 +226,8 @@ const char *not_without_secrets(const struct screen *screen)
 	       : screen->secrets_needed > 0 ? NULL
 					    : "the run waits for no secret";
 }
+
+const char *not_tickable(const struct screen *screen)
+{
+	return screen->dialog.check_count == 0 ? "there is no checklist here" : NULL;
+}
