@@ -1,6 +1,7 @@
 /* look.c: what the screen asks that the server does not know: reports and comparisons from the
  * journal, runbooks from the workspace (docs/protocol.md, "Asked of the client itself").  One
  * row per question; nothing here prints. */
+#include "remote.h"
 #include "screen.h"
 
 #include "drillbook/report.h"
@@ -15,6 +16,8 @@ static enum err_code rendered(struct looker *looker, const json_t *about,
 {
 	struct journal *journal;
 
+	if (looker->args->server != NULL) /* a team server's record comes over its socket */
+		return remote_report(looker->args, json_int(about, "run", 0), format, out, err);
 	TRY(cli_journal(looker->args, &journal, err));
 	buf_init(out, TEXT_MAX);
 	const enum err_code code =
@@ -61,8 +64,9 @@ static enum err_code look_report(
 	TRY(rendered(looker, about, REPORT_JSON, &text, err));
 	enum err_code code = json_parse(text.data, text.len, &document, err);
 	buf_release(&text);
-	if (code == ERR_NONE && cli_journal(looker->args, &journal, err) == ERR_NONE) {
-		struct err none = { 0 };
+	struct err none = { 0 };
+	if (code == ERR_NONE && looker->args->server == NULL &&
+		cli_journal(looker->args, &journal, &none) == ERR_NONE) {
 		if (journal_step_times(journal,
 			    json_str(json_object_get(document, "runbook"), "name", ""),
 			    json_str(document, "mode", ""), PACE_RUNS, &pace,
@@ -137,6 +141,7 @@ static enum err_code look_home(
 static enum err_code look_verify(
 	struct looker *looker, const json_t *about, json_t *out, struct err *err)
 {
+	TRY(cli_own_files(looker->args, err));
 	TRY(cli_own_files(looker->args, err));
 	char *program = path_libexec("verify");
 	char *outputs = path_join(looker->args->data_dir, "outputs");
