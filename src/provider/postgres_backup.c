@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MANIFEST_MAX = 256 << 20, LABEL_MAX = 64 << 10, ERRORS_MAX = 20, POINTS_MAX = 10000 };
+enum { ERRORS_MAX = 20, POINTS_MAX = 10000 };
 
 #define PART ".part"
 #define MANIFEST "backup_manifest"
@@ -38,38 +38,52 @@ static enum err_code backup_dir(struct call *call, const char **out, struct err 
 
 /* ------------------------------------------------------------------ describing one */
 
+/* PostgreSQL writes one file and one range a line; a manifest may have a million of them, so it
+ * is not read as one value. */
+static void take_manifest_line(const char *line, int64_t *files, int64_t *bytes, json_t *point)
+{
+	static const char size[] = "\"Size\": ";
+	const char *at = line + strspn(line, " {");
+	json_t *range = NULL;
+	struct err ignored = { 0 };
+
+	if (str_starts(at, "\"Path\":") || str_starts(at, "\"Encoded-Path\":")) {
+		/* the last one: a path may look like anything */
+		for (const char *next = strstr(at, size); next != NULL; next = strstr(at, size))
+			at = next + strlen(size);
+		++*files;
+		*bytes += strtoll(at, NULL, 10);
+		return;
+	}
+	const char *end = strrchr(line, '}');
+	if (!str_starts(at, "\"Timeline\":") || end == NULL ||
+		json_parse(line, (size_t)(end - line) + 1, &range, &ignored) != ERR_NONE)
+		return;
+	if (json_object_get(point, "start_lsn") == NULL)
+		json_put_str(point, "start_lsn", json_str(range, "Start-LSN", NULL));
+	json_put_str(point, "end_lsn", json_str(range, "End-LSN", NULL));
+	json_put_int(point, "timeline", json_int(range, "Timeline", 0));
+	json_decref(range);
+}
+
 static enum err_code take_manifest(const char *path, json_t *point, struct err *err)
 {
-	json_t *manifest = NULL, *file;
-	int64_t bytes = 0;
-	struct buf buf;
-	size_t i;
+	FILE *file = fopen(path, "re");
+	int64_t files = 0, bytes = 0;
+	size_t room = 0;
+	char *line = NULL;
 
-	buf_init(&buf, MANIFEST_MAX);
-	enum err_code code = file_read(path, MANIFEST_MAX, &buf, err);
-	if (code == ERR_NONE)
-		code = json_parse(buf.data, buf.len, &manifest, err);
-	buf_release(&buf);
-	if (code != ERR_NONE)
-		return err_context(err, "the manifest cannot be read");
-	json_t *files = json_object_get(manifest, "Files");
-	json_t *ranges = json_object_get(manifest, "WAL-Ranges");
-	json_t *first = json_array_get(ranges, 0);
-	json_t *last = json_array_get(ranges, json_array_size(ranges) - 1);
-
-	json_array_foreach(files, i, file)
-		bytes += json_int(file, "Size", 0);
+	if (file == NULL)
+		return err_errno(err, "the manifest \"%s\" cannot be read", path);
+	while (getline(&line, &room, file) > 0)
+		take_manifest_line(line, &files, &bytes, point);
+	free(line);
+	fclose(file);
 	json_put_int(point, "bytes", bytes);
-	json_put_int(point, "files", (int64_t)json_array_size(files));
-	if (first == NULL || json_array_size(files) == 0) {
-		code = err_set(err, ERR_PROTOCOL, "the manifest names no files or no WAL");
-	} else {
-		json_put_str(point, "start_lsn", json_str(first, "Start-LSN", NULL));
-		json_put_str(point, "end_lsn", json_str(last, "End-LSN", NULL));
-		json_put_int(point, "timeline", json_int(last, "Timeline", 0));
-	}
-	json_decref(manifest);
-	return code;
+	json_put_int(point, "files", files);
+	return files > 0 && json_object_get(point, "end_lsn") != NULL
+		       ? ERR_NONE
+		       : err_set(err, ERR_PROTOCOL, "the manifest names no files or no WAL");
 }
 
 static void take_label(const struct node *node, json_t *point)
