@@ -153,23 +153,45 @@ void archive_describe(const struct wal_archive *archive, int64_t segment_bytes, 
 
 /* ------------------------------------------------------------------ backup.archive */
 
-/* The archiver's own word; the name of a history file is shorter or longer than a WAL file's.
- */
-#define ARCHIVED                                                                               \
-	"select case when length(last_archived_wal) = 24 then last_archived_wal end as last,"  \
-	" failed_count as failed, last_failed_wal as failed_file from pg_stat_archiver"
+/* Whether that WAL file is in the archive.  The archiver's "last" is no answer: it may be the
+ * history file of a backup that came later in its turn.  A file has .ready until it is archived
+ * and .done until it is recycled; one that is behind and has neither was archived long ago. */
+static enum err_code is_archived(
+	struct pg *pg, const char *file, json_t *into, bool *archived, struct err *err)
+{
+	static const char sql[] =
+		"select exists (select from pg_ls_archive_statusdir() where name = $1 || "
+		"'.ready')"
+		" as ready, exists (select from pg_ls_archive_statusdir() where name = $1 ||"
+		" '.done') as done,"
+		" substr($1, 9) < substr(pg_walfile_name(pg_current_wal_insert_lsn()), 9)"
+		" as behind, failed_count as failed, last_failed_wal as failed_file"
+		" from pg_stat_archiver";
+	const char *const values[] = { file };
+
+	TRY(pg_row(pg, sql, 1, values, into, err));
+	*archived = json_flag(into, "done", false) ||
+		    (!json_flag(into, "ready", true) && json_flag(into, "behind", false));
+	return ERR_NONE;
+}
 
 PREPARE(postgres_archive_prepare)
 {
-	static const char sql[] =
-		"select pg_is_in_recovery() as in_recovery, current_setting('archive_mode') as "
-		"mode,"
-		" case when not pg_is_in_recovery() then pg_walfile_name(pg_current_wal_lsn())"
-		" end as file";
+	static const char sql[] = "select pg_is_in_recovery() as in_recovery, "
+				  "current_setting('archive_mode') as mode";
+	/* A file that holds nothing but its header (40 bytes) is not closed by a switch: then
+	 * the one before is the newest, and the name of where it ends is its own. */
+	static const char newest[] =
+		"select case when (pg_walfile_name_offset(at)).file_offset <= 40"
+		" then pg_walfile_name(pg_current_wal_lsn()) else pg_walfile_name(at) end as "
+		"file"
+		" from pg_current_wal_insert_lsn() as at";
 	struct pg pg;
 
 	TRY(pg_open(&pg, call, NULL, err));
 	enum err_code code = pg_row(&pg, sql, 0, NULL, before, err);
+	if (code == ERR_NONE && !json_flag(before, "in_recovery", false))
+		code = pg_row(&pg, newest, 0, NULL, before, err);
 	pg_close(&pg);
 	TRY(code);
 	if (json_flag(before, "in_recovery", false))
@@ -181,30 +203,26 @@ PREPARE(postgres_archive_prepare)
 	return ERR_NONE;
 }
 
-static enum err_code wait_archived(struct pg *pg, json_t *result, struct err *err)
+static enum err_code wait_archived(struct pg *pg, const char *file, struct err *err)
 {
-	const char *wanted = json_str(result, "file", "");
 	int64_t failed = -1;
 	json_t *row = json_object();
-	enum err_code code;
+	bool archived = false;
+	enum err_code code = ERR_NONE;
 
-	while ((code = pg_row(pg, ARCHIVED, 0, NULL, row, err)) == ERR_NONE) {
-		const char *last = json_str(row, "last", "");
-		/* the timeline does not count: an archive is filled in the order of the numbers
-		 */
-		if (strlen(last) == NAME_DIGITS && strcmp(last + 8, wanted + 8) >= 0)
+	while (code == ERR_NONE) {
+		code = is_archived(pg, file, row, &archived, err);
+		if (code != ERR_NONE || archived)
 			break;
 		if (failed >= 0 && json_int(row, "failed", 0) > failed)
 			call_log(pg->call, "archiving %s failed, it is tried again",
 				json_str(row, "failed_file", "?"));
 		failed = json_int(row, "failed", 0);
-		call_progress(pg->call, -1, "waiting for %s", wanted);
+		call_progress(pg->call, -1, "waiting for %s", file);
 		code = call_sleep(pg->call, POLL_MS, err);
-		if (code != ERR_NONE) {
+		if (code != ERR_NONE)
 			err_context(err, "%s is not in the archive (%" PRId64 " failures)",
-				wanted, failed);
-			break;
-		}
+				file, failed);
 	}
 	json_decref(row);
 	return code;
@@ -221,7 +239,7 @@ RUN(postgres_archive)
 		"lsn",
 		0, NULL, result, err);
 	if (code == ERR_NONE) {
-		code = wait_archived(&pg, result, err);
+		code = wait_archived(&pg, json_str(result, "file", ""), err);
 		if (code != ERR_NONE)
 			err->world = WORLD_CHANGED;
 	}
@@ -232,17 +250,15 @@ RUN(postgres_archive)
 
 VERIFY(postgres_archive_verify)
 {
-	const char *wanted = json_str(call_before(call), "file", "");
+	bool archived = false;
 	struct pg pg;
 
 	TRY(pg_open(&pg, call, NULL, err));
-	enum err_code code = pg_row(&pg, ARCHIVED, 0, NULL, evidence, err);
+	enum err_code code = is_archived(
+		&pg, json_str(call_before(call), "file", ""), evidence, &archived, err);
 	pg_close(&pg);
-	const char *last = json_str(evidence, "last", "");
-	*verdict = strlen(last) == NAME_DIGITS && strlen(wanted) == NAME_DIGITS &&
-				   strcmp(last + 8, wanted + 8) >= 0
-			   ? VERDICT_DONE
-			   : VERDICT_NOT_DONE;
+	pg_name_unknown(evidence);
+	*verdict = archived ? VERDICT_DONE : VERDICT_NOT_DONE;
 	return code;
 }
 #endif

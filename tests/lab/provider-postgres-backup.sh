@@ -94,6 +94,8 @@ is "backup: verify knows the point" '.evidence.result | .end_lsn > .start_lsn an
 call b backup.start
 is "backup: from the standby, too" '.ok and .result.kind == "snapshot" and (.result.label | test("drillbook test/1")) and .result.took_ms > 0 and .result.recovery_point_ms <= .result.stop_ms and (.result.recovery_point_basis | test("checkpoint"))'
 FROM_B=$(jq -r .result.id <<<"$ANSWER")
+call a backup.archive; call a backup.archive
+is "archive: right behind a backup, with nothing written since" '.ok and .result.took_ms < 30000'
 FIRST=$(call a backup.points; jq -r '.result.points[-1].id' <<<"$ANSWER")
 call a backup.points
 is "points: newest first, none of them half made" '.result | .count == 2 and .points[0].time_ms >= .points[1].time_ms and .incomplete == [] and
@@ -160,9 +162,18 @@ call a restore.start "$(to pitr "{\"target_time_ms\": $BEFORE, \"target_lsn\": \
 is "restore: one target, not two" '.error.code == "USAGE"'
 
 killed a backup.archive '{}' not_done
-is "archive: the file under way is there" ".evidence.last | length == 24"
+is "archive: the file under way is there" '.evidence | .done and (.ready | not)'
 call a backup.archive
 is "archive: again is no harm" '.ok and (.result.file | length == 24)'
+q a "alter system set archive_command = 'false'"; q a 'select pg_reload_conf()' >/dev/null; q a "select pg_create_restore_point('no row')" >/dev/null
+TIMEOUT_MS=1500
+call a backup.archive; unset TIMEOUT_MS
+is "archive: an archive that takes nothing costs the deadline" '.error.code == "TIMEOUT" and (.error.text | test("not in the archive")) and .error.world == "changed"'
+call a backup.archive '{}' verify "$(jq -c .before <<<"$ANSWER")"
+is "archive: and verify says so" '.verdict == "not_done" and .evidence.ready'
+call a doctor '{}' probe
+is "doctor: sees that the archiver fails" '.report.checks[] | select(.name == "archiver") | (.ok | not) and (.detail | test("last try failed"))'
+q a "alter system reset archive_command"; q a 'select pg_reload_conf()' >/dev/null
 call b backup.archive
 is "archive: not from a standby" '.error.code == "PRECONDITION"'
 
