@@ -8,6 +8,7 @@ declare -A _drillbook_options=(
 	[act]="--note --undo --lead --json"
 	[adopt]="--note --json"
 	[answer]="--ask --note --value --word --digest --lead --json"
+	[debris]="--undo --plain --approve --confirm --json"
 	[halt]="--note --lift --list --json"
 	[list]="--json"
 	[show]="--log --offline --json --param"
@@ -56,7 +57,7 @@ _drillbook() {
 	--record) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
 	--suggest | --runbook) words=$(_drillbook_names RUNBOOK) ;;
 	--service | --services) words=$(_drillbook_names SERVICE) ;;
-	--from | --speed | --ask | --value | --word | --digest | --param | --approve | --confirm | --impact | --note | --override | --reason | --limit | --run) return ;;
+	--undo | --from | --speed | --ask | --value | --word | --digest | --param | --approve | --confirm | --impact | --note | --override | --reason | --limit | --run) return ;;
 	*)
 		if [[ $current == -* ]]; then
 			words="$_drillbook_global ${_drillbook_options[${command:-doctor}]}"

@@ -59,7 +59,8 @@ struct operation {
 	/* Reads only, before the intent is journaled: before-state, what undo will need
 	 * (before["undo"] = {"op": "capability.verb", "args": {…}}), and, when the effect of *this* call is below
 	 * the ceiling, before["effect"] = "change" and why in before["effect_reason"].  May refuse
-	 * (ERR_PRECONDITION).  before is an empty object to fill. */
+	 * (ERR_PRECONDITION).  before["creates"] = true: it leaves something behind that its undo takes away, an
+	 * entry of the debris ledger.  before is an empty object to fill. */
 	enum err_code (*prepare)(struct call *call, json_t *before, struct err *err);
 	/* Does it.  result is an empty object to fill.  On failure err->world says what is known: leave it
 	 * WORLD_UNCHANGED only when it is certain that nothing happened. */
@@ -70,8 +71,6 @@ struct operation {
 	 * run would have returned.  An error means that it could not look (unreachable, …). */
 	enum err_code (*verify)(struct call *call, json_t *evidence, enum verdict *verdict, struct err *err);
 	const char *undo;            /* "capability.verb" of the compensating operation; NULL = none */
-	bool creates;                /* leaves something behind that undo takes away: registered in the debris
-	                              * ledger before it is created.  prepare may say so of one call: before["creates"] */
 	const char *cancel_help;     /* how a stop is taken: "between polls", …; NULL = only by ending the worker */
 	bool idempotent;             /* may be sent again with the same key after UNKNOWN */
 	int64_t timeout_ms;          /* default deadline of one call */

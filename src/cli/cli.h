@@ -39,7 +39,7 @@ struct command {
 	size_t least, most;				      /* words */
 	int (*run)(const struct args *args, struct err *err); /* exit status; -1: err says it */
 };
-extern const struct command command_act, command_adopt, command_answer, command_attach, command_halt, command_compare, command_doctor, command_history,
+extern const struct command command_act, command_debris, command_adopt, command_answer, command_attach, command_halt, command_compare, command_doctor, command_history,
 	command_journal, command_keys, command_lint, command_list, command_plan,
 	command_play, command_providers, command_report,
 	command_run, command_schema, command_secret, command_server, command_show, command_trust, command_tui,

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 const struct command *const commands[] = { &command_tui, &command_run, &command_attach, &command_act, &command_adopt,
-	&command_answer, &command_halt,
+	&command_answer, &command_debris, &command_halt,
 	&command_list, &command_show, &command_lint, &command_trust, &command_plan,
 	&command_history, &command_report, &command_compare, &command_play,
 	&command_verify, &command_journal, &command_doctor,

@@ -155,7 +155,10 @@ json_t *job_step(const struct live *live, size_t index, const char *phase)
 	}
 	if (json_object_get(row, "items") != NULL)
 		json_object_set(job, "items", json_object_get(row, "items"));
-	json_t *undo = str_eq(phase, "undo") ? undo_list(step) : NULL;
+	json_t *undo = !str_eq(phase, "undo") ? NULL
+		       : json_object_get(row, "compensate") != NULL
+			       ? json_incref(json_object_get(row, "compensate"))
+			       : undo_list(step);
 	json_put(job, "uses", uses_of(row, undo));
 	if (undo != NULL)
 		json_put(job, "compensate", undo);

@@ -186,7 +186,9 @@ static void register_debris(
 {
 	const int64_t expires = json_int(plan_step(live, step), "expires_ms", 0);
 
-	if (!json_flag(message, "creates", false))
+	/* an action says so of itself; a step whose creations expire says it of all it can take back */
+	if (!json_flag(message, "creates", false) &&
+		(expires <= 0 || !json_is_object(json_object_get(message, "undo"))))
 		return;
 	json_put_flag(payload, "creates", true);
 	if (expires > 0)
@@ -212,7 +214,10 @@ static void on_intent(struct live *live, struct worker *worker, const json_t *me
 	const bool undoing = live->run->steps[worker->step].undoing;
 	if (original != NULL)
 		json_put_str(payload, "compensates", original->key);
-	register_debris(live, worker->step, message, payload);
+	else if (json_object_get(row, "compensate") != NULL) /* what an earlier run left (drillbook debris) */
+		json_put_str(payload, "compensates", json_str(message, "compensates", ""));
+	if (!undoing)
+		register_debris(live, worker->step, message, payload);
 	if (undoing && level >= 3 && why == NULL) /* the consent for the effect does not go that far */
 		why = "it could only be taken back by what cannot be undone itself: a human has to";
 	if (!undoing && json_int(row, "author_level", 0) > level)

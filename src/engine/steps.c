@@ -196,6 +196,8 @@ static void begin_script(struct live *live, size_t index)
 
 	if (str_eq(live->run->mode, "tabletop"))
 		ask_manual(live, index, "manual");
+	else if (json_object_get(plan_step(live, index), "compensate") != NULL)
+		step_run_phase(live, index, "undo");
 	else if (first == NULL)
 		step_finish(live, index, STEP_OK, NULL, NULL);
 	else

@@ -47,8 +47,6 @@ static json_t *describe_operation(const struct operation *o)
 	json_put_str(row, "undo", o->undo);
 	json_put_str(row, "cancel_help", o->cancel_help);
 	json_put_flag(row, "idempotent", o->idempotent);
-	if (o->creates)
-		json_put_flag(row, "creates", true);
 	json_put_int(row, "timeout_ms", o->timeout_ms);
 	json_put_str(row, "help", o->help != NULL ? o->help : "");
 	free(op);

@@ -316,9 +316,10 @@ static json_t *intent_of(const struct job *job, const struct made *made,
 	json_put_flag(intent, "idempotent", operation->idempotent);
 	/* without a before-state only the target's own declaration can lower the class */
 	json_put_flag(intent, "declared", call_effect(call, NULL) != operation->effect);
-	if ((operation->creates || json_flag(before, "creates", false)) &&
-		json_is_object(json_object_get(intent, "undo")))
+	if (json_flag(before, "creates", false) && json_is_object(json_object_get(intent, "undo")))
 		json_put_flag(intent, "creates", true);
+	if (job->compensating != NULL)
+		json_put_str(intent, "compensates", job->compensating);
 	return intent;
 }
 

@@ -175,6 +175,13 @@ check "halted: nothing is there" until_ok made '*'
 check "halted: no new drill" status 10 drillbook run shop --plain
 check "halted: and why" says "real incident"
 check "lifted" status 0 drillbook halt --lift --note over
+check "an aborted drill" status 5 drillbook run shop --plain
+left=$(drillbook history --json | jq -r '.[0].run')
+check "ended without undo" status 0 drillbook act last abort --note "no time"
+check "what it created is in the ledger" grep -q 'step lease: action.run on box' <(drillbook debris)
+check "and taken away by a run of its own" status 0 drillbook debris --undo "$left" --plain --approve undo-1
+check "only that" made n1 n2 n3 web
+check "the ledger is empty" grep -q 'nothing is left' <(drillbook debris)
 cat >slow.yaml <<'END'
 runbook: A person in between
 version: 1
