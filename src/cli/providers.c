@@ -1,10 +1,13 @@
 /* providers.c: the reference of the providers, and doctor: what works here. */
 #include "cli.h"
+#include "reference.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const struct option_row options[] = { { "json", NULL, false, "as JSON" }, OPTION_END };
+static const struct option_row options[] = { { "json", NULL, false, "as JSON" },
+	{ "markdown", NULL, false, "as the pages have it: one provider, or the list of verbs" },
+	{ "luacats", NULL, false, "as annotations for editors that check Lua" }, OPTION_END };
 
 static void print_fields(const json_t *fields, const char *label)
 {
@@ -47,6 +50,24 @@ static void print_provider(const json_t *provider, bool all)
 	}
 }
 
+static void print_as_asked(const struct args *args, const json_t *provider)
+{
+	if (option_flag(args, "markdown"))
+		reference_provider(provider);
+	else
+		print_provider(provider, args->word_count > 0);
+}
+
+static void print_missing(const json_t *catalog)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(catalog, "missing"), i, row)
+		printf("%s: left out of this build (needs %s)\n", json_str(row, "name", ""),
+			json_str(row, "library", ""));
+}
+
 static int providers(const struct args *args, struct err *err)
 {
 	json_t *catalog;
@@ -58,15 +79,19 @@ static int providers(const struct args *args, struct err *err)
 		return -1;
 	if (option_flag(args, "json"))
 		return print_json(catalog);
+	if (option_flag(args, "luacats") || (option_flag(args, "markdown") && found)) {
+		(option_flag(args, "luacats") ? reference_luacats : reference_verbs)(catalog);
+		json_decref(catalog);
+		return 0;
+	}
 	json_array_foreach(json_object_get(catalog, "providers"), i, row)
 		if (args->word_count == 0 ||
 			str_eq(args->words[0], json_str(row, "name", ""))) {
-			print_provider(row, args->word_count > 0);
+			print_as_asked(args, row);
 			found = true;
 		}
-	json_array_foreach(json_object_get(catalog, "missing"), i, row)
-		printf("%s: left out of this build (needs %s)\n", json_str(row, "name", ""),
-			json_str(row, "library", ""));
+	if (!option_flag(args, "markdown"))
+		print_missing(catalog);
 	json_decref(catalog);
 	if (!found) {
 		err_set(err, ERR_NOT_FOUND, "no provider \"%s\" in this build", args->words[0]);
@@ -79,7 +104,8 @@ const struct command command_providers = {
 	.name = "providers",
 	.words = "[NAME]",
 	.summary = "what can be done to which system (reference)",
-	.examples = "  drillbook providers\n  drillbook providers postgres\n",
+	.examples = "  drillbook providers\n  drillbook providers postgres\n"
+		    "  drillbook providers --luacats > lua/providers.d.lua\n",
 	.options = options,
 	.most = 1,
 	.run = providers,

@@ -5,6 +5,8 @@
 
 #include "drillbook/provider.h"
 
+#include <lauxlib.h>
+
 static struct rig rig;
 
 static int setup(void **state)
@@ -186,6 +188,7 @@ static const struct {
 	{"require('torn')", "SCRIPT", "lua/torn.lua:3: unexpected symbol"},
 	{"require('orders').broken()", "FAILED", "from the module"},
 	{"require('a/../b')", "USAGE", "is no name of a module"},
+	{"require('sandbox.d')", "USAGE", "is no name of a module"}, /* annotations are for editors */
 	{"require('expect').equal(1, 2, 'the count')", "FAILED", "the count is 1, not 2"},
 	{"json.decode('{')", "PROTOCOL", "json.decode"},
 	{"json.encode(print)", "USAGE", "the value is a function"},
@@ -334,6 +337,23 @@ static void every_operation_is_bound(void **state)
 	buf_release(&source);
 }
 
+/* Editors read them, no run does; but a Lua they must be. */
+static void annotations_are_lua(void **state)
+{
+	static const char *const files[] = {TEST_SOURCE "/lua/providers.d.lua", TEST_SOURCE "/lua/sandbox.d.lua"};
+	lua_State *lua = luaL_newstate();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(files); i++)
+		if (luaL_dofile(lua, files[i]) != LUA_OK)
+			fail_msg("%s", lua_tostring(lua, -1));
+	lua_getglobal(lua, "backup");
+	assert_int_equal(lua_getfield(lua, -1, "start"), LUA_TFUNCTION);
+	lua_getglobal(lua, "wait_until");
+	assert_true(lua_isfunction(lua, -1));
+	lua_close(lua);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +363,7 @@ int main(void)
 		cmocka_unit_test(what_a_script_says),
 		cmocka_unit_test(phases_other_than_run),
 		cmocka_unit_test(every_operation_is_bound),
+		cmocka_unit_test(annotations_are_lua),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
