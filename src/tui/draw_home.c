@@ -138,6 +138,13 @@ static void draw_top(const struct screen *screen, struct cells *cells)
 		json_str(space, "name", "--"), commit);
 	cells_right(cells, width - 7, 0, 6, STYLE_KEY, "?help");
 	cells_text(cells, width - 17, 0, 9, STYLE_TEXT, clock + 11);
+	const json_t *halt = json_object_get(screen->halted, json_str(space, "root", ""));
+	if (halt != NULL) {
+		cells_textf(cells, 1, 1, width - 2, STYLE_BAD,
+			"DRILLS ARE STOPPED by %s: %s  (:allow-drills REASON)",
+			json_str(halt, "who", "?"), json_str(halt, "reason", ""));
+		return;
+	}
 	cells_textf(cells, 1, 1, width - 2, asking > 0 ? STYLE_WARN : STYLE_TEXT,
 		"Services %zu   Runbooks %zu   Open runs %zu   Needs attention %zu",
 		home_count(screen, HOME_SERVICES),

@@ -362,6 +362,12 @@ static void runs_answer(struct screen *screen, json_t *message)
 	home_move(screen, 0); /* the list may have become shorter */
 }
 
+static void halted_answer(struct screen *screen, json_t *message)
+{
+	json_decref(screen->halted);
+	screen->halted = json_incref(json_object_get(message, "halted"));
+}
+
 static void nothing(struct screen *screen, json_t *message)
 {
 	(void)screen;
@@ -379,6 +385,7 @@ void screen_answered(struct screen *screen, enum tag tag, json_t *message)
 		[TAG_OUTPUT] = output_answer,
 		[TAG_SEARCH] = search_answer,
 		[TAG_SECRETS] = secrets_answer,
+		[TAG_HALTED] = halted_answer,
 		[TAG_RUNS] = runs_answer,
 		[TAG_ACT] = nothing,
 		[TAG_ANSWER] = nothing };
@@ -394,7 +401,7 @@ void screen_answered(struct screen *screen, enum tag tag, json_t *message)
 		screen->out.asked = screen->out.empty = true;
 		return; /* no file yet, or erased: the pane says that there is none */
 	}
-	if (tag == TAG_SECRETS)
+	if (tag == TAG_SECRETS || tag == TAG_HALTED)
 		return; /* an older server, or no right to ask */
 	if (tag == TAG_SEARCH)
 		screen->out.looking = 0;

@@ -45,6 +45,7 @@ void screen_release(struct screen *screen)
 	for (size_t i = 0; i < DOCUMENT_COUNT; i++)
 		json_decref(screen->documents[i].json);
 	json_decref(screen->runs);
+	json_decref(screen->halted);
 	for (size_t i = 0; i < screen->request_count; i++)
 		json_decref(screen->requests[i].body);
 	*screen = (struct screen){ 0 };

@@ -42,6 +42,7 @@ enum tag {
 	TAG_OUTPUT,
 	TAG_SEARCH,
 	TAG_SECRETS,
+	TAG_HALTED,
 	TAG_RUNS,
 	TAG_ACT,
 	TAG_ANSWER,
@@ -256,6 +257,7 @@ struct screen {
 	/* home */
 	const json_t *home; /* workspace_summary; borrowed; NULL = not looked at yet, or no
 			       workspace: only runs are listed */
+	json_t *halted;	    /* {directory: {"reason", "who"}}: the kill switch; owned */
 	json_t *runs;	    /* the server's answer to `runs`; owned */
 	bool runs_asked;
 	int64_t runs_at_ms;

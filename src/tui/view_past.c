@@ -30,6 +30,11 @@ void history_frame(struct screen *screen)
 	if (screen->runs_asked ||
 		(screen->runs_at_ms != 0 && screen->mono_ms - screen->runs_at_ms < every))
 		return;
+	if (screen->home != NULL) { /* whether the drills of this workspace are stopped */
+		json_t *list = json_object();
+		json_put_str(list, "action", "list");
+		screen_request(screen, TAG_HALTED, "drills", list);
+	}
 	json_t *body = json_object();
 	json_put_int(body, "limit", RUNS_SHOWN);
 	screen->runs_asked = true;

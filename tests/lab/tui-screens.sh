@@ -121,6 +121,35 @@ press_until '? lists the keys' one 'Keys valid now' '?'
 type_in one Escape q
 see 'q leaves' one 'left with 0'
 
+# ------------------------------------------------------------------ other terminals
+for term in vt100 linux screen xterm-256color; do
+	type_in one "clear; TERM=$term drillbook attach 1 --watch" Enter
+	see "TERM=$term" one 'STEPS 4/4 done'
+	type_in one q
+	see "$term is given back" one 'read it again with'
+done
+type_in one 'clear; LC_ALL=C drillbook attach 1 --watch' Enter
+see 'without UTF-8' one 'STEPS 4/4 done'
+type_in one q
+type_in one 'clear; TERM=dumb drillbook attach 1 --watch' Enter
+see 'TERM=dumb: lines' one 'run 1 done: 4 of 4 steps ok'
+
+# ------------------------------------------------------------------ the kill switch
+type_in one 'clear; drillbook' Enter
+see 'Home once more' one '[----] HOME'
+command() { # a command of the palette, in pieces: more than 16 keys at once count as pasted
+	type_in one :
+	see "the palette, for $1" one 'open  attention'
+	type_in one "$1" Space
+	see "$1" one ":$1"
+	type_in one "$2" Enter
+}
+command stop-drills smoke
+see 'the kill switch stops the drills of the workspace' one 'DRILLS ARE STOPPED by'
+command allow-drills toast
+see 'and allows them again' one 'Needs attention'
+type_in one q
+
 # ------------------------------------------------------------------ the recording
 check 'the recording is an asciicast' sh -c "head -n 1 one.cast | jq -e '.version == 2 and .width == 80'"
 check 'each of its lines is an event' sh -c "tail -n +2 one.cast | jq -es 'all(.[]; length == 3)'"

@@ -247,6 +247,37 @@ static void attention(void **state)
 	end(&scene);
 }
 
+static void the_kill_switch(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	begin(&scene, 80, 24);
+	json_put_str(json_object_get(home, "workspace"), "root", "/srv/shop");
+	scene_key(&scene, '1');
+	scene_pass(&scene, 3000);
+	screen_frame(&scene.screen);
+	assert_string_equal(json_str(scene_request(&scene, "drills")->body, "action", ""), "list");
+	scene_answer(&scene, TAG_HALTED,
+		"{\"ok\":true,\"halted\":{\"/srv/shop\":{\"who\":\"ann\",\"reason\":\"smoke\"}}}");
+	assert_shows(&scene, "DRILLS ARE STOPPED by ann: smoke");
+	scene_forget_requests(&scene);
+	scene_key(&scene, ':');
+	scene_type(&scene, "allow-drills");
+	scene_key(&scene, K_ENTER);
+	assert_shows(&scene, "write why: :allow-drills REASON");
+	scene_key(&scene, ':');
+	scene_type(&scene, "allow-drills it was toast");
+	scene_key(&scene, K_ENTER);
+	const struct request *request = scene_request(&scene, "drills");
+	assert_string_equal(json_str(request->body, "action", ""), "allow");
+	assert_string_equal(json_str(request->body, "workspace", ""), "/srv/shop");
+	assert_string_equal(json_str(request->body, "note", ""), "it was toast");
+	scene_answer(&scene, TAG_HALTED, "{\"ok\":true,\"halted\":{}}");
+	assert_hides(&scene, "STOPPED");
+	end(&scene);
+}
+
 static void a_document_that_does_not_come(void **state)
 {
 	struct scene scene;
@@ -336,6 +367,7 @@ int main(void)
 		cmocka_unit_test(history_and_report),
 		cmocka_unit_test(comparing),
 		cmocka_unit_test(attention),
+		cmocka_unit_test(the_kill_switch),
 		cmocka_unit_test(a_document_that_does_not_come),
 		cmocka_unit_test(of_the_run),
 		cmocka_unit_test(all_sizes),
