@@ -226,13 +226,13 @@ until_ok 8000 socket_of pitr; until_ok 1000 false
 kill -TERM "$slow"; wait "$slow"; ANSWER=$(<stopped.json)
 is "validate: a stop ends it" '.error.code == "CANCELLED"'
 check "validate: and the server with it" test ! -e pitr/postmaster.pid
-TIMEOUT_MS=4000
+TIMEOUT_MS=5000
 request a restore.validate "$(to pitr '{"checks": ["slow"]}')" run '' >request.json; unset TIMEOUT_MS
 "$WORKER" --call <request.json >stopped.json 2>/dev/null & slow=$!; mark=$(now_ms)
-check "validate: it runs" until_ok 2500 socket_of pitr
+check "validate: it runs" until_ok 4500 socket_of pitr
 kill -STOP $(family pitr); wait "$slow"; ANSWER=$(<stopped.json)
 is "validate: a frozen server costs the deadline" '.error.code == "TIMEOUT" and .error.world == "changed"'
-check "validate: and the time to end it" test $(($(now_ms) - mark)) -lt 14000
+check "validate: and the time to end it" test $(($(now_ms) - mark)) -lt 16000
 check "validate: it is ended all the same" test ! -e pitr/postmaster.pid
 check "validate: nothing of them is left" fails grep -lF "$T/pitr" /tmp/drillbook-pg-*/postgresql.conf
 
