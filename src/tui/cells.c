@@ -362,6 +362,12 @@ static void add_row(
 {
 	if (lines->count >= LINES_MAX)
 		return;
+	if (lines->count == LINES_MAX - 1) {
+		style = STYLE_WARN;
+		indent = 0;
+		text = "... there is more than can be shown here";
+		len = strlen(text);
+	}
 	if (lines->count == lines->cap) {
 		lines->cap = lines->cap ? lines->cap * 2 : 16;
 		lines->rows = xrealloc(lines->rows, lines->cap * sizeof(*lines->rows));

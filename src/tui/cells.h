@@ -86,7 +86,7 @@ struct lines {
 	} * rows;
 	size_t count, cap;
 };
-enum { LINES_MAX = 2000 };
+enum { LINES_MAX = 40000 }; /* the last says that there would be more */
 void lines_init(struct lines *lines);
 void lines_release(struct lines *lines);
 /* Adds text folded at blanks to `width` columns; continuation lines begin with `indent` blanks.

@@ -270,9 +270,11 @@ static void draw_text(const struct screen *screen, struct cells *cells, struct b
 	if (screen->in_details && (int)lines->count > box.height)
 		cells_textf(cells, box.x + box.width - 22, box.y - 1, 20, STYLE_BOLD,
 			" %d-%d of %zu ", first + 1, first + box.height, lines->count);
-	for (int i = 0; i < box.height && first + i < (int)lines->count; i++)
+	for (int i = 0; i < box.height && first + i < (int)lines->count; i++) {
 		cells_text(cells, box.x + 1, box.y + i, box.width - 2,
 			lines->rows[first + i].style, lines->rows[first + i].text);
+		cells_mark(cells, box.x + 1, box.y + i, box.width - 2, screen->search.text);
+	}
 }
 
 void view_draw(const struct screen *screen, struct cells *cells)

@@ -142,6 +142,21 @@ static void a_field(void **state)
 	assert_int_equal(utf8_valid_prefix(field.text, field.len), field.len);
 }
 
+/* A text has a cap, and says so. */
+static void lines_have_a_cap(void **state)
+{
+	struct lines lines;
+
+	(void)state;
+	lines_init(&lines);
+	for (int i = 0; i < LINES_MAX + 10; i++)
+		lines_add(&lines, STYLE_TEXT, 80, 0, "line");
+	assert_int_equal(lines.count, LINES_MAX);
+	assert_string_equal(lines.rows[LINES_MAX - 2].text, "line");
+	assert_non_null(strstr(lines.rows[LINES_MAX - 1].text, "there is more"));
+	lines_release(&lines);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +165,7 @@ int main(void)
 		cmocka_unit_test(folding),
 		cmocka_unit_test(folding_always_ends),
 		cmocka_unit_test(a_field),
+		cmocka_unit_test(lines_have_a_cap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

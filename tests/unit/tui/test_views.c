@@ -200,6 +200,15 @@ static void comparing(void **state)
 	assert_shows(&scene, "only in B");
 	assert_shows(&scene, "+version: 8");
 	scene_key(&scene, '/');
+	scene_type(&scene, "VERSION: 8");
+	scene_key(&scene, K_ENTER);
+	scene_draw(&scene);
+	bool marked = false;
+	for (int i = 0; i < scene.cells.width * scene.cells.height; i++)
+		marked = marked || (scene.cells.at[i].style == STYLE_SELECTED &&
+					   scene.cells.at[i].ch == '8');
+	assert_true(marked);
+	scene_key(&scene, '/');
 	scene_type(&scene, "nothing like it");
 	scene_key(&scene, K_ENTER);
 	assert_shows(&scene, "is not here");
