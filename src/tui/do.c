@@ -1,5 +1,6 @@
 /* do.c: what actions do. */
 #include "doing.h"
+#include "keymap.h"
 #include "view.h"
 
 #include <stdlib.h>
@@ -13,6 +14,8 @@ void do_leave(struct screen *screen, const char *argument)
 
 void do_interrupt(struct screen *screen, const char *argument)
 {
+	char text[96];
+
 	(void)argument;
 	if (screen->ctrl_c) {
 		screen->want |= WANT_LEAVE;
@@ -21,9 +24,10 @@ void do_interrupt(struct screen *screen, const char *argument)
 	screen->ctrl_c = true;
 	if (screen->run != NULL && screen->run->started && screen->run->status == RUN_OPEN)
 		screen_say(screen,
-			"Ctrl-C stops nothing; again = leave, run %lld continues (p pauses, "
-			":abort ends it)",
-			(long long)screen->run_id);
+			"Ctrl-C stops nothing; again = leave, run %lld continues (%s)",
+			(long long)screen->run_id,
+			text_with_keys(
+				screen, "{pause} pauses, :abort ends it", text, sizeof(text)));
 	else
 		screen_say(screen, "Ctrl-C again leaves; q does too");
 }

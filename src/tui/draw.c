@@ -88,7 +88,18 @@ void draw_box(struct cells *cells, struct box box, enum style style, const char 
 		cells_textf(cells, end - used - 3, box.y, used + 2, STYLE_TEXT, " %s ", right);
 }
 
-void draw_head(struct cells *cells, const char *mode, const char *title, const char *right)
+/* The key that lists the keys, in the corner of every screen. */
+void draw_help_key(const struct screen *screen, struct cells *cells)
+{
+	char text[64];
+
+	text_with_keys(screen, "{help}help", text, sizeof(text));
+	const int used = text_columns(text);
+	cells_text(cells, cells->width - 1 - used, 0, used, STYLE_KEY, text);
+}
+
+void draw_head(const struct screen *screen, struct cells *cells, const char *mode,
+	const char *title, const char *right)
 {
 	char word[16];
 	const int width = cells->width, tail = right != NULL ? text_columns(right) : 0;
@@ -98,7 +109,7 @@ void draw_head(struct cells *cells, const char *mode, const char *title, const c
 	cells_text(cells, x, 0, width - x - tail - 9, STYLE_BOLD, title);
 	if (tail > 0)
 		cells_right(cells, width - 8 - tail, 0, tail, STYLE_DIM, right);
-	cells_right(cells, width - 7, 0, 6, STYLE_KEY, "?help");
+	draw_help_key(screen, cells);
 }
 
 bool draw_message(const struct screen *screen, struct cells *cells, int y)

@@ -136,7 +136,7 @@ static void draw_top(const struct screen *screen, struct cells *cells)
 	cells_text(cells, 1, 0, 8, STYLE_BOLD, "[----]");
 	cells_textf(cells, 8, 0, width - 28, STYLE_BOLD, "HOME  workspace %s %s",
 		json_str(space, "name", "--"), commit);
-	cells_right(cells, width - 7, 0, 6, STYLE_KEY, "?help");
+	draw_help_key(screen, cells);
 	cells_text(cells, width - 17, 0, 9, STYLE_TEXT, clock + 11);
 	const json_t *halt = json_object_get(screen->halted, json_str(space, "root", ""));
 	if (halt != NULL) {

@@ -1,7 +1,7 @@
 /* draw_run.c: the Run screen: header, RTO bar, steps, output, people and notes.
  *
  *   below 80 columns one pane at a time, from 80 steps and output, from 160 a third column. */
-#include "screen.h"
+#include "keymap.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static void draw_header(const struct screen *screen, struct cells *cells)
 		cells_text(cells, x, 0, 12, STYLE_BOLD, run->runbook);
 	x = room > 8 ? x + room + 2 : x + 14;
 	cells_text(cells, x, 0, width - x - help, STYLE_TEXT, text);
-	cells_right(cells, width - help, 0, help - 1, STYLE_KEY, "?help");
+	draw_help_key(screen, cells);
 }
 
 /* The service whose clock is worst. */
@@ -333,6 +333,7 @@ static bool draw_state_line(const struct screen *screen, struct cells *cells, in
 {
 	const struct run *run = screen->run;
 	const int width = cells->width - 2;
+	char text[160];
 
 	if (screen->journal[0] != '\0') {
 		cells_textf(cells, 1, y, width, STYLE_BAD,
@@ -349,9 +350,12 @@ static bool draw_state_line(const struct screen *screen, struct cells *cells, in
 	}
 	if (run->aborting || run->paused) {
 		cells_text(cells, 1, y, width, STYLE_WARN,
-			run->aborting ? "ABORTING: running steps are being stopped"
-				      : "PAUSED: no further step starts; the clock goes on (p "
-					"continues)");
+			text_with_keys(screen,
+				run->aborting
+					? "ABORTING: running steps are being stopped"
+					: "PAUSED: no further step starts; the clock goes on "
+					  "({pause} continues)",
+				text, sizeof(text)));
 		return true;
 	}
 	return false;
@@ -360,19 +364,22 @@ static bool draw_state_line(const struct screen *screen, struct cells *cells, in
 static void draw_note(const struct screen *screen, struct cells *cells, int y)
 {
 	const struct run *run = screen->run;
-	char when[32], count[48] = "";
+	char when[32], count[160] = "", key[96];
 
 	if (draw_message(screen, cells, y))
 		return;
 	if (draw_state_line(screen, cells, y))
 		return;
 	if (run->note_count == 0) {
-		cells_text(cells, 1, y, cells->width - 2, STYLE_DIM, "no notes (+ writes one)");
+		cells_text(cells, 1, y, cells->width - 2, STYLE_DIM,
+			text_with_keys(
+				screen, "no notes ({note} writes one)", key, sizeof(key)));
 		return;
 	}
 	const struct note *note = &run->notes[run->note_count - 1];
 	wall_format(when, sizeof(when), note->at);
-	snprintf(count, sizeof(count), "(+ note, %zu total)", run->note_count);
+	snprintf(count, sizeof(count), "(%s note, %zu total)",
+		text_with_keys(screen, "{note}", key, sizeof(key)), run->note_count);
 	const int right = (int)strlen(count);
 	cells_textf(cells, 1, y, cells->width - right - 4, STYLE_TEXT, "NOTE %.5s %s: %s",
 		when + 11, note->who, note->text);

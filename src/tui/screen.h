@@ -374,8 +374,9 @@ void draw_help(const struct screen *screen, struct cells *cells);
 void draw_queue(const struct screen *screen, struct cells *cells);
 void draw_dialog(const struct screen *screen, struct cells *cells);
 /* First line of every screen: the mode word, the title, something at the right end. */
-void draw_head(
-	struct cells *cells, const char *mode, const char *title, const char *right);
+void draw_head(const struct screen *screen, struct cells *cells, const char *mode,
+	const char *title, const char *right);
+void draw_help_key(const struct screen *screen, struct cells *cells);
 /* What was just said or refused; false when nothing was. */
 bool draw_message(const struct screen *screen, struct cells *cells, int y);
 void draw_footer(const struct screen *screen, struct cells *cells, int y);

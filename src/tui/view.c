@@ -294,7 +294,7 @@ void view_draw(const struct screen *screen, struct cells *cells)
 			screen->places[screen->view].scroll + 1,
 			screen->places[screen->view].scroll + text.height,
 			screen->text.lines.count);
-	draw_head(cells, mode, title, right);
+	draw_head(screen, cells, mode, title, right);
 	cells_rule(cells, 0, 1, cells->width, STYLE_DIM);
 	if (view->row != NULL)
 		draw_rows(screen, cells, list);

@@ -44,6 +44,11 @@ static void another_key_does_it(void **state)
 	scene_key(&scene, 'P');
 	assert_non_null(scene_request(&scene, "act"));
 	assert_shows(&scene, "P pause");
+	assert_shows(&scene, "?help");
+	scene_event(&scene, "run.paused", "{}");
+	scene_push(&scene, "{\"people\":{\"run\":2042,\"lead_is_you\":true,\"lead\":\"op1\"}}");
+	scene_key(&scene, K_UP);
+	assert_shows(&scene, "the clock goes on (P continues)");
 	scene_key(&scene, '?');
 	assert_shows(&scene, "| P            start no further step");
 	assert_shows(&scene, "| :top         to the first");
