@@ -49,6 +49,8 @@
 	X(MISSING_SETTING, "missing-setting", ERROR, "a setting or secret its provider needs")     \
 	X(WRONG_SETTING, "wrong-setting", ERROR, "a setting of the wrong type or range")           \
 	X(PLAIN_SECRET, "plain-secret", ERROR, "a secret written as a setting or a default")       \
+	X(UNUSED_SECRET, "unused-secret", WARNING, "a secret parameter that no target takes")       \
+	X(SECRET_IN_LUA, "secret-in-lua", ERROR, "Lua that reads a parameter of type secret")       \
 	X(UNKNOWN_ACTION, "unknown-action", ERROR, "verify: or undo: names no action of the target") \
 	X(UNDECLARED_EFFECT, "undeclared-effect", WARNING,                                         \
 		"an action or query without effect: counts as irreversible")                       \

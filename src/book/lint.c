@@ -298,6 +298,7 @@ void lint_runbook(struct workspace *workspace, struct document *document, struct
 	check_services(&lint);
 	lint_params(&lint);
 	lint_outputs(&lint);
+	lint_secrets(&lint);
 	lint_graph(&lint);
 	for (size_t i = 0; i < lint.steps.count; i++) {
 		const struct step_row *row = &lint.steps.rows[i];

@@ -114,5 +114,11 @@ void lint_lua_refs(struct lint *lint, const struct script *script, const struct 
 		const struct step_row *row = ref->output ? steps_find(&lint->steps, ref->name) : NULL;
 		if (ref->output ? row == NULL || row->watch : node_get(params, ref->name) == NULL)
 			unknown_ref(lint, script, ref);
+		else if (!ref->output && str_eq(node_text(node_get(params, ref->name), "type"), "secret"))
+			problems_add(lint->problems, RULE_SECRET_IN_LUA,
+				script_place(script, ref->line, ref->column),
+				"params.%.60s is a secret, which no Lua gets: a target takes it, in targets.yaml: secrets: {…: "
+				"{param: %.60s}}",
+				ref->name, ref->name);
 	}
 }

@@ -11,6 +11,8 @@ void lint_step(struct lint *lint, const struct step_row *row);
 /* A step that does another runbook. */
 void lint_nested(struct lint *lint, const struct step_row *row);
 void lint_outputs(struct lint *lint);
+/* Secret parameters and the targets that take them. */
+void lint_secrets(struct lint *lint);
 
 /* The arguments of a declared action or query, where both are written out (lint_lua.c). */
 void lint_declared_args(struct lint *lint, const struct script *script, const struct lua_call *call);

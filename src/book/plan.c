@@ -300,11 +300,9 @@ static json_t *services_json(const struct planner *p)
 static json_t *plan_json(const struct planner *p)
 {
 	const struct node *parallel = node_get(p->document->root, "parallel");
-	json_t *out = json_object(), *targets = json_object();
+	json_t *out = json_object();
 	int64_t most;
 
-	for (size_t i = 0; i < p->targets.count; i++)
-		json_put(targets, p->targets.rows[i], target_json(p->workspace, p->targets.rows[i]));
 	json_put_str(out, "format", "plan/1");
 	json_put(out, "workspace", workspace_json(p));
 	json_put(out, "runbook", runbook_json(p));
@@ -312,7 +310,7 @@ static json_t *plan_json(const struct planner *p)
 	json_put(out, "files", plan_files_json(p));
 	json_put(out, "services", services_json(p));
 	json_put(out, "environments", environments_json(p->workspace));
-	json_put(out, "targets", targets);
+	json_put(out, "targets", json_incref(p->target_rows));
 	json_put(out, "params", json_incref(p->params));
 	json_put(out, "modules", json_incref(p->modules));
 	if (parallel != NULL && node_int(parallel, &most))
@@ -329,10 +327,14 @@ static enum err_code make(struct planner *p, json_t **plan, struct err *err)
 	p->modules = json_object();
 	p->steps = json_array();
 	p->scopes = json_object();
+	p->target_rows = json_object();
 	TRY(plan_collect(p, err));
 	TRY(plan_steps(p, err));
 	plan_param_targets(p, p->document, p->params);
 	TRY(check_environments(p, err));
+	for (size_t i = 0; i < p->targets.count; i++)
+		json_put(p->target_rows, p->targets.rows[i], target_json(p->workspace, p->targets.rows[i]));
+	TRY(plan_secrets(p, err));
 	*plan = plan_json(p);
 	return ERR_NONE;
 }

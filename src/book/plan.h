@@ -23,6 +23,7 @@ struct planner {
 	size_t file_count, file_cap;
 	json_t *modules;             /* name -> path */
 	struct names targets;        /* of uses: and of params */
+	json_t *target_rows;         /* by name, as the plan has them */
 	json_t *params;              /* borrowed */
 	json_t *steps;               /* what the plan's list is made of, in order */
 	json_t *scopes;              /* of nested runbooks, by the id of the step */
@@ -91,6 +92,9 @@ json_t *plan_item_at(json_t *item, const char *path);
 json_t *plan_runbook_json(const struct document *document);
 /* Targets that parameters name. */
 void plan_param_targets(struct planner *planner, const struct document *document, const json_t *params);
+
+/* Puts into target_rows what stands for {param: NAME} of a secret.  ERR_USAGE. */
+enum err_code plan_secrets(struct planner *planner, struct err *err) MUST_CHECK;
 
 /* Where it says to stand: a name that no file of a workspace has. */
 #define RECOVER_PATH ".recover.yaml"

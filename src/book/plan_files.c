@@ -46,6 +46,7 @@ void plan_release(struct planner *planner)
 	json_decref(planner->modules);
 	json_decref(planner->steps);
 	json_decref(planner->scopes);
+	json_decref(planner->target_rows);
 	documents_release(&planner->documents);
 	names_release(&planner->targets);
 }

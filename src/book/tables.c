@@ -90,8 +90,10 @@ static const struct key secret_keys[] = {
 	{.name = "command", .type = VALUE_TEXTS, .help = "a program and its arguments; it prints the secret"},
 	{.name = "typed", .type = VALUE_BOOL, .help = "true: asked of who starts the run, and again after a restart of the server"},
 	{.name = "prompt", .type = VALUE_TEXT, .with = WITH("typed"), .help = "what is asked"},
+	{.name = "param", .type = VALUE_NAME,
+		.help = "a parameter of type secret of the runbook that uses the target: typed, its help is what is asked"},
 	END};
-static const char *const secret_sources[] = {"file", "env", "command", "typed", NULL};
+static const char *const secret_sources[] = {"file", "env", "command", "typed", "param", NULL};
 static const struct shape secret = {
 	.name = "a secret", .keys = secret_keys, .one_of = secret_sources};
 

@@ -134,16 +134,21 @@ static enum err_code seal(const json_t *values, int *fd, struct err *err)
 	return code;
 }
 
+/* What is asked for: a parameter of the run, else one secret of one target, which has a slash in its name. */
+static const char *asked_as(const json_t *row)
+{
+	return json_str(row, "param", json_str(row, "name", ""));
+}
+
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(json_str(*(json_t *const *)a, "name", ""),
-		json_str(*(json_t *const *)b, "name", ""));
+	return strcmp(asked_as(*(json_t *const *)a), asked_as(*(json_t *const *)b));
 }
 
 static enum err_code take_typed(
 	const json_t *row, enum secret_asking how, int tty, json_t *values, struct err *err)
 {
-	const char *name = json_str(row, "name", "");
+	const char *name = asked_as(row);
 	char *value = xmalloc(VALUE_MAX);
 	size_t len = 0;
 
@@ -152,10 +157,21 @@ static enum err_code take_typed(
 					  : ask_terminal(tty, name, json_str(row, "prompt", ""),
 						    value, &len, err);
 	if (code == ERR_NONE)
-		put_value(values, name, value, len);
+		put_value(values, json_str(row, "name", ""), value, len);
 	explicit_bzero(value, VALUE_MAX);
 	free(value);
 	return code;
+}
+
+/* True when the row before was of the same parameter: typed once, it is for every target that takes it. */
+static bool take_again(const json_t *row, const json_t *before, json_t *values)
+{
+	json_t *value = json_object_get(values, json_str(before, "name", ""));
+
+	if (value == NULL || json_str(row, "param", NULL) == NULL || !str_eq(asked_as(row), asked_as(before)))
+		return false;
+	json_put(values, json_str(row, "name", ""), json_incref(value));
+	return true;
 }
 
 enum err_code secrets_collect(
@@ -175,6 +191,8 @@ enum err_code secrets_collect(
 	for (size_t i = 0; i < count && code == ERR_NONE; i++) {
 		const char *variable = json_str(sorted[i], "env", NULL);
 		const char *value = variable != NULL ? getenv(variable) : NULL;
+		if (i > 0 && take_again(sorted[i], sorted[i - 1], values))
+			continue;
 		if (value != NULL)
 			put_value(
 				values, json_str(sorted[i], "name", ""), value, strlen(value));

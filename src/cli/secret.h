@@ -6,7 +6,7 @@
 
 enum secret_asking { SECRETS_FROM_TERMINAL, SECRETS_FROM_STDIN, SECRETS_FROM_NOBODY };
 
-/* Those of a plan that a person gives: [{"name", "env" or "typed", "prompt"}]; owned. */
+/* Those of a plan that a person gives: [{"name", "env" or "typed", "prompt", "param"}]; owned. */
 json_t *secrets_of_plan(const json_t *plan);
 /* Values from the environment and from whoever types, in a sealed memfd; *fd -1 when there are
  * none.  FROM_NOBODY leaves out what is typed: the run then asks for it. */

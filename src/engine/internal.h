@@ -185,6 +185,7 @@ struct live {
 	int secrets_fd; /* sealed memfd, -1 = none yet */
 	int given_fd;	/* what a person gave for it (env, typed); never read here; -1 = nothing */
 	bool secrets_needed, secrets_pending;
+	bool secrets_again; /* some were given while they were being read: read once more before it is said that they are missing */
 	int64_t lead_conn;
 	int64_t committed; /* events on disk */
 	struct forecast *forecast; /* made when the first terminal watches; NULL = not yet */

@@ -371,8 +371,10 @@ static void on_condition(struct live *live, struct worker *worker, const json_t 
 
 static void on_secrets(struct live *live, struct worker *worker, const json_t *message)
 {
+	const bool again = live->secrets_again;
+
 	worker->done = true;
-	live->secrets_pending = false;
+	live->secrets_pending = live->secrets_again = false;
 	live->dirty = true;
 	if (json_flag(message, "ok", false)) {
 		live->secrets_fd = wire_take_fd(&worker->wire);
@@ -383,6 +385,8 @@ static void on_secrets(struct live *live, struct worker *worker, const json_t *m
 			return;
 		}
 	}
+	if (again)
+		return; /* live_advance sends another worker, with what was given */
 	json_t *payload = json_object();
 	char *reason = xasprintf("the secrets could not be read: %s. What a person has: drillbook secret give "
 				 "%lld; to read them again: drillbook act %lld continue",

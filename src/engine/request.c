@@ -172,6 +172,7 @@ static enum err_code do_secrets(struct request *r, struct err *err)
 		if (r->live->given_fd >= 0)
 			close(r->live->given_fd);
 		r->live->given_fd = fd;
+		r->live->secrets_again = r->live->secrets_pending;
 		if (r->live->secrets_fd < 0 && r->live->run->paused)
 			live_emit(r->live, EVENT_RUN_CONTINUED, NULL, &r->conn->actor);
 		r->live->dirty = r->durable = true;

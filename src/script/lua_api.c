@@ -323,6 +323,44 @@ static void set_integer(lua_State *lua, const char *name, int64_t value)
 	lua_setfield(lua, -2, name);
 }
 
+/* Behind `params`: a script that asks for a secret is told so instead of going on with a nil. */
+static int no_param(lua_State *lua)
+{
+	const char *name = lua_type(lua, 2) == LUA_TSTRING ? lua_tostring(lua, 2) : NULL;
+
+	if (name == NULL || !json_flag(json_object_get(json_object_get(sandbox_job(lua)->json, "params"), name),
+				    "secret", false)) {
+		lua_pushnil(lua);
+		return 1;
+	}
+	return failure_usage(lua, "params.%s is a secret, which no script gets: a target takes it, in "
+				  "targets.yaml: secrets: {…: {param: %s}}", name, name);
+}
+
+/* Takes the markers of secrets out of the table on top. */
+static void hide_secrets(lua_State *lua, const json_t *params)
+{
+	const char *name;
+	json_t *value;
+	bool any = false;
+
+	json_object_foreach((json_t *)(uintptr_t)params, name, value) {
+		if (!json_flag(value, "secret", false))
+			continue;
+		any = true;
+		lua_pushnil(lua);
+		lua_setfield(lua, -2, name);
+	}
+	if (!any)
+		return;
+	lua_createtable(lua, 0, 2);
+	lua_pushcfunction(lua, no_param);
+	lua_setfield(lua, -2, "__index");
+	lua_pushliteral(lua, "parameters");
+	lua_setfield(lua, -2, "__metatable");
+	lua_setmetatable(lua, -2);
+}
+
 static void push_facts(lua_State *lua, const struct job *job)
 {
 	static const char *const tables[] = { "params", "outputs" };
@@ -337,6 +375,8 @@ static void push_facts(lua_State *lua, const struct job *job)
 			value_push(lua, value);
 		else
 			lua_newtable(lua);
+		if (i == 0)
+			hide_secrets(lua, value);
 		lua_setglobal(lua, tables[i]);
 	}
 	lua_createtable(lua, 0, 3);

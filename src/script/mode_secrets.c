@@ -25,6 +25,8 @@ static char *source_text(const json_t *source)
 			"program %s", json_string_value(json_array_get(command, 0)) != NULL
 					      ? json_string_value(json_array_get(command, 0))
 					      : "?");
+	if (json_is_string(json_object_get(source, "param")))
+		return xasprintf("parameter %s", json_str(source, "param", ""));
 	return xstrdup("typed");
 }
 

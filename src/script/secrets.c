@@ -186,6 +186,7 @@ static enum err_code resolve_one(struct secrets *secrets, const char *name,
 		{ "env", JSON_STRING, from_env },
 		{ "command", JSON_ARRAY, from_command },
 		{ "typed", JSON_TRUE, from_person },
+		{ "param", JSON_STRING, from_person }, /* of a workspace: no plan says yet who types it */
 	};
 
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
@@ -194,7 +195,7 @@ static enum err_code resolve_one(struct secrets *secrets, const char *name,
 			return kinds[i].read(secrets, name, value, workspace, err);
 	}
 	return err_set(err, ERR_USAGE,
-		"secret \"%s\": give {file: PATH}, {env: NAME}, {command: [PROGRAM, …]} or {typed: true}",
+		"secret \"%s\": give {file: PATH}, {env: NAME}, {command: [PROGRAM, …]}, {typed: true} or {param: NAME}",
 		name);
 }
 

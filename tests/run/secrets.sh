@@ -7,7 +7,7 @@ build=${DRILLBOOK_BUILD:-$(readlink -f "$run_dir/../..")/build/dev}
 type -P python3 >/dev/null || { echo "needs python3"; exit 77; }
 place=/tmp/drillbook-secrets-$$ checks_ok=0 checks_bad=0
 export DRILLBOOK_DATA=$place/data DRILLBOOK_CONFIG=$place/config DRILLBOOK_WORKSPACE=$place/space DRILLBOOK_SERVER=none
-typed='Tr0ub4dor&3 "x' given='c0rrect-horse/battery+staple' third='filed-secret-77'
+typed='Tr0ub4dor&3 "x' given='c0rrect-horse/battery+staple' third='filed-secret-77' fourth='open sesame/99+"y'
 
 now_ms() { local t=${EPOCHREALTIME/[.,]/}; printf '%s' "${t%???}"; }
 until_ok() {
@@ -66,6 +66,46 @@ targets:
     actions:
       tell: {argv: [/bin/sh, -c, "tee $place/got-filed"], secret: stdin, effect: read}
       wait: {argv: [/bin/sh, -c, "touch $place/waits; until test -e $place/go; do sleep 0.02; done"], effect: read}
+END
+cat >>space/targets.yaml <<END
+  left:
+    provider: command
+    environment: lab
+    secrets: {secret: {param: pass}}
+    actions: {tell: {argv: [/bin/sh, -c, "tee $place/got-left"], secret: stdin, effect: read}}
+  right:
+    provider: command
+    environment: lab
+    secrets: {secret: {param: token}}
+    actions:
+      tell: {argv: [/bin/sh, -c, "tee $place/got-right"], secret: stdin, effect: read}
+      wait: {argv: [/bin/sh, -c, "touch $place/waits-both; until test -e $place/go-both; do sleep 0.02; done"], effect: read}
+END
+cat >space/both.yaml <<END
+runbook: Tell both
+version: 1
+params:
+  pass: {type: secret, help: of the vault}
+steps:
+  - id: own
+    uses: {action.read: left}
+    run: |
+      log(action.read("left", {name = "tell"}).out)
+      local name = "pass"
+      local ok, e = pcall(function() return params[name] end)
+      log("%s", e.text)
+  - {id: nested, runbook: inner, params: {token: {param: pass}}}
+END
+cat >space/inner.yaml <<END
+runbook: Tell the other
+version: 1
+params: {token: {type: secret, help: of somebody}}
+steps:
+  - id: tell
+    uses: {action.read: right}
+    run: |
+      log(action.read("right", {name = "tell"}).out)
+      action.read("right", {name = "wait"})
 END
 cat >space/use.yaml <<END
 runbook: Tell what you know
@@ -191,6 +231,26 @@ equal "the typed one" "$typed" "$(cat got-asked)"
 ended() { drillbook history --json | python3 -c 'import json, sys; sys.exit(json.load(sys.stdin)[0]["status"] != "done")'; }
 check "the run ends" until_ok 20000 ended
 
+# ------------------------------------------------------------------ a parameter that targets take
+says "whose secret a parameter is, is asked for" 1 "asked  left/secret  (parameter pass)" drillbook secret check
+says "it is never an argument" 2 "is a secret: leave it out here" drillbook plan both --param pass=x-y-z-0
+timeout 60 python3 type.py "$fourth" "$build/bin/drillbook" run both --plain >screen.both 2>&1 & typist=$!
+check "typed once, both targets have it" until_ok 20000 test -e waits-both
+equal "the one of the runbook" "$fourth" "$(cat got-left)"
+equal "and the one of the nested runbook" "$fourth" "$(cat got-right)"
+check "it is in no process's arguments or environment" python3 scan.py proc "$fourth"
+touch go-both
+wait $typist; equal "the run ends" 0 $?
+equal "it was asked for once, by the name of the run's parameter" 1 "$(grep -c 'secret pass, of the vault: ' screen.both)"
+check "a script that reads the parameter is told" grep -q 'params.pass is a secret' screen.both
+rm -f got-left got-right
+drillbook run both --detach </dev/null >/dev/null || bad "the run without a terminal does not start"
+gives() { printf '%s\n' "$fourth" | drillbook secret give last >>gave 2>&1; }
+check "one line of a pipe is enough" until_ok 20000 gives
+check "for both" until_ok 20000 test -s got-right
+equal "it arrived" "$fourth$fourth" "$(cat got-left)$(cat got-right)"
+check "and that run ends" until_ok 20000 ended
+
 # ------------------------------------------------------------------ who gives what is not theirs to give
 cat >forge.py <<'END'
 import array, base64, json, os, socket, sys
@@ -221,8 +281,8 @@ check "and nothing ran with it" test ! -e got-filed
 
 # ------------------------------------------------------------------ what is left behind
 drillbook server stop --force >/dev/null
-cat said gave screen >kept 2>/dev/null; mkdir left && mv kept left/ && cp -r data left/
+cat said gave screen screen.both >kept 2>/dev/null; mkdir left && mv kept left/ && cp -r data left/
 drillbook report 1 >left/report.md; drillbook report 1 --format json >left/report.json
-check "no journal, log, output or report has any of them" python3 scan.py left "$typed" "$given" "$third"
+check "no journal, log, output or report has any of them" python3 scan.py left "$typed" "$given" "$third" "$fourth"
 says "and the record is whole" 0 "" drillbook verify
 finish

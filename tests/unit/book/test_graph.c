@@ -14,7 +14,17 @@ static const char targets_yaml[] =
 	"    actions:\n"
 	"      look: {argv: [/bin/true], effect: read}\n"
 	"      start: {argv: [/bin/true, \"{host}\"], effect: change, params: [host]}\n"
-	"      drop: {argv: [/bin/true], effect: irreversible}\n";
+	"      drop: {argv: [/bin/true], effect: irreversible}\n"
+	"  vault:\n"
+	"    provider: command\n"
+	"    environment: lab\n"
+	"    secrets: {secret: {param: pw}}\n"
+	"    actions: {look: {argv: [/bin/true], effect: read, secret: stdin}}\n"
+	"  safe:\n"
+	"    provider: command\n"
+	"    environment: lab\n"
+	"    secrets: {secret: {param: pw}}\n"
+	"    actions: {look: {argv: [/bin/true], effect: read, secret: stdin}}\n";
 static const char start_web[] =
 	"runbook: Start the web servers\n"
 	"version: 3\n"
@@ -79,6 +89,14 @@ static void refused_plan(
 	if (code != wanted || strstr(err.text, words) == NULL)
 		fail_msg("%s \"%s\" instead of %s \"%s\"", err_name(code), err.text, err_name(wanted), words);
 	assert_null(out);
+}
+
+/* Where a target of a plan has its secret from. */
+static const json_t *secret_of(const json_t *plan, const char *target)
+{
+	const json_t *row = json_object_get(json_object_get(plan, "targets"), target);
+
+	return json_object_get(json_object_get(row, "secrets"), "secret");
 }
 
 static const json_t *step(const json_t *plan, const char *id)
@@ -294,7 +312,7 @@ static void a_runbook_in_a_runbook_in_a_for_each(void **state)
 	put_file(f.dir, "site.yaml",
 		"runbook: A site\nversion: 1\nparams: {name: {}, pw: {type: secret}, n: {type: int, default: 2}}\noutputs: {url: web.first}\n"
 		"steps:\n"
-		"  - {id: prepare, run: return 1}\n"
+		"  - {id: prepare, uses: {action.read: vault}, run: return 1}\n"
 		"  - {id: web, runbook: start-web, params: {hosts: [h], site: {param: name}}, when: {param: n, at_least: 1, at_most: 5}}\n");
 	json_t *p = plan_of(&f, "params: {key: {type: secret}}\n",
 		"  - id: sites\n"
@@ -316,6 +334,7 @@ static void a_runbook_in_a_runbook_in_a_for_each(void **state)
 	same(json_object_get(json_object_get(scopes, "sites/2"), "params"), "{'name': 'west', 'pw': {'secret': true, 'from': 'key'}, 'n': 2}");
 	same(json_object_get(json_object_get(scopes, "sites/2/web"), "params"), "{'hosts': ['h'], 'site': 'west', 'limit': 30000}");
 	same(json_object_get(p, "params"), "{'key': {'secret': true}}");
+	same(secret_of(p, "vault"), "{'typed': true, 'param': 'key'}");
 	has(p, "sites/2/web/start/1", "within", "['sites', 'sites/2', 'sites/2/web', 'sites/2/web/start']");
 	has(p, "sites/2/web/start/1", "scope", "'sites/2/web'");
 	has(p, "sites/2/web/start/1", "item", "'h'");
@@ -547,6 +566,49 @@ static void secrets_are_typed_not_given(void **state)
 	fixture_release(&f);
 }
 
+#define OPEN(id, target) "  - {id: " id ", uses: {action.read: " target "}, run: 'return action.read(\"" target "\", {name = \"look\"})'}\n"
+
+/* One value, typed once, for every target that takes the parameter. */
+static void targets_take_secret_parameters(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	shop(&f);
+	put_file(f.dir, "inner.yaml",
+		"runbook: Inner\nversion: 1\nparams: {pw: {type: secret, required: false, help: of the inner}}\nsteps:\n" OPEN("in", "safe"));
+	json_t *p = plan_of(&f, "params: {pw: {type: secret, help: of the vault}}\n", OPEN("a", "vault") OPEN("b", "safe"), NULL);
+	expect_none(&f.problems);
+	same(secret_of(p, "vault"), "{'typed': true, 'param': 'pw', 'prompt': 'of the vault'}");
+	same(secret_of(p, "safe"), "{'typed': true, 'param': 'pw', 'prompt': 'of the vault'}");
+	json_decref(p);
+	/* in a nested runbook it is the parameter of the run that is passed on */
+	p = plan_of(&f, "params: {key: {type: secret, help: of all}}\n", "  - {id: n, runbook: inner, params: {pw: {param: key}}}\n", NULL);
+	expect_none(&f.problems);
+	same(secret_of(p, "safe"), "{'typed': true, 'param': 'key', 'prompt': 'of all'}");
+	json_decref(p);
+	refused_plan(&f, NULL, "  - {id: n, runbook: inner}\n", ERR_USAGE, "no runbook that uses it has been given that secret");
+	refused_plan(&f, "params: {pw: {type: secret}, key: {type: secret}}\n", "  - {id: n, runbook: inner, params: {pw: {param: key}}}\n" OPEN("b", "safe"),
+		ERR_USAGE, "from two parameters, \"pw\" and \"key\"");
+	refused_plan(&f, NULL, OPEN("b", "safe"), ERR_WORKSPACE, "which this runbook does not have");
+	fixture_release(&f);
+}
+
+static void a_parameter_names_the_target_that_takes_a_secret(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	shop(&f);
+	json_t *p = plan_of(&f, "params: {which: {type: target, default: safe}, pw: {type: secret}}\n", "  - {id: a, run: log(params.which)}\n", NULL);
+	expect_none(&f.problems);
+	same(secret_of(p, "safe"), "{'typed': true, 'param': 'pw'}");
+	json_decref(p);
+	refused_plan(&f, "params: {which: {type: target, default: safe}}\n", "  - {id: a, run: log(params.which)}\n", ERR_USAGE,
+		"target \"safe\" takes its secret \"secret\" from parameter \"pw\"");
+	fixture_release(&f);
+}
+
 /* ------------------------------------------------------------------ several services */
 
 static const char wave_services[] =
@@ -627,6 +689,23 @@ static void services_in_waves(void **state)
 	json_decref(p);
 	free(digest);
 	json_decref(params);
+	fixture_release(&f);
+}
+
+/* Each service has a parameter of its own for its secrets; a target they share has one secret all the same. */
+static void services_share_a_target_with_a_secret(void **state)
+{
+	struct fixture f;
+	struct err err = {0};
+	json_t *p = NULL;
+
+	(void)state;
+	waves_init(&f);
+	put_file(f.dir, "base.yaml", "runbook: Base\nversion: 3\nparams: {pw: {type: secret}}\nsteps:\n" OPEN("go", "safe"));
+	put_file(f.dir, "services.yaml", "services:\n  db: {objectives: {rto: 2m, rpo: 0}, recover: base}\n  web: {objectives: {rto: 2m, rpo: 0}, recover: base}\n");
+	ok(plan_for(&f, "db,web", false, NULL, &p, &err));
+	same(secret_of(p, "safe"), "{'typed': true, 'param': 'db.pw', 'prompt': 'db'}");
+	json_decref(p);
 	fixture_release(&f);
 }
 
@@ -781,6 +860,9 @@ int main(void)
 		cmocka_unit_test(the_new_forms_of_a_step),
 		cmocka_unit_test(simulate_and_tabletop_touch_nothing),
 		cmocka_unit_test(secrets_are_typed_not_given),
+		cmocka_unit_test(targets_take_secret_parameters),
+		cmocka_unit_test(a_parameter_names_the_target_that_takes_a_secret),
+		cmocka_unit_test(services_share_a_target_with_a_secret),
 		cmocka_unit_test(the_outline),
 		cmocka_unit_test(services_in_waves),
 		cmocka_unit_test(marks_for_a_service_that_is_given),

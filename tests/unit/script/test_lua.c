@@ -38,7 +38,7 @@ static json_t *base_job(const char *source)
 	const char *const actions[][3] = {{"hello", "read", "echo hello"}, {"bad", "read", "exit 3"}, {NULL, NULL, NULL}};
 	json_t *job = step_job(source, json_pack("{s:o}", "tools", shell_target(actions)));
 
-	json_put(job, "params", parse("{\"reason\": \"drill\", \"n\": 3, \"list\": [1, 2], \"none\": null}"));
+	json_put(job, "params", parse("{\"reason\": \"drill\", \"n\": 3, \"list\": [1, 2], \"none\": null, \"pw\": {\"secret\": true, \"from\": \"key\"}}"));
 	json_put(job, "outputs", parse("{\"before\": {\"count\": 7}}"));
 	json_put(job, "clock", parse("{\"t0_ns\": 1700000000123000000, \"t1_ns\": 0}"));
 	json_put(job, "modules", parse("{\"orders\": {\"file\": \"lua/orders.lua\", \"source\": "
@@ -73,6 +73,10 @@ static const struct {
 } good[] = {
 	{"return {a = params.reason, b = params.n, c = #params.list, d = params.none}",
 		"{\"a\":\"drill\",\"b\":3,\"c\":2}"},
+	{"local n = 0 for k in pairs(params) do n = n + 1 end return {n = n, raw = rawget(params, 'pw'), no = params.nothing}", "{\"n\":3}"},
+	{"local ok, e = pcall(function() return params.pw end) return {ok = ok, code = e.code, said = e.text:find('pw is a secret') ~= nil}",
+		"{\"code\":\"USAGE\",\"ok\":false,\"said\":true}"},
+	{"return params", "{\"list\":[1,2],\"n\":3,\"reason\":\"drill\"}"},
 	{"return {x = outputs.before.count}", "{\"x\":7}"},
 	{"return {mode = mode, run = run_id, step = step_id}", "{\"mode\":\"drill\",\"run\":7,\"step\":\"promote\"}"},
 	{"return {t0 = clock.t0_ms, t1 = clock.t1_ms}", "{\"t0\":1700000000123}"},

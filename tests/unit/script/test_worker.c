@@ -911,6 +911,7 @@ static void a_secret_that_is_not_there(void **state)
 		{"{\"command\": [\"head\", \"-c\", \"70000\", \"/dev/zero\"]}", "more than 65536 bytes"},
 		{"{\"vault\": \"x\"}", "{file: PATH}"},
 		{"{\"typed\": true}", "typed by a person"},
+		{"{\"param\": \"pw\"}", "typed by a person"},
 	};
 
 	(void)state;
