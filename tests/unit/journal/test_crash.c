@@ -23,6 +23,7 @@ static json_t *payload_of(enum event_kind kind)
 	case EVENT_CLOCK_SET:
 		return json_pack("{s:s, s:i}", "clock", "t1", "at_ns", 5);
 	case EVENT_STEP_ASKED:
+	case EVENT_STEP_APPROVED:
 	case EVENT_STEP_ANSWERED:
 		return step_payload(0, 1, "{s:i, s:s, s:s}", "ask", 1, "kind", "confirm", "answer", "yes");
 	case EVENT_STEP_FINISHED:
