@@ -50,6 +50,26 @@ static void cell(const char *text)
 	}
 }
 
+/* Help texts are without capital and full stop. */
+static void sentence(const char *text)
+{
+	const char first = text[0];
+
+	putchar(first >= 'a' && first <= 'z' ? first - 'a' + 'A' : first);
+	cell(first != '\0' ? text + 1 : text);
+	printf(". ");
+}
+
+static void limit(bool duration, int64_t value)
+{
+	char text[32];
+
+	if (duration)
+		printf("%s", format_duration(text, sizeof(text), value));
+	else
+		printf("%lld", (long long)value);
+}
+
 static void type_cell(const json_t *field)
 {
 	const json_t *choices = json_object_get(field, "choices"), *choice;
@@ -61,12 +81,16 @@ static void type_cell(const json_t *field)
 			printf("%s`%s`", i ? ", " : "", json_string_value(choice));
 		return;
 	}
+	const bool duration = str_eq(json_str(field, "type", ""), "duration");
 	printf("%s", json_str(field, "type", ""));
-	if (unit != NULL)
+	if (unit != NULL && !duration)
 		printf(", %s", unit);
-	if (json_object_get(field, "min") != NULL)
-		printf(", %lld to %lld", (long long)json_int(field, "min", 0),
-			(long long)json_int(field, "max", 0));
+	if (json_object_get(field, "min") == NULL)
+		return;
+	printf(", ");
+	limit(duration, json_int(field, "min", 0));
+	printf(" to ");
+	limit(duration, json_int(field, "max", 0));
 }
 
 static void fields(const json_t *rows, const char *what, bool given)
@@ -93,7 +117,7 @@ static void fields(const json_t *rows, const char *what, bool given)
 	}
 }
 
-/* A provider without a word of its own on cancelling is ended with its worker. */
+/* What a reader needs before using it: what it does, how it is taken back, when it gives up. */
 static void operation_page(const json_t *operation)
 {
 	const char *undo = json_str(operation, "undo", NULL),
@@ -103,8 +127,7 @@ static void operation_page(const json_t *operation)
 	char most[32];
 
 	printf("\n### `%s`: %s\n\n", json_str(operation, "op", ""), json_str(operation, "effect", ""));
-	cell(json_str(operation, "help", ""));
-	printf(". ");
+	sentence(json_str(operation, "help", ""));
 	if (!read) {
 		printf(json_flag(operation, "verify", false)
 				? "Whether it happened can be found out later (`verify`). "
