@@ -278,9 +278,11 @@ static enum err_code round_result(struct round *r, json_t *result, struct err *e
 	const size_t need =
 		call_has(r->call, "need") ? (size_t)call_int(r->call, "need") : r->count;
 
+	/* at the deadline a silent one's own timeout may come a moment before ours */
 	if (r->healthy < need && call_bool(r->call, "raise"))
-		return err_set(err, ERR_FAILED, "%zu of %zu are healthy, needed are %zu%s%s",
-			r->healthy, r->count, need, r->named,
+		return err_set(err, call_left_ms(r->call) > 0 ? ERR_FAILED : ERR_TIMEOUT,
+			"%zu of %zu are healthy, needed are %zu%s%s", r->healthy,
+			r->count, need, r->named,
 			r->named_count > NAMED_IN_ERROR ? "; …" : "");
 	json_put_flag(result, "enough", r->healthy >= need);
 	json_put_int(result, "total", (int64_t)r->count);
