@@ -42,7 +42,7 @@
 	X(AUTH, 1, "check the credentials the target names")                                     \
 	X(TIMEOUT, 1, "the effect may still happen: verify before trying again")                 \
 	X(NOT_FOUND, 2, "check the name")                                                        \
-	X(CONFLICT, 1, "the world is not as expected: look before trying again")                 \
+	X(CONFLICT, 1, "it is not as expected: look before trying again")                        \
 	X(VERSION, 1, "the other side is of a version this program does not speak")              \
 	X(UNSUPPORTED, 1, "not possible here")                                                   \
 	X(PROTOCOL, 1, "the other side sent something that is not its protocol")                 \

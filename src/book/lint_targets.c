@@ -44,7 +44,7 @@ static void unknown_provider(struct target_lint *t, const struct node *node)
 
 /* ------------------------------------------------------------------ settings */
 
-static void unknown_setting(struct target_lint *t, const struct node *node)
+static void unknown_setting(struct target_lint *t, const struct node *node, const char *kind)
 {
 	struct names names = {0};
 	char mean[128];
@@ -52,8 +52,10 @@ static void unknown_setting(struct target_lint *t, const struct node *node)
 	catalog_field_names(t->provider->settings, t->provider->setting_count, &names);
 	did_you_mean(mean, sizeof(mean), node->key, names.rows, names.count);
 	names_release(&names);
+	if (mean[0] == '\0')
+		snprintf(mean, sizeof(mean), "; drillbook providers %.60s lists them", t->provider->name);
 	problems_add(t->problems, RULE_UNKNOWN_SETTING, document_key_place(t->document, node),
-		"provider %s has no setting \"%.60s\"%s", t->provider->name, node->key, mean);
+		"provider %s has no %s \"%.60s\"%s", t->provider->name, kind, node->key, mean);
 }
 
 static void check_settings(struct target_lint *t, const struct node *settings)
@@ -64,7 +66,7 @@ static void check_settings(struct target_lint *t, const struct node *settings)
 		const struct field *field = catalog_field(
 			t->provider->settings, t->provider->setting_count, n->key);
 		if (field == NULL) {
-			unknown_setting(t, n);
+			unknown_setting(t, n, "setting");
 			continue;
 		}
 		if (field->type == FIELD_SECRET) {
@@ -91,7 +93,7 @@ static void check_secrets(struct target_lint *t, const struct node *secrets)
 		const struct field *field = catalog_field(
 			t->provider->settings, t->provider->setting_count, n->key);
 		if (field == NULL)
-			unknown_setting(t, n);
+			unknown_setting(t, n, "secret");
 		else if (field->type != FIELD_SECRET)
 			problems_add(t->problems, RULE_UNKNOWN_SETTING,
 				document_key_place(t->document, n),

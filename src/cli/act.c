@@ -188,6 +188,13 @@ static void print_question(const json_t *row)
 	printf("\n  ");
 	print_safe(stdout, json_str(row, "text", ""));
 	printf("\n");
+	const json_t *measure = json_object_get(json_object_get(row, "detail"), "measure");
+	if (measure != NULL) {
+		printf("  --value: ");
+		print_safe(stdout, json_str(measure, "name", ""));
+		printf(" in %s, from %s to %s\n", json_str(measure, "unit", "its unit"),
+			json_str(measure, "min", "any"), json_str(measure, "max", "any"));
+	}
 	json_array_foreach(json_object_get(row, "choices"), i, one) {
 		printf("  %-10s ", json_str(one, "id", ""));
 		print_safe(stdout, json_str(one, "label", ""));
@@ -207,7 +214,7 @@ static enum err_code choose(
 		if (number == NULL || json_int(row, "ask", 0) == strtoll(number, NULL, 10))
 			*out = row;
 	if (*out == NULL)
-		return err_set(err, ERR_NOT_FOUND, number ? "question %s is not open" : "nothing is asked%s",
+		return err_set(err, ERR_NOT_FOUND, number ? "question %s is not open: drillbook answer RUN shows those that are" : "nothing is asked%s",
 			number ? number : "");
 	if (number == NULL && json_array_size(asked->open) > 1)
 		return err_set(err, ERR_USAGE, "%zu questions are open: say which with --ask (drillbook answer RUN shows them)",
@@ -251,6 +258,8 @@ static enum err_code do_answer(const struct args *args, struct client *client, s
 			print_json(json_incref(asked.open));
 		else
 			json_array_foreach(asked.open, i, row) print_question(row);
+		if (!option_flag(args, "json") && json_array_size(asked.open) == 0)
+			printf("run %lld asks nothing at the moment\n", (long long)run);
 	} else if (code == ERR_NONE) {
 		code = choose(args, &asked, &question, err);
 		/* who only watched speaks on a connection of its own, which may lead */

@@ -24,7 +24,8 @@ static int lint(const struct args *args, struct err *err)
 		if (all == 0)
 			puts("no mistakes found");
 		else
-			printf("%zu mistakes, %zu warnings\n", errors, all - errors);
+			printf("%zu mistake%s, %zu warning%s\n", errors, errors == 1 ? "" : "s",
+				all - errors, all - errors == 1 ? "" : "s");
 	}
 	desk_close(&desk);
 	return errors > 0 ? err_exit_status(ERR_WORKSPACE) : 0;

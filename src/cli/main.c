@@ -172,12 +172,16 @@ static enum err_code parse(int argc, char **argv, struct args *args,
 	return ERR_NONE;
 }
 
-static int report_error(const struct err *err)
+/* The operator's next step; of a mistake in the command line the help of the command it was about. */
+static int report_error(const struct command *command, const struct err *err)
 {
 	fputs("drillbook: ", stderr);
 	print_safe(stderr, err->text);
 	fputc('\n', stderr);
-	if (err_hint(err->code)[0] != '\0')
+	if (err->code == ERR_USAGE)
+		fprintf(stderr, "  next: see drillbook %s%s--help\n", command != NULL ? command->name : "",
+			command != NULL ? " " : "");
+	else if (err_hint(err->code)[0] != '\0')
 		fprintf(stderr, "  next: %s\n", err_hint(err->code));
 	return err_exit_status(err->code);
 }
@@ -259,7 +263,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (parse(argc, argv, &args, &command, &err) != ERR_NONE) {
-		status = report_error(&err);
+		status = report_error(command, &err);
 	} else if (option_flag(&args, "help")) {
 		if (command != NULL)
 			print_command_help(stdout, command);
@@ -270,7 +274,7 @@ int main(int argc, char **argv)
 			command = &command_tui;
 		status = run_command(command, &args, &err);
 		if (status < 0)
-			status = report_error(&err);
+			status = report_error(command, &err);
 	}
 	json_decref(args.options);
 	if (fflush(stdout) != 0 && status == 0)

@@ -27,9 +27,11 @@ static void print_head(const json_t *plan)
 	printf("[%s] %s v%lld ", mode, json_str(book, "name", ""),
 		(long long)json_int(book, "version", 0));
 	print_safe(stdout, json_str(book, "title", ""));
-	printf("\n  bytes %.12s  commit %.12s%s\n", json_str(book, "digest", ""),
-		json_str(space, "commit", "none"),
-		json_flag(space, "dirty", false) ? " (with uncommitted changes)" : "");
+	printf("\n  bytes %.12s  %s%.12s%s\n", json_str(book, "digest", ""),
+		json_str(space, "commit", "")[0] ? "commit " : "not in Git",
+		json_str(space, "commit", ""),
+		json_str(space, "commit", "")[0] && json_flag(space, "dirty", false)
+			? " (with uncommitted changes)" : "");
 	json_array_foreach(json_object_get(plan, "services"), i, row) {
 		printf("  service %s  RTO %s", json_str(row, "name", ""),
 			json_int(row, "rto_ms", -1) < 0 ? "none"

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct answer {
 	struct live *live;
@@ -103,7 +104,9 @@ static enum err_code check_measure(const struct answer *answer, const json_t *me
 	char *end;
 	const double number = strtod(value, &end);
 
-	if (value[0] == '\0' || *end != '\0' || !isfinite(number))
+	/* decimal only: strtod also takes "0x2" and "nan", which no gauge shows */
+	if (value[0] == '\0' || *end != '\0' || value[strspn(value, "+-.0123456789eE")] != '\0' ||
+		!isfinite(number))
 		return err_set(err, ERR_USAGE, "this needs the measured value of %s in %s, a number",
 			json_str(measure, "name", "it"), json_str(measure, "unit", "its unit"));
 	if ((low != NULL && number < strtod(low, NULL)) || (high != NULL && number > strtod(high, NULL)))
@@ -136,6 +139,9 @@ static void apply_manual(struct answer *answer)
 		if (measure != NULL) {
 			json_put_str(part, "name", json_str(measure, "name", ""));
 			json_put_str(part, "unit", json_str(measure, "unit", ""));
+			/* last: outputs.STEP.NAME is what the book's Lua and conditions read */
+			if (value != NULL)
+				json_put_str(part, json_str(measure, "name", "value"), value);
 		}
 		if (json_is_array(json_object_get(answer->request, "ticked")))
 			json_object_set(part, "ticked", json_object_get(answer->request, "ticked"));

@@ -144,8 +144,9 @@ enum err_code halt_check(struct server *server, const json_t *plan, struct err *
 	char *reason = file_reason(root);
 	if (reason == NULL && row == NULL)
 		return ERR_NONE;
-	err_set(err, ERR_NOT_HELD, "drills of \"%s\" are stopped: %s", root,
-		reason != NULL ? reason : json_str(row, "reason", ""));
+	err_set(err, ERR_NOT_HELD, "drills of \"%s\" are stopped: %s (over? %s)", root,
+		reason != NULL ? reason : json_str(row, "reason", ""),
+		reason != NULL ? "remove the file STOP-DRILLS there" : "drillbook halt --lift");
 	free(reason);
 	return ERR_NOT_HELD;
 }

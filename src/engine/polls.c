@@ -106,6 +106,20 @@ static void stop_members(struct live *live, size_t group)
 			step_stop(live, i, "an invariant of its group does not hold");
 }
 
+/* A wait that looks and says nothing is one that nobody can help. */
+static void show_seen(struct live *live, size_t index)
+{
+	json_t *body = json_object(), *push = json_object();
+
+	json_put_int(body, "run", live->id);
+	json_put_str(body, "step", live->run->steps[index].id);
+	json_put_int(body, "attempt", live->run->steps[index].attempt);
+	json_put_int(body, "per_mille", -1);
+	json_put_str(body, "text", live->steps[index].seen);
+	json_put(push, "progress", body);
+	conns_push_run(live->server, live->id, push);
+}
+
 void poll_done(struct live *live, size_t index, const json_t *done)
 {
 	const struct step *step = &live->run->steps[index];
@@ -119,6 +133,8 @@ void poll_done(struct live *live, size_t index, const json_t *done)
 		json_object_set(more, "error", json_object_get(done, "error"));
 		step_finish(live, index, STEP_STOPPED, more, NULL);
 	} else if (step->kind == KIND_WAIT && !held) {
+		if (own->seen != NULL)
+			show_seen(live, index);
 		look_later(live, index);
 	} else if (step->kind == KIND_WAIT) {
 		more = json_object();

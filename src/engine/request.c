@@ -286,7 +286,7 @@ static enum err_code must_lead(const struct request *r, bool stopping, struct er
 		take_lead(r->live, r->conn, false);
 	}
 	if (r->live->lead_conn != r->conn->id)
-		return err_set(err, ERR_HELD, "%s leads run %lld: take the lead first",
+		return err_set(err, ERR_HELD, "%s leads run %lld: take the lead first (L on the screen, --lead of act and answer)",
 			r->live->run->lead, (long long)r->live->id);
 	return ERR_NONE;
 }

@@ -53,8 +53,9 @@ static json_t *step_side(const struct step *step)
 	json_t *row = json_object();
 	json_put_str(row, "state", step_state_name(step->state));
 	json_put_int(row, "attempts", step->attempt);
-	/* from the first start: what was lost with a failed attempt counts */
-	json_put(row, "ms", span_ms(step->first_started, step->ended));
+	/* from the first start: what was lost with a failed attempt counts; taking it back later is no part of it */
+	json_put(row, "ms",
+		span_ms(step->first_started, step->passed.ns != 0 ? step->passed : step->ended));
 	return row;
 }
 

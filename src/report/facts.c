@@ -209,7 +209,8 @@ static void tell_step_started(const struct telling *t)
 	if (attempt > 1) {
 		snprintf(what, sizeof(what), "attempt %lld", (long long)attempt);
 		deviation(t, what,
-			json_int(t->data, "iteration", 0) > 0
+			json_flag(t->data, "undo", false) ? "to take back what the step did"
+			: json_int(t->data, "iteration", 0) > 0
 				? "tried again after a known failure"
 				: "entered again, recorded calls replayed");
 	}

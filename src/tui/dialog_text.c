@@ -142,6 +142,21 @@ static void approval_lines(
 			json_string_value(name) != NULL ? json_string_value(name) : "");
 }
 
+/* What has to be entered, and what of it is accepted. */
+static void measure_line(const struct ask *ask, struct lines *lines, int width)
+{
+	const json_t *measure = json_object_get(ask->detail, "measure");
+	const char *min = json_str(measure, "min", NULL), *max = json_str(measure, "max", NULL);
+
+	if (measure != NULL)
+		lines_addf(lines, STYLE_TEXT, width, 12, "Measure     %s%s%s%s%s%s%s%s",
+			json_str(measure, "name", ""), json_str(measure, "unit", "")[0] ? " in " : "",
+			json_str(measure, "unit", ""), min != NULL || max != NULL ? ": " : "",
+			min != NULL ? "at least " : "", min != NULL ? min : "",
+			max != NULL ? (min != NULL ? ", at most " : "at most ") : "",
+			max != NULL ? max : "");
+}
+
 void ask_text(const struct run *run, const struct ask *ask, struct lines *lines, int width)
 {
 	const struct step *step = &run->steps[ask->step];
@@ -158,6 +173,7 @@ void ask_text(const struct run *run, const struct ask *ask, struct lines *lines,
 		uses_text(step->uses, lines, width, "May use     ");
 	if (ask->text != NULL && ask->text[0] != '\0')
 		lines_add(lines, STYLE_TEXT, width, 0, ask->text);
+	measure_line(ask, lines, width);
 	if (step->error_text != NULL && !str_eq(ask->kind, "confirm"))
 		lines_addf(lines, STYLE_BAD, width, 12, "Error       %s (the world: %s)",
 			step->error_text,

@@ -47,20 +47,24 @@ static void draw_header(const struct screen *screen, struct cells *cells)
 	draw_help_key(screen, cells);
 }
 
-/* The service whose clock is worst. */
+/* The service whose clock is worst: of those with an objective that still run, as long as one does.
+ * What a service that is back had left says nothing of the others. */
 static const struct service *worst_service(const struct screen *screen)
 {
 	const struct run *run = screen->run;
 	const struct service *worst = NULL;
 	int64_t least = 0;
+	bool runs = false;
 
 	for (size_t i = 0; i < run->service_count; i++) {
 		const struct service *service = &run->services[i];
 		const struct service_clock clock = run_clock(run, service, screen->now);
 		const int64_t left = clock.rto_ms < 0 ? INT64_MAX : clock.left_ms;
-		if (worst == NULL || left < least || (left == least && !clock.stopped)) {
+		const bool open = !clock.stopped && clock.rto_ms >= 0;
+		if (worst == NULL || open > runs || (open == runs && left < least)) {
 			worst = service;
 			least = left;
+			runs = open;
 		}
 	}
 	return worst;

@@ -74,8 +74,8 @@ static enum err_code missing(const struct plain *plain, const struct ask *ask, s
 	if (!str_eq(ask->kind, "confirm"))
 		return err_set(err, ERR_ATTENTION,
 			"step %s needs a human (%s: %s); nobody is here; answer with drillbook "
-			"attach %lld",
-			step, ask->kind, title, run);
+			"attach %lld, or drillbook answer %lld",
+			step, ask->kind, title, run, run);
 	if (ask->level >= 3)
 		return err_set(err, ERR_ATTENTION,
 			"step %s would do what cannot be undone (%s); --confirm %s=%s was "
@@ -91,10 +91,14 @@ static enum err_code unattended(struct plain *plain, const struct ask *ask, stru
 {
 	if (!allowed(plain, ask))
 		return missing(plain, ask, err);
-	plain_say(plain, "step %s: approved beforehand: %s", plain->run->steps[ask->step].id,
+	/* the record keeps that nobody typed this yes */
+	const bool by_level =
+		ask->level <= 1 && !listed(plain->options->approve, plain->run->steps[ask->step].id);
+	plain_say(plain, "step %s: %s: %s", plain->run->steps[ask->step].id,
+		by_level ? "can be taken back, runs without a terminal" : "approved beforehand",
 		ask->title != NULL ? ask->title : "");
-	return plain_answer(
-		plain, ask, "yes", NULL, NULL, ask->level >= 3 ? ask->word : NULL, err);
+	return plain_answer(plain, ask, "yes", by_level ? "no terminal" : NULL,
+		NULL, ask->level >= 3 ? ask->word : NULL, err);
 }
 
 /* ------------------------------------------------------------------ questions */

@@ -164,7 +164,7 @@ static enum err_code run_started(struct telling *t)
 	tell(t, "run %" PRId64 " %s %s version %" PRId64 " %.7s%s, %zu steps, lead %s", run->id,
 		run->mode, run->runbook, run->version,
 		run->commit[0] ? run->commit : run->digest,
-		run->dirty ? " (changed since)" : "", run->step_count, run->lead);
+		run->dirty && run->commit[0] ? " (changed since)" : "", run->step_count, run->lead);
 	return ERR_NONE;
 }
 
@@ -214,6 +214,13 @@ static enum err_code step_started(struct telling *t)
 	own->offset = 0;
 	own->cut = false;
 	buf_clear(&own->held);
+	if (t->step->undoing) {
+		tell(t, "step %zu/%zu %s: is taken back", t->index + 1, t->plain->run->step_count,
+			t->step->id);
+		return ERR_NONE;
+	}
+	if (t->step->kind == KIND_GROUP) /* its members told that it began; it ends next */
+		return ERR_NONE;
 	if (t->step->attempt > 1)
 		snprintf(again, sizeof(again), ", attempt %" PRId64, t->step->attempt);
 	tell(t, "step %zu/%zu %s: started%s%s%s%s%s%s", t->index + 1, t->plain->run->step_count,
@@ -250,8 +257,8 @@ static enum err_code step_finished(struct telling *t)
 	char took[24];
 
 	TRY(plain_output(t->plain, t->index, true, t->err));
-	tell(t, "step %zu/%zu %s: %s %s%s%s%s%s", t->index + 1, t->plain->run->step_count,
-		step->id, step_state_name(step->state),
+	tell(t, "step %zu/%zu %s: %s%s%s%s%s%s%s", t->index + 1, t->plain->run->step_count,
+		step->id, step_state_name(step->state), step->state == STEP_SKIPPED ? "" : " ",
 		step->state == STEP_SKIPPED ? ""
 					    : format_clock(took, sizeof(took),
 						      step_elapsed_ms(step,
@@ -596,16 +603,20 @@ void plain_summary(struct plain *plain)
 {
 	const struct run *run = plain->run;
 	size_t counts[STEP_STATES] = { 0 };
+	char undone[40] = "";
 
 	for (size_t i = 0; i < run->step_count; i++)
 		counts[run->steps[i].state]++;
-	plain_say(plain, "run %" PRId64 " %s%s%s: %zu of %zu steps ok, %zu skipped, %zu failed",
+	if (counts[STEP_UNDONE] > 0)
+		snprintf(undone, sizeof(undone), ", %zu taken back", counts[STEP_UNDONE]);
+	plain_say(plain, "run %" PRId64 " %s%s%s: %zu of %zu steps ok, %zu skipped, %zu failed%s",
 		run->id, run_status_name(run->status),
 		run->reason != NULL && run->reason[0] ? ", " : "",
 		run->reason != NULL ? run->reason : "", counts[STEP_OK], run->step_count,
 		counts[STEP_SKIPPED],
 		counts[STEP_FAILED] + counts[STEP_STOPPED] + counts[STEP_INTERRUPTED] +
-			counts[STEP_UNKNOWN]);
+			counts[STEP_UNKNOWN],
+		undone);
 	for (size_t i = 0; i < run->service_count && !str_eq(run->mode, "probe"); i++) {
 		summarise_rto(plain, &run->services[i]);
 		summarise_rpo(plain, &run->services[i]);

@@ -356,11 +356,14 @@ static void a_measured_value_must_be_in_range(void **state)
 	measured(rig, "", ERR_USAGE);
 	measured(rig, "much", ERR_USAGE);
 	measured(rig, "inf", ERR_USAGE);
+	measured(rig, "0x2", ERR_USAGE);
+	measured(rig, "2 bar", ERR_USAGE);
 	measured(rig, "2.6", ERR_PRECONDITION);
 	measured(rig, "0.9", ERR_PRECONDITION);
 	measured(rig, "2.5", ERR_NONE);
 	wait_for(rig, ended, "the end");
 	assert_string_equal(json_str(step(rig, "m")->outputs, "value", ""), "2.5");
+	assert_string_equal(json_str(step(rig, "m")->outputs, "pressure", ""), "2.5");
 	assert_string_equal(json_str(step(rig, "m")->outputs, "unit", ""), "bar");
 }
 

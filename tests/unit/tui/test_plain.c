@@ -326,7 +326,7 @@ static void flags_answer_beforehand(void **state)
 	(void)state;
 	begin(&fake, &wishes);
 	ask(&fake, "promote", 1, "confirm", 1);
-	assert_answer(&fake, 1, "yes", "", "");
+	assert_answer(&fake, 1, "yes", "", "no terminal");
 	answered(&fake, 1, "promote");
 	ask(&fake, "fence", 2, "confirm", 2);
 	assert_answer(&fake, 2, "yes", "", "");
