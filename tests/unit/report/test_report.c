@@ -225,6 +225,25 @@ static void a_captured_undo_is_found_done(void **state)
 	facts_release(&facts);
 }
 
+/* An attempt that takes a step back is none that was tried again. */
+static void taking_back_is_not_trying_again(void **state)
+{
+	struct facts facts;
+	struct story story = {.take = story_into_facts, .arg = &facts};
+
+	(void)state;
+	facts_init(&facts);
+	ok(story_tell(&story, EVENT_RUN_STARTED, &err, "%s", example[0].payload));
+	ok(story_tell(&story, EVENT_STEP_STARTED, &err, "{'step':'promote','attempt':1,'iteration':0}"));
+	ok(story_tell(&story, EVENT_STEP_FINISHED, &err, "{'step':'promote','attempt':1,'outcome':'ok'}"));
+	ok(story_tell(&story, EVENT_STEP_STARTED, &err, "{'step':'promote','attempt':2,'iteration':1,'undo':true}"));
+	json_t *doc = report_document(&facts);
+	is(doc, "deviations.0.what", "\"attempt 2\"");
+	is(doc, "deviations.0.why", "\"to take back what the step did\"");
+	json_decref(doc);
+	facts_release(&facts);
+}
+
 static void an_open_run_stands_as_of_its_last_event(void **state)
 {
 	json_t *doc = document(12);
@@ -587,6 +606,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_document), cmocka_unit_test(the_ledger_of_operations),
 		cmocka_unit_test(deviations), cmocka_unit_test(a_clock_that_was_set_is_told), cmocka_unit_test(a_captured_undo_is_found_done),
+		cmocka_unit_test(taking_back_is_not_trying_again),
 		cmocka_unit_test(an_open_run_stands_as_of_its_last_event), cmocka_unit_test(the_expected_page),
 		cmocka_unit_test(neither_clock_nor_locale), cmocka_unit_test(integers_only),
 		cmocka_unit_test(what_was_erased_leaves_a_report), cmocka_unit_test(where_evidence_starts),
