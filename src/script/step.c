@@ -71,11 +71,33 @@ static json_t *take_table(lua_State *lua, const struct job *job, struct failure 
 	return outputs;
 }
 
+static const json_t *tolerance_of(const struct job *job)
+{
+	return json_object_get(json_object_get(job->json, "script"), "tolerance");
+}
+
+/* True when there is something to judge by a tolerance: a table, or, where there is one, whatever was
+ * returned.  A number that the book's tolerance is about must not count because it is a number. */
+static bool judged(lua_State *lua, const struct job *job)
+{
+	return lua_istable(lua, -1) || tolerance_of(job) != NULL;
+}
+
+/* What was returned, as a tolerance sees it ("." is all of it). */
+static json_t *take_judged(lua_State *lua, const struct job *job, struct failure *failure)
+{
+	if (lua_istable(lua, -1))
+		return take_table(lua, job, failure);
+	json_t *value = value_take(lua, -1, "what is returned", VALUE_FLOATS, &failure->err);
+	if (value == NULL)
+		failure->err.code = ERR_SCRIPT;
+	return value;
+}
+
 /* True when what was returned is within the script's tolerance; why says what is not. */
 static bool tolerated(const struct job *job, const json_t *value, char *why, size_t size)
 {
-	const json_t *tolerance =
-		json_object_get(json_object_get(job->json, "script"), "tolerance");
+	const json_t *tolerance = tolerance_of(job);
 	const struct condition_world world = { .mode = job->mode,
 		.params = json_object_get(job->json, "params"),
 		.outputs = json_object_get(job->json, "outputs"),
@@ -103,18 +125,19 @@ static bool tolerated(const struct job *job, const json_t *value, char *why, siz
  * script did not fail, yes for everything else. */
 static _Noreturn void finish_look(lua_State *lua, struct job *job)
 {
-	const bool table = lua_istable(lua, -1);
 	json_t *done = done_new(job, true);
 	char why[700] = "not yet";
 	struct failure failure = { 0 };
 	bool holds = lua_toboolean(lua, -1);
 
-	if (table) {
-		json_t *outputs = take_table(lua, job, &failure);
-		if (outputs == NULL)
+	if (judged(lua, job)) {
+		json_t *value = take_judged(lua, job, &failure);
+		if (value == NULL)
 			finish_failed(job, &failure);
-		holds = tolerated(job, outputs, why, sizeof(why));
-		json_put(done, "outputs", outputs);
+		holds = tolerated(job, value, why, sizeof(why));
+		if (json_is_object(value))
+			json_object_set(done, "outputs", value);
+		json_decref(value);
 	}
 	json_put_flag(done, "holds", holds);
 	if (!holds)
@@ -122,13 +145,13 @@ static _Noreturn void finish_look(lua_State *lua, struct job *job)
 	job_finish(job, done);
 }
 
-/* A check or a verify: nothing, true, or a table within its tolerance. */
+/* A check or a verify: nothing, true, or what is within its tolerance. */
 static json_t *take_check(lua_State *lua, const struct job *job, struct failure *failure)
 {
 	char why[700];
 
-	if (lua_istable(lua, -1)) {
-		json_t *found = take_table(lua, job, failure);
+	if (judged(lua, job)) {
+		json_t *found = take_judged(lua, job, failure);
 		if (found == NULL)
 			return NULL;
 		const bool good = tolerated(job, found, why, sizeof(why));

@@ -745,6 +745,37 @@ static void a_declared_read_is_read_in_probe_too(void **state)
 	run_end(&run);
 }
 
+/* A tolerance is about whatever is returned, not only about a table. */
+static void a_tolerance_judges_what_is_returned(void **state)
+{
+	static const struct {
+		const char *phase, *source;
+		bool good;
+	} cases[] = {
+		{"probe", "return 2", true}, {"probe", "return 1.5", true}, {"probe", "return '2'", true},
+		{"probe", "return {n = 2}", false}, {"probe", "return 1", false}, {"probe", "return '1.0'", false},
+		{"probe", "return true", false}, {"probe", "return", false},
+		{"verify", "return 2", true}, {"verify", "return 1", false}, {"verify", "return", false},
+		{"check", "return true", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct run run;
+		json_t *job = step_job(cases[i].source, json_object());
+		const bool look = str_eq(cases[i].phase, "probe");
+		json_put_str(job, "phase", cases[i].phase);
+		json_put(json_object_get(job, "script"), "tolerance", json_pack("{s:s, s:i}", "value", ".", "above", 1));
+		run_fork(&rig, &run, -1);
+		run_send(&run, job);
+		json_t *done = expect_done(&run, look || cases[i].good);
+		if (look && json_flag(done, "holds", false) != cases[i].good)
+			fail_msg("%s: %s", cases[i].source, json_str(done, "why", "holds"));
+		json_decref(done);
+		run_end(&run);
+	}
+}
+
 /* ------------------------------------------------------------------ secrets and output */
 
 static int sealed(const char *json)
@@ -996,6 +1027,7 @@ int main(void)
 		cmocka_unit_test(nothing_that_leaves_holds_a_secret),
 		cmocka_unit_test(output_is_cut_in_the_middle),
 		cmocka_unit_test(a_later_phase_digests_the_whole_file),
+		cmocka_unit_test(a_tolerance_judges_what_is_returned),
 		cmocka_unit_test(secrets_are_resolved_once_and_sealed),
 		cmocka_unit_test(a_secret_that_is_not_there),
 		cmocka_unit_test(verify_and_doctor),
