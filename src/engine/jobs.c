@@ -141,6 +141,8 @@ json_t *job_step(const struct live *live, size_t index, const char *phase)
 	json_put_str(job, "step", step->id);
 	json_put_int(job, "attempt", step->attempt);
 	json_put_str(job, "phase", phase);
+	if (str_eq(phase, "probe"))
+		json_put_flag(job, "waits", step->kind == KIND_WAIT);
 	json_put_str(job, "key", key);
 	if (script_of(row, phase) != NULL)
 		json_object_set(job, "script", script_of(row, phase));

@@ -126,9 +126,12 @@ static bool tolerated(const struct job *job, const json_t *value, char *why, siz
 static _Noreturn void finish_look(lua_State *lua, struct job *job)
 {
 	json_t *done = done_new(job, true);
-	char why[700] = "not yet";
+	const bool waits = json_flag(job->json, "waits", false);
+	char why[700];
 	struct failure failure = { 0 };
-	bool holds = lua_toboolean(lua, -1);
+	bool holds = lua_toboolean(lua, -1) || (!waits && lua_isnil(lua, -1));
+
+	snprintf(why, sizeof(why), "%s", waits ? "not yet" : "it returned false");
 
 	if (judged(lua, job)) {
 		json_t *value = take_judged(lua, job, &failure);

@@ -776,6 +776,33 @@ static void a_tolerance_judges_what_is_returned(void **state)
 	}
 }
 
+/* An invariant fails when it does not hold; a wait says when it is over. */
+static void nothing_returned_is_no_for_a_wait_only(void **state)
+{
+	static const struct {
+		bool waits;
+		const char *source;
+		bool holds;
+	} cases[] = {
+		{true, "return", false}, {true, "return false", false}, {true, "return true", true},
+		{false, "return", true}, {false, "return false", false}, {false, "return true", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct run run;
+		json_t *job = step_job(cases[i].source, json_object());
+		json_put_str(job, "phase", "probe");
+		json_put_flag(job, "waits", cases[i].waits);
+		run_fork(&rig, &run, -1);
+		run_send(&run, job);
+		json_t *done = expect_done(&run, true);
+		assert_int_equal(json_flag(done, "holds", false), cases[i].holds);
+		json_decref(done);
+		run_end(&run);
+	}
+}
+
 /* ------------------------------------------------------------------ secrets and output */
 
 static int sealed(const char *json)
@@ -1028,6 +1055,7 @@ int main(void)
 		cmocka_unit_test(output_is_cut_in_the_middle),
 		cmocka_unit_test(a_later_phase_digests_the_whole_file),
 		cmocka_unit_test(a_tolerance_judges_what_is_returned),
+		cmocka_unit_test(nothing_returned_is_no_for_a_wait_only),
 		cmocka_unit_test(secrets_are_resolved_once_and_sealed),
 		cmocka_unit_test(a_secret_that_is_not_there),
 		cmocka_unit_test(verify_and_doctor),
