@@ -307,6 +307,19 @@ static const struct {
 	{ "debris", check_debris, apply_debris },
 };
 
+static enum err_code not_offered(const struct ask *ask, const char *word, struct err *err)
+{
+	char list[200] = "";
+	size_t at = 0, i;
+	const json_t *row;
+
+	json_array_foreach(ask->choices, i, row)
+		if (at < sizeof(list))
+			at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%.60s", i > 0 ? ", " : "",
+				json_str(row, "id", ""));
+	return err_set(err, ERR_USAGE, "\"%s\" is not one of the answers: %s", word, list);
+}
+
 static bool offered(const struct ask *ask, const char *word)
 {
 	const json_t *row;
@@ -333,7 +346,7 @@ enum err_code step_answer(
 		return err_set(err, ERR_NOT_FOUND, "this question is not open any more");
 	answer.step = answer.ask->step;
 	if (!offered(answer.ask, answer.word))
-		return err_set(err, ERR_USAGE, "\"%s\" is not one of the answers", answer.word);
+		return not_offered(answer.ask, answer.word, err);
 	while (kind < COUNT_OF(answer_kinds) &&
 		!str_eq(answer_kinds[kind].kind, answer.ask->kind))
 		kind++;

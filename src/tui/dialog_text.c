@@ -142,6 +142,29 @@ static void approval_lines(
 			json_string_value(name) != NULL ? json_string_value(name) : "");
 }
 
+/* Which of a target's declared actions or statements a call is about, "" for all other operations. */
+static const char *declared_name(const json_t *args)
+{
+	const char *name = json_str(args, "name", "");
+
+	return name[0] ? name : json_str(args, "statement", "");
+}
+
+/* What could be taken back, the last first. */
+static void outstanding_lines(const struct step *step, struct lines *lines, int width)
+{
+	for (size_t i = step->op_count; i-- > 0;) {
+		const struct op *op = &step->ops[i];
+		if (!op_outstanding(op))
+			continue;
+		const char *done = declared_name(op->args),
+			   *undo = declared_name(json_object_get(op->undo, "args"));
+		lines_addf(lines, STYLE_WARN, width, 12, "Still there  %s: %s%s%s %s, by %s%s%s", step->id,
+			op->op, done[0] ? " " : "", done, op->target, json_str(op->undo, "op", "its own undo"),
+			undo[0] ? " " : "", undo);
+	}
+}
+
 /* What has to be entered, and what of it is accepted. */
 static void measure_line(const struct ask *ask, struct lines *lines, int width)
 {
@@ -174,6 +197,8 @@ void ask_text(const struct run *run, const struct ask *ask, struct lines *lines,
 	if (ask->text != NULL && ask->text[0] != '\0')
 		lines_add(lines, STYLE_TEXT, width, 0, ask->text);
 	measure_line(ask, lines, width);
+	if (str_eq(ask->kind, "debris"))
+		outstanding_lines(step, lines, width);
 	if (step->error_text != NULL && !str_eq(ask->kind, "confirm"))
 		lines_addf(lines, STYLE_BAD, width, 12, "Error       %s (the world: %s)",
 			step->error_text,
@@ -181,18 +206,6 @@ void ask_text(const struct run *run, const struct ask *ask, struct lines *lines,
 	approval_lines(run, ask, lines, width);
 	if (ask->digest != NULL && ask->digest[0] != '\0')
 		lines_addf(lines, STYLE_DIM, width, 12, "Digest      %.16s", ask->digest);
-}
-
-/* What could be taken back, the last first. */
-static void outstanding_lines(const struct step *step, struct lines *lines, int width)
-{
-	for (size_t i = step->op_count; i-- > 0;) {
-		const struct op *op = &step->ops[i];
-		if (!op_outstanding(op))
-			continue;
-		lines_addf(lines, STYLE_WARN, width, 12, "Still there  %s: %s %s, by %s",
-			step->id, op->op, op->target, json_str(op->undo, "op", "its own undo"));
-	}
 }
 
 static void wish_lines(const struct screen *screen, struct lines *lines, int width)
