@@ -150,12 +150,12 @@ static const char *declared_name(const json_t *args)
 	return name[0] ? name : json_str(args, "statement", "");
 }
 
-/* What could be taken back, the last first. */
-static void outstanding_lines(const struct step *step, struct lines *lines, int width)
+/* What could be taken back, the last first; or of it only what the step created. */
+static void outstanding_lines(const struct step *step, bool created, struct lines *lines, int width)
 {
 	for (size_t i = step->op_count; i-- > 0;) {
 		const struct op *op = &step->ops[i];
-		if (!op_outstanding(op))
+		if (!op_outstanding(op) || (created && !op->creates))
 			continue;
 		const char *done = declared_name(op->args),
 			   *undo = declared_name(json_object_get(op->undo, "args"));
@@ -198,7 +198,7 @@ void ask_text(const struct run *run, const struct ask *ask, struct lines *lines,
 		lines_add(lines, STYLE_TEXT, width, 0, ask->text);
 	measure_line(ask, lines, width);
 	if (str_eq(ask->kind, "debris"))
-		outstanding_lines(step, lines, width);
+		outstanding_lines(step, true, lines, width);
 	if (step->error_text != NULL && !str_eq(ask->kind, "confirm"))
 		lines_addf(lines, STYLE_BAD, width, 12, "Error       %s (the world: %s)",
 			step->error_text,
@@ -241,9 +241,9 @@ static void wish_lines(const struct screen *screen, struct lines *lines, int wid
 		if (texts[i].kind == dialog->kind)
 			lines_add(lines, STYLE_TEXT, width, 0, texts[i].text);
 	if (dialog->kind == DIALOG_UNDO && step != NULL)
-		outstanding_lines(step, lines, width);
+		outstanding_lines(step, false, lines, width);
 	for (size_t i = screen->run->step_count; dialog->kind == DIALOG_ABORT && i-- > 0;)
-		outstanding_lines(&screen->run->steps[i], lines, width);
+		outstanding_lines(&screen->run->steps[i], false, lines, width);
 }
 
 void dialog_body(const struct screen *screen, struct lines *lines, int width)
