@@ -118,7 +118,7 @@ static json_t *read_number(struct reading *r, const struct node *node)
 
 	if (is_scalar(node) && parse_any_number(r->type, node->text, &number))
 		return json_integer(number);
-	return wrong(r, node, "here must be a whole number, a size such as 16MiB or a duration such as 30s");
+	return wrong(r, node, "what it is compared with must be a whole number, a size such as 16MiB or a duration such as 30s");
 }
 
 static bool is_choice(const struct reading *r, const char *text)
