@@ -218,9 +218,10 @@ says "a give without a line" 2 "has no line for secret \"asked/secret\"" drillbo
 printf '%s\n' "$typed" | VAULT_TOKEN=$given drillbook secret give 2 >gave 2>&1; equal "given by a pipe" 0 $?
 has_them() { [[ $(drillbook secret give 2 </dev/null 2>&1) == *"has its secrets"* ]]; }
 check "the run has its secrets" until_ok 10000 has_them
-check "and has asked what it asks" until_ok 20000 told 2 "Now?"
 pid=$(cat data/server.lock)
 kill -KILL "$pid"
+gone() { ! readlink "/proc/$pid/exe"; }
+check "the server is gone" until_ok 10000 gone
 rm -f got-asked got-named
 answered() { drillbook answer 2 "$@" </dev/null; }
 says "the next server asks again before the step" 0 "" answered done
