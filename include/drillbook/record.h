@@ -165,10 +165,12 @@ struct step {
 	size_t *needs_index; size_t needs_count;
 	size_t *within_index; size_t within_count; /* the groups around it, outermost first */
 	const char *time;       /* what its own time counts as, as the plan has it */
+	size_t inside;          /* of a group: members that run now, invariants aside */
 	int64_t parallel;       /* of a group: members that may run at once; 0 = no limit of its own */
 	enum step_state state;
 	bool undoing;           /* the running, or the last, attempt takes the step back … */
-	bool undoing_debris;    /* … or only what it created; it stays done then */
+	bool undoing_debris;    /* … or only what it created; it stays what it was then: */
+	enum step_state before_debris; /* ok, failed, skipped or stopped */
 	int64_t attempt;        /* 0 = never started */
 	int64_t answers;        /* questions about it that were answered */
 	int64_t iteration;      /* part of the operations' keys; grows with a retry after a known failure */
@@ -266,6 +268,7 @@ size_t run_approvals(const struct run *run, const struct ask *ask, bool yes);
 const struct approval *run_approval(const struct run *run, const struct ask *ask, int64_t uid);
 /* Pending, all it needs is ok or skipped, and no group around it is held by an invariant that failed. */
 bool run_step_ready(const struct run *run, size_t step);
+bool run_step_held(const struct run *run, size_t step);
 /* Whether every member of a group is through (ok, skipped); invariants of the group do not count. */
 bool run_group_through(const struct run *run, size_t group);
 bool run_step_within(const struct run *run, size_t step, size_t group);

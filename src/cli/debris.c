@@ -69,7 +69,7 @@ static enum err_code read_ledger(struct journal *journal, json_t **out, struct e
 		/* a run whose start was erased has nothing to say */
 		if (code != ERR_NONE || journal_run(journal, json_int(row, "run", 0), &run, &why) != ERR_NONE)
 			continue;
-		for (size_t k = 0; k < run->step_count; k++)
+		for (size_t k = 0; k < run->step_count && !str_eq(run->mode, "simulate"); k++)
 			for (size_t n = 0; n < run->steps[k].op_count; n++)
 				take_op(&ledger, run, &run->steps[k], &run->steps[k].ops[n]);
 		run_free(run);

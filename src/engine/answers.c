@@ -251,6 +251,9 @@ static enum err_code check_unknown(const struct answer *answer, struct err *err)
 {
 	const bool verdict = str_eq(answer->word, "done") || str_eq(answer->word, "not_done");
 
+	if (str_eq(answer->word, "retry") && answer->live->run->aborting &&
+		!is_undo(&answer->live->run->steps[answer->step]))
+		return err_set(err, ERR_CONFLICT, "the run is being ended: say whether it happened");
 	return verdict ? need_note(answer, err) : ERR_NONE;
 }
 

@@ -172,6 +172,14 @@ static void look(uv_timer_t *timer)
 				again = true;
 				free(root);
 			}
+			/* thrown, and the server died before it was carried out */
+			const json_t *row = json_object_get(server->halted, live->run->workspace_root);
+			if (reason == NULL && row != NULL && !live->run->aborting) {
+				char *root = xstrdup(live->run->workspace_root);
+				throw_switch(server, root, json_str(row, "reason", ""), &program_actor);
+				again = true;
+				free(root);
+			}
 			free(reason);
 		}
 	}

@@ -163,6 +163,9 @@ struct live_step {
 	char *seen;	     /* why the last look did not hold; owned */
 	bool judging;	     /* a worker looks at its condition */
 	enum judged judged;
+	int64_t retrying;    /* the attempt after which it waits to be tried again; 0 = none */
+	bool stopping;	     /* was told to stop: no phase and no look follows this one */
+	bool arriving;	     /* a worker of the server before this one may still be in an effect */
 	bool forced;	     /* counted as done by a human's word */
 	bool previewed;	     /* a human saw the list of its changes and said yes */
 	char *confirmed;     /* digest a human said yes to */
@@ -186,6 +189,7 @@ struct live {
 	int given_fd;	/* what a person gave for it (env, typed); never read here; -1 = nothing */
 	bool secrets_needed, secrets_pending;
 	bool secrets_again; /* some were given while they were being read: read once more before it is said that they are missing */
+	bool secrets_missing; /* they could not be read: somebody has to say "continue" */
 	int64_t lead_conn;
 	int64_t committed; /* events on disk */
 	struct forecast *forecast; /* made when the first terminal watches; NULL = not yet */
@@ -294,6 +298,8 @@ void step_run_phase(struct live *live, size_t step, const char *phase);
 void step_pass_over(struct live *live, size_t step, const char *reason, const struct actor *actor);
 void step_force(struct live *live, size_t step, const char *reason, const struct actor *actor);
 void step_stop(struct live *live, size_t step, const char *reason);
+bool step_called_off(const struct live *live, size_t step);
+void retries_drop(struct live *live);
 void step_ask_failed(struct live *live, size_t step);
 json_t *choice_row(const char *id, const char *label);
 int64_t step_ask(struct live *live, size_t step, const char *kind, int64_t level, json_t *more);
@@ -319,6 +325,7 @@ bool step_polls(const struct live *live, size_t step);
 int64_t poll_timeout_ms(const struct live *live, size_t step);
 void poll_done(struct live *live, size_t step, const json_t *done);
 void polls_end(struct live *live);
+void watches_end(struct live *live); /* whatever became of their groups */
 int64_t wait_left_ms(const struct live *live, size_t step);
 
 /* approvals.c */
@@ -341,6 +348,7 @@ const struct op *undo_of(const struct step *step, const char *op, const char *ta
 void run_abort(struct live *live, const char *reason, bool undo, bool failed,
 	const struct actor *actor);
 bool run_undo_advance(struct live *live);
+bool step_debris(const struct step *step);
 bool debris_ask(struct live *live);
 void debris_remove(struct live *live, size_t step, const struct actor *actor);
 void debris_keep(struct live *live, size_t step, const char *reason, const struct actor *actor);

@@ -86,6 +86,22 @@ static const struct op *takes_back(
 			     : NULL;
 }
 
+/* The key of what an earlier run left and this intent takes away, as the plan names it (drillbook debris); "" =
+ * none: a worker cannot make up another one. */
+static const char *clears(const json_t *compensate, const json_t *message)
+{
+	const char *key = json_str(message, "compensates", "");
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(compensate, i, row)
+		if (str_eq(json_str(row, "key", ""), key) &&
+			str_eq(json_str(row, "op", ""), json_str(message, "op", "")) &&
+			str_eq(json_str(row, "target", ""), json_str(message, "target", "")))
+			return key;
+	return "";
+}
+
 /* Why this intent may not be, or NULL; text of its own is put into policy. */
 static const char *forbidden(
 	struct live *live, const struct worker *worker, const json_t *message, struct err *policy)
@@ -94,6 +110,8 @@ static const char *forbidden(
 
 	if (str_eq(live->run->mode, "probe"))
 		return "mode probe changes nothing";
+	if (str_eq(live->run->mode, "tabletop"))
+		return "mode tabletop touches nothing";
 	if (!used(live, worker->step, op, target) && takes_back(live, worker, message) == NULL)
 		return "the step's uses: does not list it";
 	if (!plan_mode_allows(live, target))
@@ -215,7 +233,8 @@ static void on_intent(struct live *live, struct worker *worker, const json_t *me
 	if (original != NULL)
 		json_put_str(payload, "compensates", original->key);
 	else if (json_object_get(row, "compensate") != NULL) /* what an earlier run left (drillbook debris) */
-		json_put_str(payload, "compensates", json_str(message, "compensates", ""));
+		json_put_str(payload, "compensates",
+			clears(json_object_get(row, "compensate"), message));
 	if (!undoing)
 		register_debris(live, worker->step, message, payload);
 	if (undoing && level >= 3 && why == NULL) /* the consent for the effect does not go that far */
@@ -360,6 +379,8 @@ static void on_condition(struct live *live, struct worker *worker, const json_t 
 	own->judging = false;
 	live->active--;
 	live->dirty = true;
+	if (live->run->steps[worker->step].state != STEP_PENDING)
+		return; /* passed over meanwhile */
 	if (json_flag(message, "ok", false)) {
 		own->judged = json_flag(message, "holds", false) ? JUDGED_YES : JUDGED_NO;
 		return;
@@ -387,6 +408,7 @@ static void on_secrets(struct live *live, struct worker *worker, const json_t *m
 	}
 	if (again)
 		return; /* live_advance sends another worker, with what was given */
+	live->secrets_missing = true;
 	json_t *payload = json_object();
 	char *reason = xasprintf("the secrets could not be read: %s. What a person has: drillbook secret give "
 				 "%lld; to read them again: drillbook act %lld continue",

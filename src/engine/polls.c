@@ -71,6 +71,10 @@ static void look_later(struct live *live, size_t index)
 	int64_t every = json_int(row, "every_ms", EVERY_MS);
 	const int64_t whole = json_int(row, "timeout_ms", 0);
 
+	if (step_called_off(live, index)) {
+		step_finish(live, index, STEP_STOPPED, NULL, NULL);
+		return;
+	}
 	if (every < EVERY_LEAST_MS)
 		every = EVERY_LEAST_MS;
 	if (whole > 0 && elapsed(live, &live->run->steps[index]) >= whole) {
@@ -82,7 +86,7 @@ static void look_later(struct live *live, size_t index)
 		free(text);
 		return;
 	}
-	live->steps[index].polling = true;
+	live->steps[index].polling = live->dirty = true;
 	timer_start(live->server, paced_ms(live, every), look, live->id, (int64_t)index);
 }
 
@@ -165,6 +169,14 @@ void polls_end(struct live *live)
 		live->steps[i].polling = false;
 		step_finish(live, i, STEP_OK, NULL, NULL);
 	}
+}
+
+void watches_end(struct live *live)
+{
+	for (size_t i = 0; i < live->run->step_count; i++)
+		if (live->run->steps[i].kind == KIND_WATCH && live->run->steps[i].state == STEP_RUNNING &&
+			live->steps[i].polling)
+			step_finish(live, i, STEP_OK, NULL, NULL);
 }
 
 /* ------------------------------------------------------------------ waits without a script */

@@ -173,6 +173,7 @@ static enum err_code do_secrets(struct request *r, struct err *err)
 			close(r->live->given_fd);
 		r->live->given_fd = fd;
 		r->live->secrets_again = r->live->secrets_pending;
+		r->live->secrets_missing = false;
 		if (r->live->secrets_fd < 0 && r->live->run->paused)
 			live_emit(r->live, EVENT_RUN_CONTINUED, NULL, &r->conn->actor);
 		r->live->dirty = r->durable = true;
@@ -410,6 +411,7 @@ static enum err_code act_pause(struct request *r, struct err *err)
 static enum err_code act_continue(struct request *r, struct err *err)
 {
 	(void)err;
+	r->live->secrets_missing = false;
 	if (r->live->run->paused)
 		live_emit(r->live, EVENT_RUN_CONTINUED, NULL, &r->conn->actor);
 	return ERR_NONE;

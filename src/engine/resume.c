@@ -74,6 +74,7 @@ static void step_arrived(struct live *live, size_t step, const char *path)
 		buf_release(&bytes);
 	}
 	unlink(path);
+	live->steps[step].arriving = false;
 	step_lost(live, step, "the server died while this step ran", true);
 }
 
@@ -81,7 +82,7 @@ static void look_again(struct server *server, int64_t run, int64_t step)
 {
 	struct live *live = live_find(server, run);
 
-	if (live == NULL || live->ending)
+	if (live == NULL || live->ending || !live->steps[step].arriving)
 		return;
 	char *path = outbox_path(server, run, (size_t)step, live->run->steps[step].attempt);
 	if (outbox_free(path))
@@ -100,7 +101,9 @@ static void resume_step(struct live *live, size_t index)
 		live->watching += step->kind == KIND_WATCH;
 		if (str_eq(live->run->mode, "tabletop"))
 			return; /* its question is open */
-		if (step->kind == KIND_SCRIPT || step->undoing || step_polls(live, index))
+		live->steps[index].arriving =
+			step->kind == KIND_SCRIPT || step->undoing || step_polls(live, index);
+		if (live->steps[index].arriving)
 			look_again(live->server, live->id, (int64_t)index);
 		else if (step->kind == KIND_WAIT)
 			step_arm_wait(live, index);
@@ -110,6 +113,8 @@ static void resume_step(struct live *live, size_t index)
 			step_finish(live, index, STEP_OK, NULL, NULL);
 	} else if (step->state == STEP_UNKNOWN && run_step_ask(live->run, index) == NULL) {
 		step_settle_unknown(live, index);
+	} else if (live->run->aborting && !step->undoing) {
+		return; /* nothing is begun or asked any more */
 	} else if (step->state == STEP_INTERRUPTED && run_step_ask(live->run, index) == NULL) {
 		step_restart(live, index, false, NULL);
 	} else if ((step->state == STEP_FAILED || step->state == STEP_STOPPED) &&
@@ -147,6 +152,8 @@ static enum err_code resume_run(struct server *server, int64_t id, struct err *e
 	live_emit(live, EVENT_RUN_RESUMED, payload, NULL);
 	for (size_t i = 0; i < run->step_count; i++)
 		resume_step(live, i);
+	for (size_t i = 0; i < run->ask_count; i++) /* those the recording was to answer */
+		simulate_asked(live, run->asks[i].id);
 	return ERR_NONE;
 }
 

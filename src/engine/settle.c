@@ -109,8 +109,10 @@ void step_after_settled(struct live *live, size_t index)
 		not_done = not_done ||
 			   (step->ops[i].attempt == step->attempt && step->ops[i].settled &&
 				   step->ops[i].state == OP_STATE_FAILED);
-	if (live->run->aborting) {
-		live->dirty = true;
+	if (live->run->aborting && !step->undoing) { /* what is now known to be done can be taken back */
+		json_t *more = json_object();
+		json_put_str(more, "reason", "the run is being ended");
+		step_finish(live, index, STEP_INTERRUPTED, more, NULL);
 	} else if (step->error_code != NULL && not_done) {
 		json_t *more = json_object(), *error = json_object();
 		json_put_str(error, "code", step->error_code);

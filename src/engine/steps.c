@@ -160,7 +160,12 @@ static void wait_over(struct server *server, int64_t run, int64_t step)
 {
 	struct live *live = live_find(server, run);
 
-	if (live != NULL && live->run->steps[step].state == STEP_RUNNING && !live->ending)
+	if (live == NULL || live->ending || live->run->steps[step].state != STEP_RUNNING ||
+		live->run->steps[step].undoing)
+		return;
+	if (wait_left_ms(live, (size_t)step) > 0) /* of an attempt before this one, or the loop was early */
+		step_arm_wait(live, (size_t)step);
+	else
 		step_finish(live, (size_t)step, STEP_OK, NULL, NULL);
 }
 
@@ -169,6 +174,20 @@ void step_arm_wait(struct live *live, size_t index)
 	const int64_t left = wait_left_ms(live, index);
 
 	timer_start(live->server, left > 0 ? left : 0, wait_over, live->id, (int64_t)index);
+}
+
+/* What waited to be tried again waits no more. */
+static void retry_drop(struct live *live, size_t index)
+{
+	live->active -= live->steps[index].retrying != 0;
+	live->steps[index].retrying = 0;
+}
+
+void retries_drop(struct live *live)
+{
+	for (size_t i = 0; i < live->run->step_count; i++)
+		retry_drop(live, i);
+	live->dirty = true;
 }
 
 /* payload: step, attempt, iteration and whether it is an undo; stolen. */
@@ -182,7 +201,8 @@ void step_begin_attempt(
 	if (live->run->steps[index].kind == KIND_WATCH)
 		live->watching++;
 	own->next_ordinal = 0;
-	own->polling = false;
+	own->polling = own->stopping = own->arriving = own->forced = false;
+	retry_drop(live, index);
 	json_decref(own->outputs);
 	json_decref(own->output);
 	own->outputs = own->output = NULL;
@@ -393,17 +413,33 @@ static void mark_services(struct live *live, size_t index)
 	}
 }
 
-static void retry_due(struct server *server, int64_t run, int64_t step)
+enum { RETRY_HELD_MS = 500, TIMER_STEPS = 1 << 20 };
+
+static void retry_arm(struct live *live, size_t index, int64_t ms);
+
+/* which: attempt and step, so that a timer of an attempt that was overtaken moves nothing. */
+static void retry_due(struct server *server, int64_t run, int64_t which)
 {
 	struct live *live = live_find(server, run);
+	const size_t index = (size_t)(which % TIMER_STEPS);
 
-	if (live == NULL)
+	if (live == NULL || live->ending || live->steps[index].retrying != which / TIMER_STEPS)
 		return;
-	live->active--; /* the waiting itself */
-	live->dirty = true;
-	if (!live->ending && !live->run->aborting &&
-		live->run->steps[step].state == STEP_FAILED)
-		step_restart(live, (size_t)step, true, NULL);
+	if (run_step_held(live->run, index)) {
+		retry_arm(live, index, RETRY_HELD_MS);
+		return;
+	}
+	step_restart(live, index, true, NULL);
+}
+
+static void retry_arm(struct live *live, size_t index, int64_t ms)
+{
+	struct live_step *own = &live->steps[index];
+
+	if (own->retrying == 0)
+		live->active++; /* the waiting itself */
+	own->retrying = live->run->steps[index].attempt;
+	timer_start(live->server, ms, retry_due, live->id, own->retrying * TIMER_STEPS + (int64_t)index);
 }
 
 /* The wait before the next try: fixed or doubled, at most max_wait_ms, spread by jitter_percent so that
@@ -437,12 +473,14 @@ static void after_failure(struct live *live, size_t index)
 
 	if (live->ending || (live->run->aborting && !step->undoing))
 		return;
-	if (step->undoing) {
+	if (step->undoing_debris && !step_debris(step)) {
+		live->dirty = true; /* it is gone, and the step what it was before */
+	} else if (step->undoing) {
 		ask_failed(live, index, "failed");
+	} else if (str_eq(step->error_code, "DIVERGED")) { /* not a failure of what it does: keys must not change */
+		ask_failed(live, index, "diverged");
 	} else if (failed && step->iteration + 1 < json_int(retry, "attempts", 1)) {
-		live->active++;
-		timer_start(live->server, paced_ms(live, retry_wait(retry, step->iteration)), retry_due, live->id,
-			(int64_t)index);
+		retry_arm(live, index, paced_ms(live, retry_wait(retry, step->iteration)));
 	} else if (str_eq(policy, "continue") && failed) {
 		json_t *more = json_object();
 		json_put_str(more, "reason", "failed; on_failure: continue");
@@ -455,15 +493,15 @@ static void after_failure(struct live *live, size_t index)
 		live->dirty =
 			true; /* nothing that needs it can start: the run ends by itself */
 	} else {
-		ask_failed(live, index,
-			str_eq(step->error_code, "DIVERGED") ? "diverged" : "failed");
+		ask_failed(live, index, "failed");
 	}
 }
 
 void step_failed_again(struct live *live, size_t index)
 {
 	/* a run that was being stopped there has no question open and simply ends */
-	if (!str_eq(json_str(plan_step(live, index), "on_failure", "ask"), "stop"))
+	if (!str_eq(json_str(plan_step(live, index), "on_failure", "ask"), "stop") ||
+		live->run->steps[index].state == STEP_FAILED)
 		after_failure(live, index);
 	live->dirty = true;
 }
@@ -500,7 +538,7 @@ void step_finish(struct live *live, size_t index, enum step_state outcome, json_
 		mark_services(live, index);
 	else if (outcome == STEP_FAILED || outcome == STEP_STOPPED)
 		after_failure(live, index);
-	else if (outcome == STEP_UNDONE && !live->run->aborting)
+	else if (outcome == STEP_UNDONE && !live->run->aborting && !step->undoing_debris)
 		ask_failed(live, index, "failed");
 }
 
@@ -514,7 +552,7 @@ void step_pass_over(struct live *live, size_t index, const char *reason, const s
 	live_deviate(live, "skip", NULL, reason, step->id, actor);
 	json_put_str(more, "reason", reason);
 	if (step->undoing && step->state != STEP_UNDONE) {
-		outcome = step->undoing_debris ? STEP_OK : STEP_UNDONE;
+		outcome = step->undoing_debris ? step->before_debris : STEP_UNDONE;
 		if (step->undoing_debris)
 			debris_keep(live, index, reason, actor);
 	}
@@ -532,10 +570,36 @@ void step_force(struct live *live, size_t index, const char *reason, const struc
 	step_finish(live, index, STEP_OK, more, actor);
 }
 
+static bool step_acting(const struct step *step)
+{
+	for (size_t i = 0; i < step->op_count; i++)
+		if (step->ops[i].state == OP_STATE_ALLOWED)
+			return true;
+	return false;
+}
+
+/* Whether nothing more of this attempt may begin: it was told to stop, or its run is being ended.  The word
+ * may cross with a worker's that says it is done. */
+bool step_called_off(const struct live *live, size_t index)
+{
+	return live->steps[index].stopping || (live->run->aborting && !live->run->steps[index].undoing);
+}
+
 void step_stop(struct live *live, size_t index, const char *reason)
 {
+	const bool again = live->steps[index].stopping;
+
+	live->steps[index].stopping = true;
 	if (live->steps[index].worker != 0 && worker_find(live->server, live->steps[index].worker)) {
 		worker_stop(live->server, live->steps[index].worker);
+		return;
+	}
+	/* in the middle of an effect, out of reach: what became of it is waited for (resume.c), unless somebody
+	 * does not want to wait: then nobody knows */
+	if (live->steps[index].arriving && step_acting(&live->run->steps[index])) {
+		live->steps[index].arriving = !again;
+		if (again)
+			step_lost(live, index, reason, false);
 		return;
 	}
 	json_t *more = json_object();
@@ -564,8 +628,16 @@ void step_phase_done(struct live *live, size_t index, const json_t *done)
 		poll_done(live, index, done);
 		return;
 	}
+	if (first_unknown(step) != NULL) { /* whatever the script made of it */
+		more = json_object();
+		if (error != NULL)
+			json_object_set(more, "error", error);
+		step_finish(live, index, STEP_UNKNOWN, more, NULL);
+		step_settle_unknown(live, index);
+		return;
+	}
 	if (json_flag(done, "ok", false) && step->undoing) {
-		step_finish(live, index, step->undoing_debris ? STEP_OK : STEP_UNDONE, NULL, NULL);
+		step_finish(live, index, step->undoing_debris ? step->before_debris : STEP_UNDONE, NULL, NULL);
 		return;
 	}
 	if (json_flag(done, "ok", false)) {
@@ -575,6 +647,10 @@ void step_phase_done(struct live *live, size_t index, const json_t *done)
 			own->outputs = json_incref(json_object_get(done, "outputs"));
 		}
 		const char *next = next_phase(plan_step(live, index), step->phase);
+		if (next != NULL && step_called_off(live, index)) {
+			step_finish(live, index, STEP_STOPPED, NULL, NULL);
+			return;
+		}
 		if (next != NULL) {
 			step_run_phase(live, index, next);
 			return;
@@ -588,10 +664,7 @@ void step_phase_done(struct live *live, size_t index, const json_t *done)
 	more = json_object();
 	if (error != NULL)
 		json_object_set(more, "error", error);
-	if (first_unknown(step) != NULL) {
-		step_finish(live, index, STEP_UNKNOWN, more, NULL);
-		step_settle_unknown(live, index);
-	} else if (str_eq(json_str(error, "code", ""), "CANCELLED")) {
+	if (str_eq(json_str(error, "code", ""), "CANCELLED")) {
 		step_finish(live, index, STEP_STOPPED, more, NULL);
 	} else {
 		step_finish(live, index, STEP_FAILED, more, NULL);
@@ -619,12 +692,15 @@ void step_lost(struct live *live, size_t index, const char *reason, bool resumin
 		unknown = unknown || step->ops[i].state == OP_STATE_UNKNOWN;
 	}
 	json_t *more = json_object();
+	const bool off = step_called_off(live, index);
 	json_put_str(more, "reason", reason);
 	step_finish(live, index, unknown ? STEP_UNKNOWN : STEP_INTERRUPTED, more, NULL);
 	batch_urgent(live->server);
 	if (unknown)
 		step_settle_unknown(live, index);
-	else if (resuming)
+	else if (live->run->aborting && !step->undoing)
+		live->dirty = true;
+	else if (resuming && !off)
 		step_restart(live, index, false, NULL);
 	else
 		ask_failed(live, index, "failed");
@@ -642,7 +718,11 @@ static void end_if_over(struct live *live)
 	const struct run *run = live->run;
 	enum run_status status = RUN_DONE;
 
-	if (live->active > 0 || run->ask_count > 0 || run_unknown_count(run) > 0)
+	if (run->ask_count > 0 || run_unknown_count(run) > 0)
+		return;
+	if (live->active > 0 && live->active == live->watching)
+		watches_end(live); /* their groups will never be through */
+	if (live->active > 0)
 		return;
 	for (size_t i = live->low; i < run->step_count; i++)
 		if (!done_with(&run->steps[i]))
@@ -669,12 +749,17 @@ static bool have_secrets(struct live *live)
 
 	if (!live->secrets_needed || live->secrets_fd >= 0)
 		return true;
-	if (live->secrets_pending || live->run->paused)
+	if (live->secrets_pending)
+		return false;
+	/* a run that is paused and now taken back needs them all the same */
+	if (live->run->paused && (!live->run->aborting || live->secrets_missing))
 		return false;
 	live->secrets_pending = true;
+	live->secrets_missing = false;
 	if (worker_secrets(live, &err) == ERR_NONE)
 		return false;
 	live->secrets_pending = false;
+	live->secrets_missing = true;
 	json_t *payload = json_object();
 	json_put_str(payload, "reason", err.text);
 	live_emit(live, EVENT_RUN_PAUSED, payload, NULL);
@@ -734,7 +819,7 @@ void live_advance(struct live *live)
 		return;
 	}
 	if (!have_secrets(live)) {
-		if (run->aborting && run->paused) /* what needs them cannot be taken back */
+		if (run->aborting && live->secrets_missing) /* what needs them cannot be taken back */
 			end_aborted(live);
 		return;
 	}

@@ -21,6 +21,8 @@ bool step_undoable(const struct live *live, size_t index)
 {
 	const struct step *step = &live->run->steps[index];
 
+	if (str_eq(live->run->mode, "tabletop")) /* nothing was done */
+		return false;
 	switch (step->state) {
 	case STEP_OK:
 	case STEP_FAILED:
@@ -119,6 +121,7 @@ void run_abort(struct live *live, const char *reason, bool undo, bool failed,
 	json_put_flag(payload, "undo", undo);
 	json_put_flag(payload, "failed", failed);
 	live_emit(live, EVENT_RUN_ABORTING, payload, actor);
+	retries_drop(live);
 	for (size_t i = 0; i < live->run->step_count; i++)
 		if (live->run->steps[i].state == STEP_RUNNING && !live->run->steps[i].undoing)
 			step_stop(live, i, "the run is being ended");
@@ -205,16 +208,21 @@ static void ask_debris(struct live *live, size_t index)
 	step_ask(live, index, "debris", 0, more);
 }
 
+bool step_debris(const struct step *step)
+{
+	for (size_t i = 0; i < step->op_count; i++)
+		if (op_debris(&step->ops[i]))
+			return true;
+	return false;
+}
+
 /* Before a run ends: true when something is left and a human is asked about it. */
 bool debris_ask(struct live *live)
 {
 	bool asked = false;
 
 	for (size_t i = 0; i < live->run->step_count; i++) {
-		bool left = false;
-		for (size_t k = 0; k < live->run->steps[i].op_count && !left; k++)
-			left = op_debris(&live->run->steps[i].ops[k]);
-		if (!left)
+		if (!step_debris(&live->run->steps[i]))
 			continue;
 		if (run_step_ask(live->run, i) == NULL)
 			ask_debris(live, i);

@@ -207,6 +207,9 @@ static void condition_lost(struct live *live, size_t step, const char *reason)
 		return;
 	own->judging = false;
 	live->active--;
+	live->dirty = true;
+	if (live->run->steps[step].state != STEP_PENDING)
+		return; /* passed over meanwhile */
 	err_set(&err, ERR_TIMEOUT, "its condition could not be looked at: %s", reason);
 	step_begin_failed(live, step, &err);
 }

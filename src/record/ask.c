@@ -1,5 +1,5 @@
 /* ask.c: questions to the state of a run: what is open, what may start, how it ended. */
-#include "drillbook/record.h"
+#include "fold.h"
 
 struct ask *run_ask(const struct run *run, int64_t id)
 {
@@ -34,14 +34,18 @@ bool run_step_within(const struct run *run, size_t index, size_t group)
 }
 
 /* An invariant of a group that does not hold keeps its members from starting, until somebody passes over it. */
-static bool held(const struct run *run, const struct step *step)
+bool run_step_held(const struct run *run, size_t index)
 {
+	const struct step *step = &run->steps[index];
+
+	if (run->private->broken == 0)
+		return false;
 	for (size_t i = 0; i < run->step_count && step->within_count > 0; i++) {
 		const struct step *watch = &run->steps[i];
 		if (watch->kind != KIND_WATCH || watch == step || watch->within_count == 0 ||
 			(watch->state != STEP_FAILED && watch->state != STEP_STOPPED))
 			continue;
-		if (run_step_within(run, (size_t)(step - run->steps), watch->within_index[watch->within_count - 1]))
+		if (run_step_within(run, index, watch->within_index[watch->within_count - 1]))
 			return true;
 	}
 	return false;
@@ -56,7 +60,7 @@ bool run_step_ready(const struct run *run, size_t index)
 	for (size_t i = 0; i < step->needs_count; i++)
 		if (!passed(&run->steps[step->needs_index[i]]))
 			return false;
-	return !held(run, step);
+	return !run_step_held(run, index);
 }
 
 bool run_group_through(const struct run *run, size_t group)
@@ -69,12 +73,7 @@ bool run_group_through(const struct run *run, size_t group)
 
 size_t run_group_running(const struct run *run, size_t group)
 {
-	size_t count = 0;
-
-	for (size_t i = 0; i < run->step_count; i++)
-		count += run->steps[i].state == STEP_RUNNING && run->steps[i].kind != KIND_WATCH &&
-			 run_step_within(run, i, group);
-	return count;
+	return run->steps[group].inside;
 }
 
 /* ------------------------------------------------------------------ what could be taken back */

@@ -24,6 +24,7 @@ struct run_private {
 	struct approval *approvals; /* in order of time */
 	size_t approval_count;
 	json_t *index;    /* step id -> position */
+	size_t broken;    /* invariants that do not hold: without one nothing is held */
 	bool erased;      /* a payload is missing: what refers to it may refer to nothing */
 };
 

@@ -339,13 +339,54 @@ static enum err_code clock_set(struct fold *fold)
 
 /* ------------------------------------------------------------------ steps */
 
+static void drop_ask(struct run *run, size_t at)
+{
+	memmove(&run->asks[at], &run->asks[at + 1], (run->ask_count - at - 1) * sizeof(*run->asks));
+	run->ask_count--;
+}
+
+static void drop_asks(struct fold *fold)
+{
+	const size_t index = (size_t)(fold->step - fold->run->steps);
+
+	for (struct ask *ask; (ask = run_step_ask(fold->run, index)) != NULL;)
+		drop_ask(fold->run, (size_t)(ask - fold->run->asks));
+}
+
+static bool is_broken(const struct step *step)
+{
+	return step->kind == KIND_WATCH && (step->state == STEP_FAILED || step->state == STEP_STOPPED);
+}
+
+/* The one place where a step's state changes: what is counted by state is counted here, so that a plan of
+ * thousands of steps need not be looked through for each of them. */
+static void become(struct fold *fold, enum step_state state)
+{
+	struct step *step = fold->step;
+	const bool ran = step->state == STEP_RUNNING, runs = state == STEP_RUNNING;
+
+	fold->run->private->broken -= is_broken(step);
+	step->state = state;
+	fold->run->private->broken += is_broken(step);
+	for (size_t i = 0; i < step->within_count && ran != runs && step->kind != KIND_WATCH; i++) {
+		struct step *group = &fold->run->steps[step->within_index[i]];
+		group->inside = runs ? group->inside + 1 : group->inside - 1;
+	}
+}
+
 static enum err_code step_started(struct fold *fold)
 {
 	struct step *step = fold->step;
 
-	step->state = STEP_RUNNING;
+	const bool debris = json_flag(fold->data, "debris", false);
+
+	/* what was asked about the last attempt is asked about nothing any more */
+	drop_asks(fold);
+	if (debris && !step->undoing_debris)
+		step->before_debris = step->state;
+	become(fold, STEP_RUNNING);
 	step->undoing = json_flag(fold->data, "undo", false);
-	step->undoing_debris = json_flag(fold->data, "debris", false);
+	step->undoing_debris = debris;
 	step->attempt = json_int(fold->data, "attempt", 0);
 	if (step->iteration_attempt == 0 || json_int(fold->data, "iteration", 0) != step->iteration)
 		step->iteration_attempt = step->attempt;
@@ -443,12 +484,6 @@ const struct approval *run_approval(const struct run *run, const struct ask *ask
 	return NULL;
 }
 
-static void drop_ask(struct run *run, size_t at)
-{
-	memmove(&run->asks[at], &run->asks[at + 1], (run->ask_count - at - 1) * sizeof(*run->asks));
-	run->ask_count--;
-}
-
 static enum err_code step_answered(struct fold *fold)
 {
 	struct run *run = fold->run;
@@ -478,7 +513,7 @@ static enum err_code step_finished(struct fold *fold)
 		state++;
 	if (state == STEP_STATES)
 		return err_set(fold->err, ERR_PROTOCOL, "unknown outcome \"%s\"", word);
-	step->state = (enum step_state)state;
+	become(fold, (enum step_state)state);
 	step->ended = fold->event->wall;
 	if ((state == STEP_OK || state == STEP_SKIPPED) && !step->undoing) {
 		step->passed = step->ended;
@@ -498,9 +533,7 @@ static enum err_code step_finished(struct fold *fold)
 	if (json_is_object(output))
 		step->output = output;
 	/* questions of the attempt that just ended have lost their sense */
-	const size_t index = (size_t)(step - fold->run->steps);
-	for (struct ask *ask; (ask = run_step_ask(fold->run, index)) != NULL;)
-		drop_ask(fold->run, (size_t)(ask - fold->run->asks));
+	drop_asks(fold);
 	span_close(step, fold->event->wall);
 	return ERR_NONE;
 }
