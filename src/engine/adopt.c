@@ -80,11 +80,19 @@ enum err_code live_adopt_plan(struct live *live, const json_t *plan, const char 
 	TRY(may_adopt(live, plan, err));
 	changed = json_array();
 	whole = merged(live, plan, changed);
-	if (json_array_size(changed) == 0) {
+	enum err_code code = json_array_size(changed) > 0
+				     ? ERR_NONE
+				     : err_set(err, ERR_CONFLICT, "nothing that has not begun is different");
+	/* a book in which an approval is another one, or none, does without this one */
+	for (size_t i = 0; i < json_array_size(changed) && code == ERR_NONE; i++)
+		code = approve_bypass(live,
+			(size_t)(run_step(live->run, json_str(json_array_get(changed, i), "id", "")) - live->run->steps),
+			actor, err);
+	if (code != ERR_NONE) {
 		json_decref(changed);
 		json_decref(whole);
 		json_decref(book);
-		return err_set(err, ERR_CONFLICT, "nothing that has not begun is different");
+		return code;
 	}
 	for (size_t i = 0; i < json_array_size(changed); i++) {
 		const struct step *step = run_step(live->run, json_str(json_array_get(changed, i), "id", ""));
