@@ -11,23 +11,6 @@ static const struct option_row options[] = {
 	{ "json", NULL, false, "the difference as data" }, OPTION_END
 };
 
-static void print_changes(const json_t *files)
-{
-	const json_t *row, *line;
-	size_t i, k;
-
-	json_array_foreach(files, i, row) {
-		printf("%s ", json_str(row, "change", ""));
-		print_safe(stdout, json_str(row, "path", ""));
-		putchar('\n');
-		json_array_foreach(json_object_get(row, "lines"), k, line) {
-			fputs("  ", stdout);
-			print_safe(stdout, json_string_value(line));
-			putchar('\n');
-		}
-	}
-}
-
 static enum err_code send(const struct args *args, int64_t run, json_t *plan, struct err *err)
 {
 	struct client *client = NULL;
@@ -124,7 +107,7 @@ static int adopt(const struct args *args, struct err *err)
 	else if (json_array_size(changes) == 0)
 		printf("nothing has changed since run %lld started\n", (long long)number);
 	else
-		print_changes(changes);
+		print_file_changes(changes);
 	if (json_array_size(changes) == 0)
 		goto out;
 	if (option_value(args, "note") != NULL)

@@ -96,6 +96,8 @@ enum err_code cli_run_number(
 	const struct args *args, const char *word, int64_t *out, struct err *err) MUST_CHECK;
 /* Tables on stdout: columns as wide as their widest cell; the text is sanitised. */
 void print_safe(FILE *to, const char *text);
+/* compare.c: [{"path", "change", "lines": []}], as report_compare has them. */
+void print_file_changes(const json_t *files);
 /* What a forecast says of a plan that would begin now (docs/protocol.md, `forecast`); NULL when it is none.  Owned. */
 json_t *cli_outlook(const struct args *args, json_t *plan);
 int print_json(json_t *owned); /* pretty, to stdout; returns 0 */

@@ -55,13 +55,11 @@ static void print_table(const char *title, const char *key, const json_t *rows)
 	}
 }
 
-static void print_files(const json_t *files)
+void print_file_changes(const json_t *files)
 {
 	const json_t *row, *line;
 	size_t i, k;
 
-	puts(json_array_size(files) > 0 ? "\nFiles that took part and differ:"
-					: "\nThe same files took part, byte for byte.");
 	json_array_foreach(files, i, row) {
 		printf("%s ", json_str(row, "change", ""));
 		print_safe(stdout, json_str(row, "path", ""));
@@ -72,6 +70,13 @@ static void print_files(const json_t *files)
 			putchar('\n');
 		}
 	}
+}
+
+static void print_files(const json_t *files)
+{
+	puts(json_array_size(files) > 0 ? "\nFiles that took part and differ:"
+					: "\nThe same files took part, byte for byte.");
+	print_file_changes(files);
 }
 
 static int compare(const struct args *args, struct err *err)
