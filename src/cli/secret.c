@@ -213,7 +213,7 @@ json_t *secrets_of_plan(const json_t *plan)
 	json_t *rows = json_array(), *target, *source;
 	const char *name, *setting;
 
-	if (str_eq(json_str(plan, "mode", ""), "tabletop"))
+	if (str_eq(json_str(plan, "mode", ""), "tabletop") || str_eq(json_str(plan, "mode", ""), "simulate"))
 		return rows;
 	json_object_foreach(json_object_get(plan, "targets"), name, target) {
 		json_object_foreach(json_object_get(target, "secrets"), setting, source) {
