@@ -167,7 +167,7 @@ static void draw_about(const struct screen *screen, struct cells *cells, struct 
 
 	if (field == NULL)
 		cells_text(cells, box.x + 2, y, box.width - 4, STYLE_DIM,
-			"Steps that only look start at once; what changes something asks "
+			"Steps that only look start at once; changes ask first."
 			"first.");
 	else
 		cells_textf(cells, box.x + 2, y, box.width - 4, STYLE_DIM, "%s%s%s%s%s%s%s",

@@ -186,9 +186,13 @@ static void do_secrets(struct tui *tui)
 	else
 		code = tui->options->secrets(tui->options->start_arg, tui->screen.run_id, &err);
 	take_back(tui, code, &err);
-	if (code == ERR_NONE)
-		screen_say(&tui->screen, "the run has its secrets and goes on");
-	screen_ask_secrets(&tui->screen);
+	if (code == ERR_NONE) {
+		/* that they are right shows when they are used; a run that still wants some pauses */
+		tui->screen.secrets_needed = 0;
+		screen_say(&tui->screen, "the secrets were given");
+	} else {
+		screen_ask_secrets(&tui->screen);
+	}
 }
 
 static void do_mouse(struct tui *tui)
