@@ -460,6 +460,7 @@ static void test_watchers(void **state)
 	wait_for(&late, ended, "the end, late");
 	assert_int_equal(late.run->note_count, 3000);
 	run_free(late.run);
+	json_decref(late.forecast);
 	client_close(stalled);
 	client_close(other);
 }

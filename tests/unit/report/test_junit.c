@@ -156,7 +156,7 @@ static void text_stays_text(void **state)
 {
 	static const char *const hostile[] = {"</testcase>", "\"/><failure message=\"x", "' onload='", "&amp; &#0; &evil;",
 		"<![CDATA[", "]]>", "<!-- -->", "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>", "a\nb\rc\td\f\v",
-		"\033[31mred", "\x01\x02\x7f", "\xc2\x85\xc2\x9b", "\xef\xbf\xbe \xef\xbf\xbf", "\xe2\x80\xae" "x", "%s %n %d"};
+		"\033[31mred", "\x01\x02\x7f", "\xc2\x85\xc2\x9b", "\xef\xbf\xbe \xef\xbf\xbf", "\xe2\x80\xae x", "%s %n %d"};
 	json_t *doc = document(COUNT_OF(example));
 
 	(void)state;
