@@ -122,6 +122,9 @@ static void op_lines(
 		effect_line(lines, width, json_str(detail, "effect", ""), declared);
 		undo_line(lines, width, json_object_get(detail, "undo"));
 	}
+	if (json_flag(detail, "point_of_no_return", false))
+		lines_add(lines, STYLE_BAD, width, 12,
+			"No return   so far everything could be taken back; not after this");
 }
 
 /* Who has said what about an approval, and how many are needed. */
