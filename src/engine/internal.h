@@ -4,7 +4,8 @@
  * conn.c     terminals: accept, requests, pushes, catching up
  * request.c  the table of requests
  * live.c     open runs: events in, commits out, start and end
- * steps.c    which step may start, how it ends, what a human is asked
+ * advance.c  which step may start, whether the run is over
+ * steps.c    how a step begins and ends, what a human is asked
  * settle.c   outcomes nobody knows
  * conditions.c  what a step sees of the run; whether its `when` holds
  * polls.c    steps that look again and again: waits, invariants
@@ -283,8 +284,11 @@ void live_free(struct live *live);
 const json_t *plan_step(const struct live *live, size_t step);
 bool plan_mode_allows(const struct live *live, const char *target);
 
-/* steps.c */
+/* advance.c */
 void live_advance(struct live *live);
+
+/* steps.c */
+void step_begin(struct live *live, size_t step); /* one that is ready and has room */
 void step_finish(struct live *live, size_t step, enum step_state outcome, json_t *more,
 	const struct actor *actor);
 void step_phase_done(struct live *live, size_t step, const json_t *done);
