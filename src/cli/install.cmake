@@ -7,9 +7,9 @@ install(FILES docs/completions/drillbook.bash DESTINATION ${CMAKE_INSTALL_DATADI
 install(FILES docs/completions/_drillbook DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 
 # The team server: a unit of the system, one of a user's own manager, and examples of its configuration.
-configure_file(etc/systemd/drillbook.service ${CMAKE_BINARY_DIR}/systemd/system/drillbook.service @ONLY)
-configure_file(etc/systemd/drillbook-user.service ${CMAKE_BINARY_DIR}/systemd/user/drillbook.service @ONLY)
+configure_file(src/cli/deploy/systemd/drillbook.service ${CMAKE_BINARY_DIR}/systemd/system/drillbook.service @ONLY)
+configure_file(src/cli/deploy/systemd/drillbook-user.service ${CMAKE_BINARY_DIR}/systemd/user/drillbook.service @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/systemd/system/drillbook.service DESTINATION lib/systemd/system)
 install(FILES ${CMAKE_BINARY_DIR}/systemd/user/drillbook.service DESTINATION lib/systemd/user)
-install(FILES etc/systemd/drillbook.sysusers DESTINATION lib/sysusers.d RENAME drillbook.conf)
-install(FILES etc/drillbook/server.yaml etc/drillbook/policy.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES src/cli/deploy/systemd/drillbook.sysusers DESTINATION lib/sysusers.d RENAME drillbook.conf)
+install(FILES src/cli/deploy/examples/server.yaml src/cli/deploy/examples/policy.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)

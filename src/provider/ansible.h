@@ -6,7 +6,7 @@
 
 enum { ANSIBLE_ROWS_MAX = 200, ANSIBLE_FACTS_MAX = 256 << 10 };
 
-/* One run of a playbook, as share/ansible/drillbook_events.py told it. */
+/* One run of a playbook, as src/provider/ansible/drillbook_events.py told it. */
 struct ansible_play {
 	struct call *call;
 	json_t *hosts;	 /* host -> {ok, changed, failures, unreachable, …}; owned */
