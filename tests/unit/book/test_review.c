@@ -283,7 +283,7 @@ static void the_examples_can_be_read(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-		char *source = xasprintf(TEST_SOURCE "/etc/drillbook/%s.yaml", kinds[i]);
+		char *source = xasprintf(TEST_SOURCE "/src/cli/deploy/examples/%s.yaml", kinds[i]);
 		ok(file_read(source, 65536, &text, &err));
 		char *path = put_config(dir, text.data, 0644);
 		ok(config_load(path, kinds[i], &out, &err));
