@@ -200,6 +200,8 @@ struct sha256 json_digest(const json_t *value);                /* of json_line's
 /* Depth and size are limited by max_bytes and jansson's own depth limit.  ERR_PROTOCOL. */
 enum err_code json_parse(const char *text, size_t len, json_t **out, struct err *err) MUST_CHECK;
 
+/* Whether whole has every member of part, with an equal value; a part that is none is in everything. */
+bool json_contains(const json_t *whole, const json_t *part);
 /* A place in a value: dotted names, [n] in arrays: "servers[0].state"; "" and "." are the value itself.  Borrowed; NULL
  * when there is nothing. */
 const json_t *json_at(const json_t *from, const char *path);

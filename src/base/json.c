@@ -104,3 +104,14 @@ enum err_code json_parse(const char *text, size_t len, json_t **out, struct err 
 			why.line, why.column);
 	return ERR_NONE;
 }
+
+bool json_contains(const json_t *whole, const json_t *part)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)part, name, value)
+		if (!json_equal(value, json_object_get(whole, name)))
+			return false;
+	return true;
+}

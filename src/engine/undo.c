@@ -96,15 +96,8 @@ const struct op *undo_of(const struct step *step, const char *op, const char *ta
 		if (!op_outstanding(done) || !str_eq(json_str(done->undo, "op", ""), op) ||
 			!str_eq(json_str(done->undo, "target", done->target), target))
 			continue;
-		const json_t *wanted = json_object_get(done->undo, "args");
-		const char *name;
-		const json_t *value;
-		bool same = true;
 		/* the intent has the defaults filled in: what was captured must be among it */
-		json_object_foreach((json_t *)(uintptr_t)wanted, name, value)
-			same = same && json_equal((json_t *)(uintptr_t)value,
-					       json_object_get(args, name));
-		if (same)
+		if (json_contains(args, json_object_get(done->undo, "args")))
 			return done;
 	}
 	return NULL;

@@ -450,17 +450,6 @@ bool job_compensated(const struct job *job, const char *key)
 	return json_object_get(job->compensated, key) != NULL;
 }
 
-static bool contains(const json_t *whole, json_t *part)
-{
-	const char *name;
-	json_t *value;
-
-	json_object_foreach(part, name, value)
-		if (!json_equal(value, json_object_get(whole, name)))
-			return false;
-	return true;
-}
-
 /* A call of the step's own undo that is a registered compensation counts as that one. */
 static void note_compensated(
 	struct job *job, const char *op, const char *target, const json_t *args)
@@ -476,7 +465,7 @@ static void note_compensated(
 		const char *key = json_str(row, "key", "");
 		if (job_compensated(job, key) || !str_eq(json_str(row, "op", ""), op) ||
 			!str_eq(json_str(row, "target", ""), target) ||
-			!contains(args, json_object_get(row, "args")))
+			!json_contains(args, json_object_get(row, "args")))
 			continue;
 		json_put_flag(job->compensated, key, true);
 		return;
